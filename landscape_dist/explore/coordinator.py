@@ -1,0 +1,440 @@
+"""The coordinator: asks for searches, is told results, decides what is new.  No I/O, no clock.
+
+Searches have slots: first the user's starts, then, for each point in the order of discovery, its downward searches
+and its upward ones.  A slot is therefore the same number in every resume of a store.
+
+The exploration proceeds in rounds.  Round 0 runs the starts and, from every point found, all downward searches.
+When these have run dry, a round of upward searches is opened, chosen by the content of the points and not by the
+order in which they came, followed again by all downward searches of what it finds; and so on until a round finds
+nothing new.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from landscape_dist.errors import SettingsError
+from landscape_dist.explore.judgement import HashIndex, SameJudgement
+from landscape_dist.explore.recipes import Recipes, downward, upward
+from landscape_dist.explore.sampling import content_hash, mixed
+from landscape_dist.explore.settings import ExploreSettings
+from landscape_dist.explore.tables import Column, PointTable, SearchTable
+from landscape_dist.records import (
+    FailureColumns,
+    FloatArray,
+    IntArray,
+    PointColumns,
+    ResultBatch,
+    SearchBatch,
+    SearchColumns,
+    SearchKind,
+    SearchStatus,
+)
+
+
+@dataclass(slots=True)
+class Decisions:
+    """What one `tell` added: new points, the searches accounted for, and the failures among them."""
+
+    points: PointColumns
+    searches: SearchColumns
+    failures: FailureColumns
+
+
+class Coordinator:
+    """Decides which searches to make and what their results mean.
+
+    Args:
+        starts: (s, d) the user's starting points.
+        settings: which searches to make.
+        judgement: when two points are the same.
+        n_eigenvalues: width of the eigenvalue columns.
+    """
+
+    def __init__(self, starts: FloatArray, settings: ExploreSettings, judgement: SameJudgement, n_eigenvalues: int) -> None:
+        self.starts = np.atleast_2d(np.asarray(starts, dtype=np.float64))
+        self.settings = settings
+        self.judgement = judgement
+        self.dim = self.starts.shape[1]
+        if settings.max_index > self.dim:
+            raise SettingsError(
+                f"max_index is {settings.max_index}, above the dimension {self.dim}; give at most {self.dim}"
+            )
+        self.points = PointTable(self.dim, n_eigenvalues)
+        self.searches = SearchTable()
+        self.round = 0
+        self._index = HashIndex(judgement)
+        self._recipes: dict[tuple[SearchKind, int, int], Recipes] = {}
+        self._first_slot = Column(np.int64)  # of each point; its downward searches come first
+        self._n_down = Column(np.int32)
+        self._hash = Column(np.uint64)
+        self._per_start = settings.max_index - settings.min_index + 1
+        self._n_slots = len(self.starts) * self._per_start
+        self._done = Column(np.bool_)
+        self._done.extend(np.zeros(self._n_slots, dtype=bool))
+        self._in_flight: set[int] = set()
+        self._pending: dict[tuple[SearchKind, int], deque[IntArray]] = {}
+        self._n_pending = 0
+        self._issued_up: set[int] = set()
+        self._push(np.arange(len(self.starts)) * self._per_start)
+
+    # -- state ----------------------------------------------------------------------------------------------
+    @property
+    def n_pending(self) -> int:
+        """Searches known but not handed out."""
+        return self._n_pending
+
+    @property
+    def n_in_flight(self) -> int:
+        """Searches handed out and not told."""
+        return len(self._in_flight)
+
+    @property
+    def budget_spent(self) -> bool:
+        """Whether `max_searches` or `max_points` has been reached."""
+        s = self.settings
+        return (s.max_searches is not None and len(self.searches) >= s.max_searches) or (
+            s.max_points is not None and len(self.points) >= s.max_points
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        if self._in_flight:
+            return False
+        if self.budget_spent:
+            return True
+        if not self._n_pending:
+            self._open_round()
+        return not self._n_pending
+
+    # -- ask ------------------------------------------------------------------------------------------------
+    def ask(self, max_searches: int) -> SearchBatch | None:
+        """Hand out up to `max_searches` searches of one kind and target index; None if there is none just now.
+
+        Highest target first, so that levels are wide when their turn comes.
+        """
+        if self.budget_spent or max_searches < 1:
+            return None
+        if not self._n_pending:
+            if self._in_flight:
+                return None
+            self._open_round()
+            if not self._n_pending:
+                return None
+        if self.settings.max_searches is not None:
+            max_searches = min(max_searches, self.settings.max_searches - len(self.searches) - len(self._in_flight))
+            if max_searches < 1:
+                return None
+        key = max((k for k, queue in self._pending.items() if queue), key=lambda k: (k[1], -k[0]))
+        queue = self._pending[key]
+        parts: list[IntArray] = []
+        room = max_searches
+        while queue and room:
+            slots = queue.popleft()
+            if len(slots) > room:
+                queue.appendleft(slots[room:])
+                slots = slots[:room]
+            parts.append(slots)
+            room -= len(slots)
+        taken = np.concatenate(parts)
+        self._n_pending -= len(taken)
+        self._in_flight.update(taken.tolist())
+        return self._batch(key[0], key[1], taken)
+
+    def forget(self, slots: Any) -> None:
+        """Take back searches that were handed out and will not be told."""
+        back = [int(s) for s in slots if int(s) in self._in_flight]
+        self._in_flight.difference_update(back)
+        if back:
+            self._push(np.sort(np.array(back, dtype=np.int64)))
+
+    # -- tell -----------------------------------------------------------------------------------------------
+    def tell(self, result: ResultBatch) -> Decisions:
+        """Account for results; searches already told change nothing.
+
+        Returns:
+            what was added, for the journal.
+        """
+        first_search, first_point = len(self.searches), len(self.points)
+        fresh = np.flatnonzero(~self._done.view()[result.slot])
+        if len(fresh):
+            _, once = np.unique(result.slot[fresh], return_index=True)
+            fresh = fresh[once]
+        slot = result.slot[fresh]
+        self._in_flight.difference_update(slot.tolist())
+        self._done.view()[slot] = True
+        parent, kind, ordinal, target = self._describe(slot)
+        status = result.status[fresh].copy()
+        found = result.index[fresh] >= 0
+        child = np.full(len(fresh), -1, dtype=np.int64)
+        if found.any():
+            child[found] = self._identify(result, fresh[found], slot[found])
+        status[found & (child == parent) & (parent >= 0)] = SearchStatus.SAME_AS_PARENT
+        n_steps = result.n_steps[fresh]
+        rounds = np.full(len(fresh), self.round, dtype=np.int32)
+        self.searches.extend(SearchColumns(slot, parent, kind, ordinal, target, status, child, n_steps, rounds))
+        self._follow_starts(slot, found)
+        self._enqueue_downward(first_point)
+        lost = np.flatnonzero(~found)
+        failures = FailureColumns(
+            slot[lost],
+            result.x[fresh[lost]],
+            result.gradient_norm[fresh[lost]],
+            [result.messages.get(int(s), "") for s in slot[lost]],
+        )
+        return Decisions(self.points.view(first_point), self.searches.view(first_search), failures)
+
+    def _identify(self, result: ResultBatch, rows: IntArray, slot: IntArray) -> IntArray:
+        """Ids of the points at result rows; unknown ones are added."""
+        X, energy, index = result.x[rows], result.energy[rows], result.index[rows]
+        own, keys = self._index.candidates(X, energy, index)
+        ids = np.full(len(rows), -1, dtype=np.int64)
+        # All at once against the first candidate of each; what is left goes one by one, as new points may be equal.
+        known = self.points.x
+        guess = np.array([next((p for key in ks for p in self._index.members(key)), -1) for ks in keys], dtype=np.int64)
+        hit = np.flatnonzero(guess >= 0)
+        if len(hit):
+            right = self.judgement.same(X[hit], known[guess[hit]])
+            ids[hit[right]] = guess[hit[right]]
+        added: list[int] = []
+        n_known = len(self.points)
+        for i in np.flatnonzero(ids < 0).tolist():
+            near = [p for key in keys[i] for p in self._index.members(key)]
+            if near:
+                points = np.array([X[added[p - n_known]] if p >= n_known else known[p] for p in near])
+                match = np.flatnonzero(self.judgement.same(np.broadcast_to(X[i], points.shape), points))
+                if len(match):
+                    ids[i] = near[int(match[0])]
+                    continue
+            ids[i] = n_known + len(added)
+            self._index.append(own[i], int(ids[i]))
+            added.append(i)
+        if added:
+            new = rows[added]
+            self._add_points(
+                PointColumns(
+                    result.x[new],
+                    result.energy[new],
+                    result.index[new],
+                    result.nullity[new],
+                    result.gradient_norm[new],
+                    result.eigenvalues[new],
+                    slot[added],
+                    np.full(len(added), self.round, dtype=np.int32),
+                )
+            )
+        return ids
+
+    def _add_points(self, points: PointColumns) -> None:
+        """Append points and give them their slots."""
+        self.points.extend(points)
+        n_down = np.array([len(self._recipe(SearchKind.DOWN, i, 0)) for i in points.index.tolist()], dtype=np.int64)
+        n_up = np.array(
+            [len(self._recipe(SearchKind.UP, i, z)) for i, z in zip(points.index.tolist(), points.nullity.tolist(), strict=True)],
+            dtype=np.int64,
+        )
+        ends = self._n_slots + np.cumsum(n_down + n_up)
+        self._first_slot.extend(np.concatenate([[self._n_slots], ends[:-1]]))
+        self._n_down.extend(n_down)
+        self._hash.extend(content_hash(points.x))
+        self._done.extend(np.zeros(int(ends[-1]) - self._n_slots, dtype=bool))
+        self._n_slots = int(ends[-1])
+
+    # -- what comes next --------------------------------------------------------------------------------------
+    def _recipe(self, kind: SearchKind, index: int, nullity: int) -> Recipes:
+        # Downward recipes do not depend on the nullity; points beyond max_index are kept but not expanded.
+        key = (kind, index, nullity if kind == SearchKind.UP else 0)
+        if key not in self._recipes:
+            if kind == SearchKind.UP:
+                self._recipes[key] = upward(index, nullity, self.dim, self.settings)
+            else:
+                self._recipes[key] = downward(index if index <= self.settings.max_index else 0, self.settings)
+        return self._recipes[key]
+
+    def _push(self, slots: IntArray) -> None:
+        """Queue slots by kind and target."""
+        _, kind, _, target = self._describe(slots)
+        code = kind.astype(np.int64) * (self.dim + 1) + target
+        for value in np.unique(code).tolist():
+            key = (SearchKind(value // (self.dim + 1)), value % (self.dim + 1))
+            self._pending.setdefault(key, deque()).append(slots[code == value])
+        self._n_pending += len(slots)
+
+    def _enqueue_downward(self, first_point: int) -> None:
+        """Queue the downward searches of the points from `first_point` on."""
+        new = slice(first_point, len(self.points))
+        first, n = self._first_slot.view()[new], self._n_down.view()[new]
+        if n.any():
+            self._push(_ranges(first, n))
+
+    def _follow_starts(self, slot: IntArray, found: np.ndarray) -> None:
+        """A start that found nothing at one index tries the next lower one."""
+        for i in np.flatnonzero((slot < len(self.starts) * self._per_start) & ~found).tolist():
+            following = int(slot[i]) + 1
+            if following % self._per_start and not self._done.view()[following]:
+                self._push(np.array([following]))
+
+    def _open_round(self) -> None:
+        """Queue the next round of upward searches, if there is to be one."""
+        candidates = self._upward_candidates(len(self.points))
+        if not len(candidates):
+            return
+        if self.settings.upward == "auto":
+            fruitless = self.round > 0 and not (self.points.view().round == self.round).any()
+            if fruitless and self._sizes.get(self.round, 0) >= self.settings.patience:
+                return
+            candidates = candidates[: self.settings.patience]
+        self.round += 1
+        self._sizes[self.round] = len(candidates)
+        self._issued_up.update(candidates.tolist())
+        self._push(np.sort(candidates))
+
+    @property
+    def _sizes(self) -> dict[int, int]:
+        return self.__dict__.setdefault("_round_sizes", {})
+
+    def _upward_candidates(self, n_points: int) -> IntArray:
+        """Upward slots of the first points that no round has had yet, in the order of their content's hash."""
+        first, n_down = self._first_slot.view()[:n_points], self._n_down.view()[:n_points].astype(np.int64)
+        if not n_points:
+            return np.zeros(0, dtype=np.int64)
+        ends = np.append(first[1:], self._n_slots) if n_points == len(self.points) else self._first_slot.view()[1 : n_points + 1]
+        n_up = ends - first - n_down
+        slots = _ranges(first + n_down, n_up)
+        owner = np.repeat(np.arange(n_points), n_up)
+        place = slots - (first + n_down)[owner]
+        if self._issued_up:
+            left = ~np.isin(slots, np.fromiter(self._issued_up, dtype=np.int64))
+            slots, owner, place = slots[left], owner[left], place[left]
+        return slots[np.argsort(mixed(self._hash.view()[owner], place), kind="stable")]
+
+    # -- slots ------------------------------------------------------------------------------------------------
+    def _describe(self, slots: IntArray) -> tuple[IntArray, np.ndarray, np.ndarray, np.ndarray]:
+        """Parent, kind, ordinal and target of each slot."""
+        n_start = len(self.starts) * self._per_start
+        parent = np.searchsorted(self._first_slot.view(), slots, side="right") - 1
+        kind = np.full(len(slots), SearchKind.START, dtype=np.int8)
+        ordinal = slots.astype(np.int32)
+        target = (self.settings.max_index - slots % self._per_start).astype(np.int32)
+        from_point = slots >= n_start
+        parent[~from_point] = -1
+        if from_point.any():
+            p = parent[from_point]
+            place = slots[from_point] - self._first_slot.view()[p]
+            n_down = self._n_down.view()[p]
+            up = place >= n_down
+            kind[from_point] = np.where(up, SearchKind.UP, SearchKind.DOWN)
+            ordinal[from_point] = np.where(up, place - n_down, place)
+            points = self.points.view()
+            index, nullity = points.index[p], points.nullity[p]
+            wanted = index + 1
+            if (~up).any():
+                for m in np.unique(index[~up]).tolist():
+                    rows = ~up & (index == m)
+                    wanted[rows] = self._recipe(SearchKind.DOWN, m, 0).target[place[rows]]
+            target[from_point] = wanted
+        return parent, kind, ordinal, target
+
+    def _batch(self, kind: SearchKind, target: int, slots: IntArray) -> SearchBatch:
+        n = len(slots)
+        if kind == SearchKind.START:
+            which = slots // self._per_start
+            return SearchBatch(
+                target, kind, np.full(n, -1), self.starts[which], np.full(n, -1), slots, np.arange(n), np.full(n, -1),
+                np.ones(n, dtype=np.int64), np.tile(np.arange(target), (n, 1)), np.zeros(n, dtype=np.int64),
+            )  # fmt: skip
+        parent, _, ordinal, _ = self._describe(slots)
+        parents, row = np.unique(parent, return_inverse=True)
+        points = self.points.view()
+        index, nullity = points.index[parent], points.nullity[parent]
+        leave, sign, repeat = (np.zeros(n, dtype=np.int64) for _ in range(3))
+        keep = np.zeros((n, target), dtype=np.int64)
+        for m, z in {(m, z) for m, z in zip(index.tolist(), nullity.tolist(), strict=True)}:
+            rows = np.flatnonzero((index == m) & (nullity == z))
+            recipe, o = self._recipe(kind, m, z), ordinal[rows]
+            leave[rows], sign[rows], repeat[rows] = recipe.leave[o], recipe.sign[o], recipe.repeat[o]
+            keep[rows] = recipe.kept(target)[o]
+        return SearchBatch(
+            target, kind, parents, points.x[parents], points.index[parents].astype(np.int64), slots, row, leave, sign, keep, repeat
+        )
+
+    # -- resume -----------------------------------------------------------------------------------------------
+    def replay(self, points: PointColumns, searches: SearchColumns) -> None:
+        """Restore the state that told these searches and found these points (from a database).
+
+        Must be called on a new coordinator with the same starts, settings and judgement.
+        """
+        if len(self.searches) or len(self.points):
+            raise SettingsError("replay needs a new coordinator; this one has been told results already")
+        if len(points):
+            self._index.add_many(0, points.x, points.energy, points.index)
+            self._add_points(points)
+        self.searches.extend(searches)
+        self._done.view()[searches.slot] = True
+        self._pending.clear()
+        self._n_pending = 0
+        self._replay_rounds(int(searches.round.max(initial=0)))
+        open_slots = [np.flatnonzero(~self._done.view()[: len(self.starts) * self._per_start])]
+        open_slots = [self._open_starts(searches)]
+        down = _ranges(self._first_slot.view(), self._n_down.view())
+        open_slots.append(down[~self._done.view()[down]])
+        up = np.fromiter(sorted(self._issued_up), dtype=np.int64, count=len(self._issued_up))
+        open_slots.append(up[~self._done.view()[up]])
+        self._push(np.concatenate(open_slots))
+
+    def _replay_rounds(self, last: int) -> None:
+        """Reopen rounds 1..last as they were: each chose among the points of the rounds before it."""
+        found_in = self.points.view().round
+        for number in range(1, last + 1):
+            n_before = int((found_in < number).sum())
+            candidates = self._upward_candidates(n_before)
+            if self.settings.upward == "auto":
+                candidates = candidates[: self.settings.patience]
+            self.round = number
+            self._sizes[number] = len(candidates)
+            self._issued_up.update(candidates.tolist())
+
+    def _open_starts(self, searches: SearchColumns) -> IntArray:
+        """For each start, the next index to try: the one after its last, unless that found a point."""
+        out = []
+        mine = searches.kind == SearchKind.START
+        for s in range(len(self.starts)):
+            rows = mine & (searches.slot // self._per_start == s)
+            if (searches.child[rows] >= 0).any():
+                continue
+            following = s * self._per_start + int(rows.sum())
+            if following < (s + 1) * self._per_start:
+                out.append(following)
+        return np.array(out, dtype=np.int64)
+
+    # -- invariants -------------------------------------------------------------------------------------------
+    def validate(self) -> None:
+        """Raise AssertionError where the state contradicts itself; called at the end of tests and runs."""
+        points, searches = self.points.view(), self.searches.view()
+        assert len(np.unique(searches.slot)) == len(searches), "a slot was told twice"
+        assert self._done.view()[searches.slot].all(), "a told slot is not marked"
+        assert int(self._done.view().sum()) == len(searches), "a marked slot was not told"
+        assert (searches.child < len(points)).all(), "a search ended at an unknown point"
+        assert (searches.parent < len(points)).all(), "a search started from an unknown point"
+        by = np.argsort(searches.slot)
+        where = by[np.searchsorted(searches.slot[by], points.found_by)]
+        assert (searches.slot[where] == points.found_by).all(), "a point's search is missing"
+        assert (searches.child[where] == np.arange(len(points))).all(), "a point was not found by its search"
+        waiting = np.concatenate([s for q in self._pending.values() for s in q] or [np.zeros(0, dtype=np.int64)])
+        assert len(waiting) == self._n_pending == len(np.unique(waiting)), "a slot waits twice"
+        assert not self._done.view()[waiting].any(), "a told slot still waits"
+        assert not self._in_flight.intersection(waiting.tolist()), "a slot is in flight and waits"
+
+
+def _ranges(first: IntArray, n: Any) -> IntArray:
+    """Concatenation of arange(first_i, first_i + n_i)."""
+    n = np.asarray(n, dtype=np.int64)
+    total = int(n.sum())
+    if not total:
+        return np.zeros(0, dtype=np.int64)
+    return np.arange(total) + np.repeat(first - np.concatenate([[0], np.cumsum(n)[:-1]]), n)

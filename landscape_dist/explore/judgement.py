@@ -1,0 +1,171 @@
+"""SameJudgement: when two stationary points are the same one."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape_dist.errors import SettingsError
+from landscape_dist.records import FloatArray
+
+
+class SameJudgement(abc.ABC):
+    """Decides which of some known points a new one equals, and gives numbers by which to look them up.
+
+    Two points that are the same must have fingerprints that differ by at most `fingerprint_atol` in each column.
+    """
+
+    fingerprint_atol: FloatArray
+
+    @abc.abstractmethod
+    def same(self, x: FloatArray, X: FloatArray) -> NDArray[np.bool_]:
+        """(n, d), (n, d) -> (n,): row by row."""
+
+    @abc.abstractmethod
+    def fingerprint(self, X: FloatArray, energy: FloatArray) -> FloatArray:
+        """(n, d), (n,) -> (n, f): numbers that are (nearly) equal for equal points."""
+
+    @abc.abstractmethod
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON form, for the header of a store."""
+
+
+class Distance(SameJudgement):
+    """Equal when the 2-norm of the difference is at most `atol`."""
+
+    def __init__(self, atol: float, dim: int) -> None:
+        if not atol > 0:
+            raise SettingsError(f"same_atol is {atol!r}; give a positive number")
+        self.atol = float(atol)
+        # A fixed direction without symmetry, so that mirror images do not share a fingerprint.
+        direction = np.random.default_rng(20_11).standard_normal(dim)
+        self._direction = direction / np.linalg.norm(direction)
+        self.fingerprint_atol = np.array([self.atol])
+
+    def same(self, x: FloatArray, X: FloatArray) -> NDArray[np.bool_]:
+        return np.sum((x - X) ** 2, axis=-1) <= self.atol**2
+
+    def fingerprint(self, X: FloatArray, energy: FloatArray) -> FloatArray:
+        return (X @ self._direction)[:, None]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"kind": "distance", "atol": self.atol}
+
+
+class PerCoordinate(SameJudgement):
+    """Equal when |x_i - y_i| <= atol_i for every coordinate.
+
+    Args:
+        atol: (d,) tolerances, all positive.
+    """
+
+    def __init__(self, atol: Any) -> None:
+        self.atol = np.asarray(atol, dtype=float)
+        if self.atol.ndim != 1 or not (self.atol > 0).all():
+            raise SettingsError(f"per-coordinate tolerances are {atol!r}; give d positive numbers")
+        direction = np.random.default_rng(20_11).standard_normal(len(self.atol))
+        self._direction = direction / np.linalg.norm(direction)
+        self.fingerprint_atol = np.array([float(np.abs(self._direction) @ self.atol)])
+
+    def same(self, x: FloatArray, X: FloatArray) -> NDArray[np.bool_]:
+        return np.all(np.abs(x - X) <= self.atol, axis=-1)
+
+    def fingerprint(self, X: FloatArray, energy: FloatArray) -> FloatArray:
+        return (X @ self._direction)[:, None]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"kind": "per_coordinate", "atol": self.atol.tolist()}
+
+
+class Custom(SameJudgement):
+    """A user's own rule, `function(a, b) -> bool` for points a, b of shape (d,); looked up by energy.
+
+    Args:
+        function: the rule; points that it calls the same must have energies within `energy_atol`.
+        energy_atol: in the energy's unit.
+        name: stands for the function in the header of a store.
+    """
+
+    def __init__(self, function: Callable[[FloatArray, FloatArray], bool], energy_atol: float = 1e-6, name: str | None = None) -> None:
+        if not callable(function):
+            raise SettingsError(f"same is {function!r}; give a tolerance, d tolerances, or a function of two points")
+        self.function = function
+        self.name = name or getattr(function, "__qualname__", type(function).__qualname__)
+        self.fingerprint_atol = np.array([float(energy_atol)])
+
+    def same(self, x: FloatArray, X: FloatArray) -> NDArray[np.bool_]:
+        return np.array([bool(self.function(a, b)) for a, b in zip(x, X, strict=True)], dtype=bool)
+
+    def fingerprint(self, X: FloatArray, energy: FloatArray) -> FloatArray:
+        return np.nan_to_num(energy)[:, None]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"kind": "custom", "name": self.name, "energy_atol": float(self.fingerprint_atol[0])}
+
+
+def make_judgement(same: Any, dim: int) -> SameJudgement:
+    """From a number (2-norm), d numbers (per coordinate), a function of two points, or a judgement."""
+    if isinstance(same, SameJudgement):
+        return same
+    if callable(same):
+        return Custom(same)
+    value = np.asarray(same, dtype=float)
+    if value.ndim == 0:
+        return Distance(float(value), dim)
+    if value.shape != (dim,):
+        raise SettingsError(f"same has {value.size} tolerances for {dim} variables; give one number or {dim}")
+    return PerCoordinate(value)
+
+
+class HashIndex:
+    """Known points by cells of their fingerprints and index; looking one up does not depend on how many there are."""
+
+    # Cells this many tolerances wide: a point close enough to a border to be looked up twice is rare.
+    CELL_WIDTH = 64.0
+
+    def __init__(self, judgement: SameJudgement) -> None:
+        self.judgement = judgement
+        self._cells: dict[tuple[int, ...], list[int]] = {}
+
+    def add(self, point: int, x: FloatArray, energy: float, index: int) -> None:
+        """Register point number `point`."""
+        f = self.judgement.fingerprint(x[None], np.array([energy]))[0]
+        cell = np.floor(f / (self.CELL_WIDTH * self.judgement.fingerprint_atol)).astype(np.int64)
+        self._cells.setdefault((index, *cell.tolist()), []).append(point)
+
+    def add_many(self, first: int, X: FloatArray, energy: FloatArray, index: NDArray[np.int32]) -> None:
+        """Register points `first`, `first` + 1, ..."""
+        f = self.judgement.fingerprint(X, energy)
+        cells = np.floor(f / (self.CELL_WIDTH * self.judgement.fingerprint_atol)).astype(np.int64)
+        keys = np.column_stack([index, cells]).tolist()
+        for i, key in enumerate(keys):
+            self._cells.setdefault(tuple(key), []).append(first + i)
+
+    def candidates(self, X: FloatArray, energy: FloatArray, index: NDArray[np.int32]) -> tuple[list[tuple[int, ...]], list[list[tuple[int, ...]]]]:
+        """For each of n points, the key of its cell, and the keys of all cells where an equal point may be."""
+        width = self.CELL_WIDTH * self.judgement.fingerprint_atol
+        f = self.judgement.fingerprint(X, energy) / width
+        cell = np.floor(f).astype(np.int64)
+        margin = 1.0 / self.CELL_WIDTH
+        step = np.where(f - cell < margin, -1, np.where(cell + 1 - f < margin, 1, 0))
+        own = [tuple(key) for key in np.column_stack([index, cell]).tolist()]
+        keys = [[key] for key in own]
+        for i in np.flatnonzero(step.any(axis=1)):
+            options: list[tuple[int, ...]] = [(int(index[i]),)]
+            for j in range(f.shape[1]):
+                shifts = {0, int(step[i, j])}
+                options = [(*o, int(cell[i, j]) + s) for o in options for s in shifts]
+            keys[i] = options
+        return own, keys
+
+    def members(self, key: tuple[int, ...]) -> list[int]:
+        """Points in a cell."""
+        return self._cells.get(key, [])
+
+    def append(self, key: tuple[int, ...], point: int) -> None:
+        """Register a point under a key from `candidates`."""
+        self._cells.setdefault(key, []).append(point)

@@ -1,0 +1,70 @@
+"""Settings of the search policy: which searches are made, and when there have been enough."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from landscape_dist.errors import SettingsError
+
+COMBINATIONS = ("all", "min")
+UPWARD = ("auto", "all", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class ExploreSettings:
+    """Which searches are made.
+
+    Attributes:
+        max_index: highest Morse index looked for.
+        min_index: lowest one.
+        max_index_gap: downward searches from index m go to m - 1, ..., m - max_index_gap.
+        combinations: 'all' choices of the directions that a downward search keeps and of the one it leaves along, or
+            'min', the single typical one of the NN-HiSD paper (keep v_1..v_k, leave along v_(k+1)).
+        n_random: further perturbations of each downward search with a random part added.
+        upward: whether upward searches, from index m to m + 1, are made once the downward ones have run dry: 'all' of
+            them, 'none', or 'auto': a random sample of `patience` at a time until a whole sample finds nothing new.
+        upward_modes: upward searches climb along this many of a point's lowest stable directions; None for all.
+        patience: size of those samples. After a fruitless one, with 95 % confidence fewer than 3 / patience of the
+            remaining upward searches would find something new.
+        same_atol: two points of equal index closer than this (2-norm) are the same; None is 1e-4 times max(1, largest
+            coordinate of the start).
+        max_searches: stop after so many searches; None never.
+        max_points: stop after so many points; None never.
+    """
+
+    max_index: int
+    min_index: int = 0
+    max_index_gap: int = 1
+    combinations: str = "all"
+    n_random: int = 0
+    upward: str = "auto"
+    upward_modes: int | None = 16
+    patience: int = 256
+    same_atol: float | None = None
+    max_searches: int | None = None
+    max_points: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("max_index", 0), ("min_index", 0), ("max_index_gap", 1), ("n_random", 0), ("patience", 1)):
+            self._count(name, least)
+        for name in ("upward_modes", "max_searches", "max_points"):
+            if getattr(self, name) is not None:
+                self._count(name, 1)
+        if self.min_index > self.max_index:
+            raise SettingsError(f"min_index is {self.min_index}, above max_index {self.max_index}; lower it")
+        if self.combinations not in COMBINATIONS:
+            raise SettingsError(f"combinations is {self.combinations!r}; use one of {', '.join(map(repr, COMBINATIONS))}")
+        if self.upward not in UPWARD:
+            raise SettingsError(f"upward is {self.upward!r}; use one of {', '.join(map(repr, UPWARD))}")
+        if self.same_atol is not None and not self.same_atol > 0:
+            raise SettingsError(f"same_atol is {self.same_atol!r}; give a positive number")
+
+    def _count(self, name: str, least: int) -> None:
+        value = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise SettingsError(f"{name} is {value!r}; give a whole number of at least {least}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON form, all settings."""
+        return asdict(self)

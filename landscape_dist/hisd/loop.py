@@ -1,0 +1,181 @@
+"""The one loop that all searches share: propose, evaluate, judge, follow, finish."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from landscape_dist.eigensolvers.base import Curvature, Eigensolver, frobenius
+from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.hisd.state import State, to_numpy
+from landscape_dist.records import FloatArray, IntArray, SearchStatus
+
+# A trust radius below this fraction of max(1, |x|) cannot change x in a way that matters.
+SMALLEST_STEP = 1e-14
+# The size of the Hessian in the tolerance never falls below this fraction of its size at the start.
+NORM_FLOOR = 1e-3
+
+
+class StepRule(Protocol):
+    """How x moves; one object serves a whole batch and keeps its per-search arrays in `State.extra`."""
+
+    uses_hessian: bool
+
+    def begin(self, state: State, xp: Any) -> None: ...
+
+    def propose(self, state: State, xp: Any) -> tuple[Any, Any]: ...
+
+    def judge(self, state: State, step: Any, gradient: Any, xp: Any) -> tuple[Any, Any]: ...
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Where n searches ended, NumPy.
+
+    Attributes:
+        status: (n,) CONVERGED, LEFT_DOMAIN, NOT_FINITE, MAX_STEPS, STALLED or DEADLINE.
+        x: (n, d). gradient_norm: (n,). H: (n, d, d) where status is CONVERGED, or None in matrix-free runs.
+        n_steps: (n,) trial steps, those taken back included.
+        paths: by search, (t, d), where asked for.
+    """
+
+    status: np.ndarray
+    x: FloatArray
+    gradient_norm: FloatArray
+    H: FloatArray | None
+    n_steps: IntArray
+    paths: dict[int, list[FloatArray]]
+
+
+def run(
+    problem: Any,
+    state: State,
+    rule: StepRule,
+    eigensolver: Eigensolver,
+    settings: SolverSettings,
+    *,
+    max_steps: int,
+    rtol: float,
+) -> Outcome:
+    """Move a batch of searches until each has ended.
+
+    Args:
+        state: starts, with gradients (and Hessians, where the rule uses them) evaluated and finite.
+        rtol: relative gradient tolerance in force.
+    """
+    xp = problem.xp
+    n, d = state.x.shape
+    out = Outcome(
+        np.full(n, SearchStatus.MAX_STEPS, dtype=np.int8),
+        to_numpy(state.x).copy(),
+        to_numpy(xp.linalg.vector_norm(state.g, axis=-1)).copy(),
+        None if state.H is None else np.zeros((n, d, d)),
+        np.zeros(n, dtype=np.int64),
+        {},
+    )
+    origin = to_numpy(state.x).copy()
+    reach = settings.escape_radius * np.maximum(1.0, np.linalg.norm(origin, axis=1))
+    ends_at = None if settings.deadline is None else time.monotonic() + settings.deadline
+    if settings.keep_trajectories:
+        out.paths = {i: [x.copy()] for i, x in enumerate(origin)}
+    rule.begin(state, xp)
+    for _ in range(max_steps):
+        status = _finished(problem, state, settings, rtol, origin, reach)
+        if ends_at is not None and time.monotonic() > ends_at:
+            status = np.where(status < 0, SearchStatus.DEADLINE, status)
+        if (status >= 0).any():
+            state = _retire(out, state, status, xp)
+            if len(state) == 0:
+                return out
+        step, pseudo_time = rule.propose(state, xp)
+        trial = state.x + step
+        if state.H is not None:
+            gradient, H = problem.gradient_hessian(trial)
+            norm = frobenius(H, xp)
+        else:
+            gradient, H, norm = problem.gradient(trial), None, state.norm
+        accepted, state.trust = rule.judge(state, step, gradient, xp)
+        accepted = accepted & xp.isfinite(norm)
+        state.n_steps += 1
+        if H is None:
+            norm = _secant_norm(state, step, gradient, accepted, xp)
+        everywhere = bool(xp.all(accepted))
+        state.x = trial if everywhere else xp.where(accepted[:, None], trial, state.x)
+        state.g = gradient if everywhere else xp.where(accepted[:, None], gradient, state.g)
+        state.norm = norm if everywhere else xp.where(accepted, norm, state.norm)
+        if H is not None:
+            state.H = H if everywhere else xp.where(accepted[:, None, None], H, state.H)
+        _turn(problem, state, eigensolver, accepted, everywhere, pseudo_time, xp)
+        if settings.keep_trajectories:
+            moved = to_numpy(accepted)
+            for i, row in enumerate(state.row):
+                if moved[i]:
+                    out.paths[int(row)].append(to_numpy(state.x[i]).copy())
+    status = _finished(problem, state, settings, rtol, origin, reach)
+    _retire(out, state, np.where(status < 0, SearchStatus.MAX_STEPS, status), xp)
+    return out
+
+
+def _turn(problem: Any, state: State, eigensolver: Eigensolver, accepted: Any, everywhere: bool, pseudo_time: Any, xp: Any) -> None:
+    """Let the directions follow, and let go of the mode left behind where its curvature has turned."""
+    leaving = bool(xp.any(state.leave != 0))
+    k = state.V.shape[-1]
+    if not (k or leaving):
+        return
+    if state.H is not None:
+        curvature = Curvature(state.H, lambda V: state.H @ V, state.norm, xp)
+    else:
+        curvature = Curvature(None, lambda V: problem.hvp(state.x, V), state.norm, xp)
+    if leaving:
+        along = curvature.product(state.leave[:, :, None])[:, :, 0]
+        still = xp.sum(state.leave * along, axis=-1) < 0
+        state.leave = state.leave * xp.where(still, 1.0, 0.0)[:, None]
+    if not k:
+        return
+    V = eigensolver.follow(curvature, state.V, state.leave, pseudo_time)
+    state.V = V if everywhere else xp.where(accepted[:, None, None], V, state.V)
+    if leaving:
+        # The mode left behind turns with the directions: together they span the tangent space they came from.
+        u = state.leave - (state.V @ (state.V.mT @ state.leave[:, :, None]))[:, :, 0]
+        size = xp.linalg.vector_norm(u, axis=-1, keepdims=True)
+        state.leave = xp.where(size > 1e-8, u / xp.where(size > 0, size, xp.ones_like(size)), xp.zeros_like(u))
+
+
+def _secant_norm(state: State, step: Any, gradient: Any, accepted: Any, xp: Any) -> Any:
+    """Curvature seen along the step, as an estimate of the Hessian's size that forgets slowly."""
+    length = xp.linalg.vector_norm(step, axis=-1)
+    seen = xp.linalg.vector_norm(gradient - state.g, axis=-1) / xp.where(length > 0, length, xp.ones_like(length))
+    seen = xp.where(xp.isfinite(seen), seen, state.norm)
+    return xp.maximum(seen, 0.9 * state.norm)
+
+
+def _finished(problem: Any, state: State, settings: SolverSettings, rtol: float, origin: FloatArray, reach: FloatArray) -> np.ndarray:
+    """(n,) status of searches that have ended, -1 for those still running."""
+    xp = problem.xp
+    x_size = xp.linalg.vector_norm(state.x, axis=-1)
+    norm = xp.maximum(state.norm, state.floor)
+    tolerance = settings.gradient_atol + rtol * norm * (1 + x_size)
+    status = np.full(len(state), -1, dtype=np.int8)
+    status[to_numpy(state.trust <= SMALLEST_STEP * (1 + x_size))] = SearchStatus.STALLED
+    status[to_numpy(xp.linalg.vector_norm(state.g, axis=-1) <= tolerance)] = SearchStatus.CONVERGED
+    inside = to_numpy(problem.domain.contains(state.x, xp))
+    strayed = np.linalg.norm(to_numpy(state.x) - origin[state.row], axis=1) > reach[state.row]
+    status[~inside | strayed] = SearchStatus.LEFT_DOMAIN
+    return status
+
+
+def _retire(out: Outcome, state: State, status: np.ndarray, xp: Any) -> State:
+    """Write the ended searches to the outcome and return the others."""
+    done = np.flatnonzero(status >= 0)
+    row = state.row[done]
+    device = done if xp is np else xp.asarray(done)
+    out.status[row] = status[done]
+    out.x[row] = to_numpy(state.x[device])
+    out.gradient_norm[row] = np.linalg.norm(to_numpy(state.g[device]), axis=1)
+    out.n_steps[row] = state.n_steps[done]
+    if out.H is not None:
+        out.H[row] = to_numpy(state.H[device])
+    return state.take(np.flatnonzero(status < 0), xp)

@@ -1,0 +1,180 @@
+"""Solve a batch of searches: start, run, verify."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from landscape_dist.eigensolvers import make_eigensolver
+from landscape_dist.eigensolvers.base import frobenius
+from landscape_dist.errors import SettingsError
+from landscape_dist.hisd.implicit import ImplicitStep, first_trust
+from landscape_dist.hisd.loop import NORM_FLOOR, Outcome, StepRule, run
+from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.hisd.start import Starts, expand
+from landscape_dist.hisd.state import State, to_numpy
+from landscape_dist.hisd.verify import spectrum
+from landscape_dist.records import ResultBatch, SearchBatch, SearchKind, SearchStatus
+
+# Searches advance together in chunks whose Hessians fit in the cache.
+CHUNK_BYTES = 4 << 20
+IMPLICIT_MAX_STEPS, EXPLICIT_MAX_STEPS = 300, 20_000
+FIRST_STEP = 0.05
+
+
+def solve_batch(problem: Any, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
+    """Run all searches of a batch.
+
+    Args:
+        problem: the energy (or a surrogate).
+        batch: n searches for one target index.
+        settings: how they move and when they end.
+
+    Returns:
+        one row a search, in the order of the batch; a search that fails is a row with its status.
+    """
+    began = time.process_time()
+    before = problem.counters.copy()
+    d = batch.X.shape[1]
+    if d != problem.dim:
+        raise SettingsError(f"searches start in dimension {d}, but the problem has {problem.dim} variables")
+    rows = max(16, CHUNK_BYTES // (8 * d * d)) if d <= settings.dense_limit else max(1, CHUNK_BYTES // (8 * d))
+    parts = [_solve_chunk(problem, part, settings) for part in _chunks(batch, rows)]
+    result = parts[0] if len(parts) == 1 else _joined(parts)
+    result.counters = problem.counters.minus(before)
+    result.cpu_seconds = time.process_time() - began
+    return result
+
+
+def _solve_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
+    dense = problem.dim <= settings.dense_limit
+    implicit = settings.step == "implicit" or (settings.step == "auto" and dense and settings.acceleration == "none")
+    starts = expand(problem, batch, settings, dense=dense)
+    n, d = starts.x.shape
+    tolerance = settings.step_tolerance if batch.kind == SearchKind.DOWN else settings.upward_step_tolerance
+    rule = _step_rule(settings, implicit, tolerance)
+    xp = problem.xp
+    state, broken = _first_state(problem, starts, rule, tolerance, xp)
+    rtol = max(settings.gradient_rtol, getattr(problem, "gradient_accuracy", 0.0))
+    max_steps = settings.max_steps or (IMPLICIT_MAX_STEPS if implicit else EXPLICIT_MAX_STEPS)
+    result = _blank(batch, starts, min(d, settings.n_eigenvalues))
+    if len(state):
+        rows = state.row.copy()
+        state.row = np.arange(len(rows))
+        outcome = run(problem, state, rule, make_eigensolver(settings), settings, max_steps=max_steps, rtol=rtol)
+        _fill(problem, result, rows, outcome, batch, settings)
+    result.status[broken] = SearchStatus.NOT_FINITE
+    return result
+
+
+def _step_rule(settings: SolverSettings, implicit: bool, tolerance: float) -> StepRule:
+    if implicit:
+        return ImplicitStep(tolerance)
+    from landscape_dist.hisd.explicit import explicit_rule
+
+    return explicit_rule(settings, tolerance)
+
+
+def _first_state(problem: Any, starts: Starts, rule: StepRule, tolerance: float, xp: Any) -> tuple[State, np.ndarray]:
+    """Evaluate the starting points; those where that fails are returned apart."""
+    x = xp.asarray(starts.x)
+    if rule.uses_hessian:
+        g, H = problem.gradient_hessian(x)
+        norm = frobenius(H, xp)
+    else:
+        g, H = problem.gradient(x), None
+        norm = xp.ones(x.shape[0], dtype=x.dtype) if starts.H_parent is None else xp.asarray(np.linalg.norm(starts.H_parent, axis=(1, 2)))
+    finite = to_numpy(xp.isfinite(xp.linalg.vector_norm(g, axis=-1)) & xp.isfinite(norm))
+    radius = xp.asarray(starts.radius)
+    # Without a perturbation to measure the energy's scale by, the first step is a small part of the coordinates.
+    trust = FIRST_STEP * xp.maximum(xp.max(xp.abs(x), axis=-1), xp.ones_like(radius))
+    if H is not None and starts.H_parent is not None:
+        measured = first_trust(radius, H, xp.asarray(starts.H_parent), tolerance, xp)
+        trust = xp.where(radius > 0, measured, trust)
+    state = State(
+        np.arange(len(finite)),
+        x,
+        g,
+        H,
+        xp.asarray(starts.V),
+        xp.asarray(starts.leave),
+        trust,
+        norm,
+        NORM_FLOOR * norm,
+        np.zeros(len(finite), dtype=np.int64),
+    )
+    if not finite.all():
+        state = state.take(np.flatnonzero(finite), xp)
+    return state, np.flatnonzero(~finite)
+
+
+def _blank(batch: SearchBatch, starts: Starts, m: int) -> ResultBatch:
+    n = len(batch)
+    return ResultBatch(
+        slot=batch.slot.copy(),
+        status=np.full(n, SearchStatus.STALLED, dtype=np.int8),
+        x=starts.x.copy(),
+        energy=np.full(n, np.nan),
+        index=np.full(n, -1, dtype=np.int32),
+        nullity=np.full(n, -1, dtype=np.int32),
+        gradient_norm=np.full(n, np.nan),
+        eigenvalues=np.full((n, m), np.nan),
+        n_steps=np.zeros(n, dtype=np.int32),
+    )
+
+
+def _fill(problem: Any, result: ResultBatch, rows: np.ndarray, outcome: Outcome, batch: SearchBatch, settings: SolverSettings) -> None:
+    """Verify the stationary points found and write everything into the result."""
+    result.status[rows] = outcome.status
+    result.x[rows] = outcome.x
+    result.gradient_norm[rows] = outcome.gradient_norm
+    result.n_steps[rows] = outcome.n_steps
+    found = np.flatnonzero(outcome.status == SearchStatus.CONVERGED)
+    if len(found):
+        H = outcome.H[found] if outcome.H is not None else to_numpy(problem.hessian(problem.xp.asarray(outcome.x[found])))
+        verdict = spectrum(H, settings.nullity_rtol, settings.n_eigenvalues)
+        to = rows[found]
+        result.eigenvalues[to] = verdict.eigenvalues
+        result.index[to] = verdict.index
+        result.nullity[to] = verdict.nullity
+        if problem.has_energy:
+            result.energy[to] = to_numpy(problem.energy(problem.xp.asarray(outcome.x[found])))
+        other = verdict.index != batch.target_index
+        result.status[to[other]] = SearchStatus.OTHER_INDEX
+    for i, path in outcome.paths.items():
+        result.trajectories[int(batch.slot[rows[i]])] = np.array(path)
+
+
+def _chunks(batch: SearchBatch, rows: int) -> list[SearchBatch]:
+    if len(batch) <= rows:
+        return [batch]
+    return [select(batch, np.arange(a, min(a + rows, len(batch)))) for a in range(0, len(batch), rows)]
+
+
+def select(batch: SearchBatch, which: np.ndarray) -> SearchBatch:
+    """The searches `which` (indices) of a batch, with only the parents that they need."""
+    used, row = np.unique(batch.row[which], return_inverse=True)
+    return SearchBatch(
+        batch.target_index,
+        batch.kind,
+        batch.parents[used],
+        batch.X[used],
+        batch.indices[used],
+        batch.slot[which],
+        row,
+        batch.leave[which],
+        batch.sign[which],
+        batch.keep[which],
+        batch.repeat[which],
+    )
+
+
+def _joined(parts: list[ResultBatch]) -> ResultBatch:
+    names = ("slot", "status", "x", "energy", "index", "nullity", "gradient_norm", "eigenvalues", "n_steps")
+    joined = ResultBatch(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+    for p in parts:
+        joined.messages.update(p.messages)
+        joined.trajectories.update(p.trajectories)
+    return joined

@@ -1,0 +1,118 @@
+"""From parents and recipes to starting points and directions."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.hisd.state import to_numpy
+from landscape_dist.linalg import canonical_eigenbasis, canonical_signs, orthonormalize
+from landscape_dist.records import FloatArray, SearchBatch
+
+# Parents found by different searches differ in their last digits; their children start from the rounded point.
+SIGNIFICANT_DIGITS = 11
+
+
+@dataclass(slots=True)
+class Starts:
+    """n searches ready to run, all NumPy.
+
+    Attributes:
+        x: (n, d). V: (n, d, k). leave: (n, d), zero where a search leaves nothing. radius: (n,) distance from the
+        parent, 0 where the search starts at it. H_parent: (n, d, d) or None.
+    """
+
+    x: FloatArray
+    V: FloatArray
+    leave: FloatArray
+    radius: FloatArray
+    H_parent: FloatArray | None
+
+
+def perturbation_radius(X: FloatArray, settings: SolverSettings) -> FloatArray:
+    """(m, d) parents -> (m,) distances from the parent at which its children start."""
+    if settings.perturbation_radius is not None:
+        return np.full(len(X), settings.perturbation_radius)
+    return 1e-3 * np.maximum(1.0, np.abs(X).max(axis=1))
+
+
+def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense: bool) -> Starts:
+    """Starting points and directions of a batch: the parents' eigenvectors, perturbed and selected.
+
+    A downward search starts at x ± r v_leave with the directions `keep` (section 2 of the NN-HiSD paper); an upward
+    one climbs along v_leave, which is among its directions.
+
+    Args:
+        dense: whether to form the parents' Hessians (else their lowest eigenvectors come from Lanczos on products).
+    """
+    X = _rounded(batch.X)
+    columns = 1 + max(int(batch.keep.max(initial=-1)), int(batch.leave.max(initial=-1)))
+    H = None
+    if dense:
+        H = to_numpy(problem.hessian(problem.xp.asarray(X)))
+        bad = ~np.isfinite(H).all(axis=(1, 2))
+        if bad.any():
+            H = np.where(bad[:, None, None], np.eye(X.shape[1]), H)
+        w, Q = np.linalg.eigh(H)
+        frames = canonical_eigenbasis(w, Q)
+    else:
+        frames = lowest_eigenvectors(problem, X, columns)
+    row, n = batch.row, len(batch)
+    d = X.shape[1]
+    V = np.zeros((n, d, batch.keep.shape[1]))
+    for j in range(batch.keep.shape[1]):
+        V[:, :, j] = frames[row, :, batch.keep[:, j]]
+    moves = batch.leave >= 0
+    away = np.where(moves[:, None], frames[row, :, np.maximum(batch.leave, 0)], 0.0)
+    radius = perturbation_radius(X, settings)[row]
+    offset = batch.sign[:, None] * away
+    if (batch.repeat > 0).any():
+        offset = offset + _random_part(X, batch)
+        offset /= np.maximum(np.linalg.norm(offset, axis=1, keepdims=True), 1e-300)
+    # Only downward searches leave a mode behind; an upward one follows it.
+    down = moves & ~(batch.keep == batch.leave[:, None]).any(axis=1)
+    leave = np.where(down[:, None], away, 0.0)
+    radius = np.where(offset.any(axis=1), radius, 0.0)
+    return Starts(X[row] + radius[:, None] * offset, V, leave, radius, None if H is None else H[row])
+
+
+def lowest_eigenvectors(problem: Any, X: FloatArray, m: int) -> FloatArray:
+    """(p, d) points -> (p, d, m) lowest eigenvectors of their Hessians, from products alone (Lanczos)."""
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    p, d = X.shape
+    frames = np.zeros((p, d, m))
+    for i in range(p if m else 0):
+        x = problem.xp.asarray(X[i : i + 1])
+
+        def product(v: FloatArray, x: Any = x) -> FloatArray:
+            return to_numpy(problem.hvp(x, problem.xp.asarray(np.ascontiguousarray(v.reshape(1, d, -1)))))[0].reshape(v.shape)
+
+        operator = LinearOperator((d, d), matvec=product, matmat=product, dtype=np.float64)
+        start = np.random.default_rng(d).standard_normal(d)
+        w, Q = eigsh(operator, k=min(m, d - 1), which="SA", v0=start, tol=1e-8, ncv=min(d, max(4 * m + 1, 40)), maxiter=20 * d)
+        frames[i, :, : len(w)] = canonical_signs(Q[None, :, np.argsort(w)])[0]
+    return orthonormalize(frames)
+
+
+def _rounded(X: FloatArray) -> FloatArray:
+    """Round to `SIGNIFICANT_DIGITS` relative to the largest coordinate."""
+    size = np.maximum(np.abs(X).max(axis=1, keepdims=True), 1e-12)
+    grid = 2.0 ** (np.ceil(np.log2(size)) - SIGNIFICANT_DIGITS * np.log2(10))
+    return np.round(X / grid) * grid
+
+
+def _random_part(X: FloatArray, batch: SearchBatch) -> FloatArray:
+    """(n, d) random unit vectors for repeats, zero otherwise; the seed is the content of the search."""
+    out = np.zeros((len(batch), X.shape[1]))
+    for i in np.flatnonzero(batch.repeat > 0):
+        recipe = np.array([batch.target_index, batch.leave[i], batch.sign[i], batch.repeat[i], *batch.keep[i]], dtype=np.int64)
+        point = np.round(batch.X[batch.row[i]], 6) + 0.0
+        seed = hashlib.blake2b(point.tobytes() + recipe.tobytes(), digest_size=8).digest()
+        v = np.random.default_rng(int.from_bytes(seed, "little")).standard_normal(X.shape[1])
+        out[i] = v / np.linalg.norm(v)
+    return out

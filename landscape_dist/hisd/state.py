@@ -1,0 +1,67 @@
+"""What a batch of running searches carries along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from landscape_dist.records import FloatArray, IntArray
+
+
+@dataclass(slots=True)
+class State:
+    """n running searches for the same index k; all arrays have n rows, in the problem's array namespace.
+
+    Attributes:
+        row: (n,) NumPy, which search of the batch.
+        x: (n, d) where the gradient was evaluated last. g: (n, d) gradient there.
+        H: (n, d, d) Hessian there, or None in matrix-free runs.
+        V: (n, d, k) directions. leave: (n, d) unit vector along which the search leaves its parent, zero once it has
+            left (or where there is none).
+        trust: (n,) length of the next step, at most.
+        norm: (n,) size of the Hessian.
+        floor: (n,) lower bound of that size for the tolerance (a fraction of the size at the start), so that a
+            degenerate point, where the Hessian vanishes, can be reached.
+        n_steps: (n,) NumPy steps made.
+        extra: further per-search arrays of the step rule, by name.
+    """
+
+    row: IntArray
+    x: Any
+    g: Any
+    H: Any
+    V: Any
+    leave: Any
+    trust: Any
+    norm: Any
+    floor: Any
+    n_steps: IntArray
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, keep: np.ndarray, xp: Any) -> State:
+        """The searches in the NumPy index array `keep`."""
+        device_keep = keep if xp is np else xp.asarray(keep)
+        parts: dict[str, Any] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name in ("row", "n_steps"):
+                parts[f.name] = value[keep]
+            elif f.name == "extra":
+                parts[f.name] = {name: array[device_keep] for name, array in value.items()}
+            else:
+                parts[f.name] = None if value is None else value[device_keep]
+        return State(**parts)
+
+
+def to_numpy(array: Any) -> FloatArray:
+    """A NumPy view or copy of an array of any namespace."""
+    if isinstance(array, np.ndarray):
+        return array
+    if hasattr(array, "detach"):
+        array = array.detach().cpu()
+    return np.asarray(array)

@@ -1,0 +1,117 @@
+"""Small batched linear algebra: orthonormal frames, and a basis of eigenspaces on which machines agree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+def orthonormalize(V: Any, xp: Any = np) -> Any:
+    """Orthonormal columns with the span of V, each as close to its old direction as the order allows.
+
+    Args:
+        V: (n, d, k) with independent columns, k <= d.
+        xp: array namespace of V.
+
+    Returns:
+        (n, d, k); column j lies in the span of the first j columns of V and has a non-negative overlap with V_j.
+    """
+    if V.shape[-1] == 0:
+        return V
+    if V.shape[-1] == 1:
+        norm = xp.linalg.vector_norm(V, axis=1, keepdims=True)
+        return V / xp.where(norm > 0, norm, xp.ones_like(norm))
+    Q, R = xp.linalg.qr(V)
+    sign = xp.where(xp.linalg.diagonal(R) < 0, -1.0, 1.0)
+    return Q * sign[:, None, :]
+
+
+def subspace_overlap(A: FloatArray, B: FloatArray) -> FloatArray:
+    """Smallest cosine of the principal angles between column spaces: (n, d, k), (n, d, k) -> (n,); 1 means equal."""
+    if A.shape[-1] == 0:
+        return np.ones(len(A))
+    return np.linalg.svd(A.mT @ B, compute_uv=False)[:, -1]
+
+
+def canonical_signs(Q: FloatArray) -> FloatArray:
+    """Flip columns so that in each the first entry of (nearly) largest size is positive: (n, d, m) -> (n, d, m)."""
+    if Q.shape[-1] == 0:
+        return Q
+    size = np.abs(Q)
+    first = np.argmax(size >= (1 - 1e-6) * size.max(axis=1, keepdims=True), axis=1)
+    lead = np.take_along_axis(Q, first[:, None, :], axis=1)
+    return Q * np.where(lead < 0, -1.0, 1.0)
+
+
+def canonical_eigenbasis(w: FloatArray, Q: FloatArray, rtol: float = 1e-6) -> FloatArray:
+    """Eigenvectors on which machines agree, repeated eigenvalues included.
+
+    Within a group of eigenvalues closer than `rtol` times the largest size, LAPACK may return any basis; here it is
+    replaced by the reduced row-echelon form of the eigenspace, orthonormalised (as SaddleScape's EigvecUnified).
+    For a separable energy this gives the coordinate axes.
+
+    Args:
+        w: (n, d) eigenvalues, ascending.
+        Q: (n, d, d) eigenvectors as columns.
+        rtol: gap, relative to the largest eigenvalue's size, below which two eigenvalues count as equal.
+
+    Returns:
+        (n, d, d) orthonormal, signs fixed by `canonical_signs`.
+    """
+    if w.shape[1] > 1:
+        tol = rtol * np.abs(w).max(axis=1, keepdims=True)
+        tied = np.diff(w, axis=1) <= tol
+        rows = np.flatnonzero(tied.any(axis=1))
+        if len(rows):
+            Q = Q.copy()
+            for i in rows:
+                for start, stop in _runs(tied[i]):
+                    Q[i, :, start:stop] = _echelon_basis(Q[i, :, start:stop])
+    return canonical_signs(Q)
+
+
+def _runs(tied: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Half-open index ranges of eigenvalues joined by consecutive ties."""
+    edges = np.diff(np.concatenate(([0], tied.astype(np.int8), [0])))
+    return [(int(a), int(b) + 1) for a, b in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True)]
+
+
+def _echelon_basis(B: FloatArray) -> FloatArray:
+    """Orthonormal basis of span(B) that depends on the span alone: (d, m) -> (d, m)."""
+    A = B.T.copy()
+    m, d = A.shape
+    pivots: list[int] = []
+    for column in range(d):
+        row = len(pivots)
+        if row == m:
+            break
+        best = row + int(np.argmax(np.abs(A[row:, column])))
+        # A pivot this small would only amplify rounding: the span has (next to) nothing new in this coordinate.
+        if abs(A[best, column]) < 1e-4:
+            continue
+        A[[row, best]] = A[[best, row]]
+        A[row] /= A[row, column]
+        others = np.arange(m) != row
+        A[others] -= A[others, column][:, None] * A[row]
+        pivots.append(column)
+    if len(pivots) < m:
+        return B
+    return orthonormalize(A.T[None])[0]
+
+
+def inertia(w: FloatArray, rtol: float) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Numbers of negative and of vanishing eigenvalues.
+
+    Args:
+        w: (n, d) eigenvalues.
+        rtol: an eigenvalue counts as zero when its size is at most rtol times the largest size.
+
+    Returns:
+        index (n,), nullity (n,).
+    """
+    zero = np.abs(w) <= rtol * np.abs(w).max(axis=1, keepdims=True)
+    return ((w < 0) & ~zero).sum(axis=1, dtype=np.int32), zero.sum(axis=1, dtype=np.int32)

@@ -1,0 +1,294 @@
+"""Energies given as torch functions: derivatives by automatic differentiation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from landscape_dist.errors import ProblemError
+from landscape_dist.problems.base import Problem
+from landscape_dist.problems.callables import checked_dim
+from landscape_dist.problems.domain import Domain, domain_from_dict
+from landscape_dist.problems.fingerprint import canonical_json, digest
+from landscape_dist.problems.starts import checked_start
+
+MAX_HESSIAN_DIM = 300
+"""Largest number of variables for which a full Hessian counts as cheap."""
+_MAX_NUMBERS = 1 << 23  # rows * d * d handled at a time
+
+
+def from_torch(
+    fn: Callable[[Any], Any],
+    dim: int,
+    *,
+    batched: bool = False,
+    dtype: Any = None,
+    device: Any = "cpu",
+    name: str = "torch",
+    domain: Domain | dict[str, Any] | None = None,
+    euler_characteristic: int | None = None,
+    suggested_start: Any = None,
+    suggested_max_index: int | None = None,
+    fingerprint: str | None = None,
+    check: bool = True,
+) -> TorchProblem:
+    """An energy from a torch function; gradient and Hessian-vector products by automatic differentiation.
+
+    Evaluations take NumPy or torch arrays and return the kind they got.
+
+    Args:
+        fn: (d,) tensor -> scalar tensor; batched: (n, d) -> (n,), rows independent of one another.
+        dim: number of variables d.
+        batched: whether fn takes batches; a function of one point is vectorised by `torch.func.vmap`.
+        dtype: torch dtype of the computation, default float64.
+        device: where to compute.
+        name, domain, euler_characteristic, suggested_start, suggested_max_index, fingerprint, check: as for
+            `from_callable`.
+
+    Raises:
+        ProblemError: fn cannot be vectorised or differentiated, or returns something else than it should.
+    """
+    problem = TorchProblem(
+        fn,
+        dim,
+        batched=batched,
+        dtype=dtype,
+        device=device,
+        name=name,
+        domain=domain,
+        euler_characteristic=euler_characteristic,
+        suggested_start=suggested_start,
+        suggested_max_index=suggested_max_index,
+        fingerprint=fingerprint,
+    )
+    if check:
+        from landscape_dist.problems.checks import check_problem_once
+
+        check_problem_once(problem)
+    return problem
+
+
+class TorchFunction:
+    """Values and derivatives of a torch function of rows; transforms are built once a process.
+
+    The function maps (n, d) to (n, *shape), each row on its own; so the gradient of the sum is the batch of gradients,
+    and one tangent a column gives a whole batch of Hessian columns.  Products use forward over reverse mode; where
+    an operation lacks forward mode, reverse over reverse.
+    """
+
+    def __init__(self, fn: Callable[[Any], Any], dim: int, batched: bool, dtype: Any, device: Any) -> None:
+        import torch
+
+        if not callable(fn):
+            raise ProblemError(f"fn is {fn!r}; give a torch function")
+        dtype = torch.float64 if dtype is None else dtype
+        if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+            raise ProblemError(f"dtype is {dtype!r}; give a floating torch dtype such as torch.float64")
+        self.fn = fn
+        self.dim = dim
+        self.batched = batched
+        self._dtype_name = str(dtype).removeprefix("torch.")
+        self._device_name = str(torch.device(device))
+        self._build()
+
+    def _build(self) -> None:
+        import torch
+
+        self.dtype = getattr(torch, self._dtype_name)
+        self.device = torch.device(self._device_name)
+        self._forward_mode = True
+        self.values = self.fn if self.batched else torch.func.vmap(self.fn)
+
+        def total(X: Any) -> Any:
+            E = self.values(X)
+            return E.sum(), E
+
+        self._gradient = torch.func.grad(total, has_aux=True)
+
+    def tensor(self, X: Any) -> Any:
+        """NumPy array or tensor as a tensor of this function's dtype and device."""
+        import torch
+
+        if isinstance(X, torch.Tensor):
+            return X.to(dtype=self.dtype, device=self.device)
+        array = np.ascontiguousarray(X)
+        if not array.flags.writeable:  # torch warns of arrays that it could write to
+            array = array.copy()
+        return torch.as_tensor(array).to(dtype=self.dtype, device=self.device)
+
+    def gradient(self, X: Any) -> Any:
+        """(n, d) -> (n, d) gradients of a scalar function of rows."""
+        return self._gradient(X)[0].detach()
+
+    def push(self, force: Callable[[Any], Any], X: Any, V: Any) -> tuple[Any, Any]:
+        """(n, d), (n, d, k) -> values (n, d) and Jacobian products (n, d, k) of a map of rows."""
+        import torch
+
+        def one(v: Any) -> Any:
+            return torch.func.jvp(force, (X,), (v,))
+
+        out_dims: Any = (None, 2)
+        values, products = torch.func.vmap(one, in_dims=2, out_dims=out_dims)(V)
+        return values.detach(), products.detach()
+
+    def hvp(self, X: Any, V: Any) -> Any:
+        """(n, d), (n, d, k) -> (n, d, k)."""
+        return self.gradient_and_products(X, V)[1]
+
+    def gradient_and_products(self, X: Any, V: Any) -> tuple[Any, Any]:
+        """Gradients (n, d) and Hessian products (n, d, k), from one pass of the gradient."""
+        import torch
+
+        def gradient(X: Any) -> Any:
+            return self._gradient(X)[0]
+
+        if V.shape[2] == 0:
+            return self.gradient(X), torch.zeros_like(V)
+        if self._forward_mode:
+            try:
+                return self.push(gradient, X, V)
+            except (NotImplementedError, RuntimeError) as error:
+                if "forward" not in str(error).lower():
+                    raise
+                self._forward_mode = False
+        both: Any = torch.func.vjp(gradient, X)
+        g, pull = both
+        products = torch.func.vmap(lambda v: pull(v)[0], in_dims=2, out_dims=2)(V)
+        return g.detach(), products.detach()
+
+    def translate_error(self, error: Exception) -> ProblemError | None:
+        """What an error of torch's transforms says about fn; None if the error is fn's own."""
+        text = str(error)
+        first = text.strip().partition("\n")[0][:200]
+        if not self.batched and ("vmap" in text or "batched tensor" in text.lower()):
+            return ProblemError(
+                f"fn cannot be vectorised by torch.func.vmap: {first}. Write it with torch operations, without "
+                "in-place changes, .item() or branches on values; or give batched=True and a function (n, d) -> (n,)"
+            )
+        if "require grad" in text or "differentiable" in text:
+            return ProblemError(
+                f"fn cannot be differentiated: {first}. Keep to torch operations on x, without .detach(), .numpy() "
+                "or torch.tensor(...) of values computed from x"
+            )
+        return None
+
+    def __getstate__(self) -> dict[str, Any]:
+        import cloudpickle
+
+        return {
+            "fn": cloudpickle.dumps(self.fn),
+            "dim": self.dim,
+            "batched": self.batched,
+            "_dtype_name": self._dtype_name,
+            "_device_name": self._device_name,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        import pickle
+
+        self.__dict__.update(state)
+        self.fn = pickle.loads(state["fn"])
+        self._build()
+
+
+def like(reference: Any, result: Any) -> Any:
+    """`result` as NumPy float64 where `reference` is a NumPy array, as a tensor otherwise."""
+    if isinstance(reference, np.ndarray):
+        return result.detach().cpu().numpy().astype(np.float64, copy=False)
+    return result
+
+
+class TorchProblem(Problem):
+    """An energy of a torch function; made by `from_torch`."""
+
+    def __init__(
+        self,
+        fn: Callable[[Any], Any],
+        dim: int,
+        *,
+        batched: bool = False,
+        dtype: Any = None,
+        device: Any = "cpu",
+        name: str = "torch",
+        domain: Domain | dict[str, Any] | None = None,
+        euler_characteristic: int | None = None,
+        suggested_start: Any = None,
+        suggested_max_index: int | None = None,
+        fingerprint: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.dim = checked_dim(dim)
+        self.domain = domain_from_dict(domain)
+        self.domain.check(self.dim)
+        self.euler_characteristic = euler_characteristic
+        self.suggested_start = checked_start(suggested_start, self.dim)
+        self.suggested_max_index = suggested_max_index
+        self.has_hessian = self.dim <= MAX_HESSIAN_DIM
+        self.function = TorchFunction(fn, self.dim, batched, dtype, device)
+        self._fingerprint = fingerprint
+
+    @property
+    def xp(self) -> Any:
+        import array_api_compat.torch
+
+        return array_api_compat.torch
+
+    @property
+    def eps(self) -> float:
+        """Rounding unit of the computation."""
+        import torch
+
+        return float(torch.finfo(self.function.dtype).eps)
+
+    def translate_error(self, error: Exception) -> ProblemError | None:
+        """What an error of torch says about fn; None if the error is fn's own."""
+        return self.function.translate_error(error)
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """Plain JSON form: dim, dtype, domain."""
+        dtype = str(self.function.dtype).removeprefix("torch.")
+        return {"kind": "torch", "dim": self.dim, "dtype": dtype, "domain": self.domain.as_dict()}
+
+    def fingerprint(self) -> str:
+        domain = canonical_json(self.domain.as_dict())
+        content = self._fingerprint if self._fingerprint is not None else digest(self.function.fn)
+        return digest("torch", content, self.function.batched, str(self.function.dtype), self.dim, domain)
+
+    def __repr__(self) -> str:
+        return f"{self.name}(dim={self.dim})"
+
+    def _energy(self, X: Any) -> Any:
+        import torch
+
+        with torch.no_grad():
+            E = self.function.values(self.function.tensor(X))
+        return like(X, E)
+
+    def _gradient(self, X: Any) -> Any:
+        return like(X, self.function.gradient(self.function.tensor(X)))
+
+    def _hvp(self, X: Any, V: Any) -> Any:
+        return like(X, self.function.hvp(self.function.tensor(X), self.function.tensor(V)))
+
+    def _hessian(self, X: Any) -> Any:
+        return self._gradient_hessian(X)[1]
+
+    def _gradient_hessian(self, X: Any) -> tuple[Any, Any]:
+        import torch
+
+        tensor = self.function.tensor(X)
+        d = self.dim
+        rows = max(1, _MAX_NUMBERS // (d * d))
+        eye = torch.eye(d, dtype=tensor.dtype, device=tensor.device)
+        parts = []
+        for k in range(max(1, math.ceil(len(tensor) / rows))):
+            block = tensor[k * rows : (k + 1) * rows]
+            parts.append(self.function.gradient_and_products(block, eye.expand(len(block), d, d)))
+        g = parts[0][0] if len(parts) == 1 else torch.cat([part[0] for part in parts])
+        H = parts[0][1] if len(parts) == 1 else torch.cat([part[1] for part in parts])
+        return like(X, g), like(X, 0.5 * (H + H.mT))

@@ -1,0 +1,93 @@
+"""The batched problem contract: energies and vector fields of many variables."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+from landscape_dist.problems.domain import Domain, Unbounded
+from landscape_dist.records import Counters
+
+
+class Problem(abc.ABC):
+    """An energy E(x) of d variables, evaluated in batches.
+
+    `X` is (n, d) float64, in the array namespace `xp` (NumPy unless the problem is a torch one).  Every public
+    evaluation counts its points in `counters`.  Subclasses implement `_energy`, `_gradient` and, where they
+    can, `_hessian`, `_hvp` and the fused `_gradient_hessian`.
+
+    Attributes:
+        name: short name for tables and file names.
+        dim: number of variables d.
+        domain: where searches may go (`Box`, `Ball` or `Unbounded`).
+        euler_characteristic: sum over stationary points of (-1)^index that Morse theory demands: 1 for an energy
+            that grows at infinity, 0 on a torus, None where unknown.
+        has_hessian: whether `hessian` is available at reasonable cost.
+        has_energy: False for vector fields.
+        suggested_start, suggested_max_index: used where the user gives none; None if there is nothing sensible.
+        xp: array namespace in which the solver should work.
+    """
+
+    name: str = "problem"
+    dim: int
+    domain: Domain = Unbounded()
+    euler_characteristic: int | None = None
+    has_hessian: bool = True
+    has_energy: bool = True
+    suggested_start: Any = None
+    suggested_max_index: int | None = None
+
+    def __init__(self) -> None:
+        self.counters = Counters()
+
+    # -- public, counted ------------------------------------------------------------------------------------
+    def energy(self, X: Any) -> Any:
+        """(n, d) -> (n,) energies."""
+        self.counters.n_energies += len(X)
+        return self._energy(X)
+
+    def gradient(self, X: Any) -> Any:
+        """(n, d) -> (n, d) gradients."""
+        self.counters.n_gradients += len(X)
+        return self._gradient(X)
+
+    def hessian(self, X: Any) -> Any:
+        """(n, d) -> (n, d, d) symmetric Hessians."""
+        self.counters.n_hessians += len(X)
+        return self._hessian(X)
+
+    def gradient_hessian(self, X: Any) -> tuple[Any, Any]:
+        """(n, d) -> (n, d), (n, d, d); shares common work. Counts as one gradient and one Hessian a point."""
+        self.counters.n_gradients += len(X)
+        self.counters.n_hessians += len(X)
+        return self._gradient_hessian(X)
+
+    def hvp(self, X: Any, V: Any) -> Any:
+        """(n, d), (n, d, k) -> (n, d, k) Hessian-vector products; counts n * k."""
+        self.counters.n_hvps += len(X) * V.shape[-1]
+        return self._hvp(X, V)
+
+    # -- for subclasses -------------------------------------------------------------------------------------
+    @abc.abstractmethod
+    def _energy(self, X: Any) -> Any: ...
+
+    @abc.abstractmethod
+    def _gradient(self, X: Any) -> Any: ...
+
+    @abc.abstractmethod
+    def _hessian(self, X: Any) -> Any: ...
+
+    def _gradient_hessian(self, X: Any) -> tuple[Any, Any]:
+        return self._gradient(X), self._hessian(X)
+
+    def _hvp(self, X: Any, V: Any) -> Any:
+        return self._hessian(X) @ V
+
+    @property
+    @abc.abstractmethod
+    def xp(self) -> Any:
+        """Array namespace (array-api-compat) of the problem's arrays."""
+
+    @abc.abstractmethod
+    def fingerprint(self) -> str:
+        """Hex digest of what the problem computes, the same in every process and session."""

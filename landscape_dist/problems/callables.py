@@ -1,0 +1,334 @@
+"""Energies given as NumPy functions, of one point or of a batch; missing derivatives by differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from landscape_dist.errors import ProblemError
+from landscape_dist.problems.base import Problem
+from landscape_dist.problems.domain import Domain, domain_from_dict
+from landscape_dist.problems.fingerprint import canonical_json, digest
+from landscape_dist.problems.starts import checked_start
+from landscape_dist.records import FloatArray
+
+DIMER_LENGTH = 1e-5
+"""Half the dimer's length where the gradient is given."""
+DIMER_LENGTH_WITHOUT_GRADIENT = 1e-3
+"""Half the dimer's length where the gradient is itself a difference, whose rounding error the dimer divides by."""
+_ENERGY_STEP = float(np.finfo(np.float64).eps) ** (1.0 / 3.0)  # balances truncation and rounding of central differences
+_MAX_NUMBERS = 1 << 22  # numbers in one batch of difference points
+
+
+def from_callable(
+    energy: Callable[[Any], Any],
+    gradient: Callable[[Any], Any] | None = None,
+    hessian: Callable[[Any], Any] | None = None,
+    hvp: Callable[[Any, Any], Any] | None = None,
+    *,
+    dim: int,
+    batched: bool = False,
+    dimer_length: float | None = None,
+    name: str = "callable",
+    domain: Domain | dict[str, Any] | None = None,
+    euler_characteristic: int | None = None,
+    suggested_start: Any = None,
+    suggested_max_index: int | None = None,
+    fingerprint: str | None = None,
+    check: bool = True,
+) -> CallableProblem:
+    """An energy from NumPy functions.
+
+    For one point (`batched=False`): energy (d,) -> float, gradient (d,) -> (d,), hessian (d,) -> (d, d),
+    hvp (d,), (d,) -> (d,).  Batched: (n, d) -> (n,), (n, d), (n, d, d) and hvp (n, d), (n, d, k) -> (n, d, k).
+    The functions receive read-only float64 arrays.
+
+    Without `gradient`: central differences of the energy.  Without `hvp` and `hessian`: the dimer formula
+    H v = [g(x + l v) - g(x - l v)] / (2 l) (NN-HiSD, section 2), and a Hessian of 2 d such gradients.
+    `counters` count calls of the given functions, by points: a difference Hessian counts as gradients.
+
+    Args:
+        energy, gradient, hessian, hvp: the functions.
+        dim: number of variables d.
+        batched: whether the functions take batches.
+        dimer_length: l above; default 1e-5, or 1e-3 without a gradient.
+        name: for tables and files.
+        domain: where searches may go; default everywhere.
+        euler_characteristic: 1 for an energy that grows at infinity; None if unknown.
+        suggested_start, suggested_max_index: for `explore` where the caller gives none.
+        fingerprint: text that stands for what the functions compute, so that a store recognises them; default a
+            digest of their byte code and the values that they use.
+        check: try the functions at a few points when built.
+
+    Raises:
+        ProblemError: the functions do not return what they should; the message says what to change.
+    """
+    problem = CallableProblem(
+        energy,
+        gradient,
+        hessian,
+        hvp,
+        dim=dim,
+        batched=batched,
+        dimer_length=dimer_length,
+        name=name,
+        domain=domain,
+        euler_characteristic=euler_characteristic,
+        suggested_start=suggested_start,
+        suggested_max_index=suggested_max_index,
+        fingerprint=fingerprint,
+    )
+    if check:
+        from landscape_dist.problems.checks import check_problem_once
+
+        check_problem_once(problem)
+    return problem
+
+
+def checked_dim(dim: Any) -> int:
+    """A number of variables.
+
+    Raises:
+        ProblemError: not a whole number of 1 or more.
+    """
+    if isinstance(dim, bool) or not isinstance(dim, int | np.integer) or dim < 1:
+        raise ProblemError(f"dim is {dim!r}; give a whole number, 1 or more")
+    return int(dim)
+
+
+def read_only(X: FloatArray) -> FloatArray:
+    """A view that user code cannot write to."""
+    view = np.asarray(X, dtype=np.float64).view()
+    view.flags.writeable = False
+    return view
+
+
+class UserFunction:
+    """A user's function of points: one call a batch or one a point, the shape of the answer verified.
+
+    Pickles with cloudpickle, so that functions from a script or a notebook reach other processes.
+    """
+
+    def __init__(self, function: Callable[..., Any], label: str, batched: bool) -> None:
+        if not callable(function):
+            raise ProblemError(f"{label} is {function!r}; give a function")
+        self.function = function
+        self.label = label
+        self.batched = batched
+        self.seen_dtype: np.dtype[Any] | None = None
+
+    def __call__(self, shape: tuple[int, ...], X: FloatArray, *others: FloatArray) -> FloatArray:
+        """Values at the rows of X, float64 of shape (n, *shape)."""
+        n = len(X)
+        arguments = tuple(read_only(array) for array in (X, *others))
+        if n == 0:
+            return np.zeros((0, *shape))
+        # Overflow far outside shows as non-finite values, which end a search with their own status.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            if self.batched:
+                result = self._array(self.function(*arguments))
+                if result.shape != (n, *shape):
+                    raise self._wrong_shape(result.shape, (n, *shape), f"a batch of {n} points")
+                return result
+            values = [self.function(*rows) for rows in zip(*arguments, strict=True)]
+        try:
+            result = self._array(values)
+        except ValueError:
+            shapes = sorted({np.shape(value) for value in values})
+            raise ProblemError(
+                f"{self.label} returned arrays of different shapes {shapes}; return shape {shape} at every point"
+            ) from None
+        if result.shape != (n, *shape):
+            raise self._wrong_shape(result.shape[1:], shape, "a point")
+        return result
+
+    def _array(self, value: Any) -> FloatArray:
+        result = np.asarray(value)
+        if result.dtype == object:
+            if isinstance(value, list) and any(item is None for item in value):
+                raise ProblemError(f"{self.label} returned None; end the function with a return statement")
+            if value is None:
+                raise ProblemError(f"{self.label} returned None; end the function with a return statement")
+            raise ProblemError(f"{self.label} returned {type(value).__name__} objects; return float64 numbers")
+        if np.iscomplexobj(result):
+            raise ProblemError(f"{self.label} returned complex numbers; return real ones (float64)")
+        self.seen_dtype = result.dtype
+        return result.astype(np.float64, copy=False)
+
+    def _wrong_shape(self, seen: tuple[int, ...], wanted: tuple[int, ...], what: str) -> ProblemError:
+        dim = f" of dimension {wanted[-1]}" if wanted and what == "a point" else ""
+        if not wanted:
+            cure = "return a single number (float)"
+        else:
+            cure = f"return an array of shape {wanted}"
+        hint = "" if self.batched else "; for a function of whole batches (n, d) give batched=True"
+        return ProblemError(f"{self.label} returned shape {seen} for {what}{dim}; {cure}{hint}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        import cloudpickle
+
+        return {**self.__dict__, "function": cloudpickle.dumps(self.function)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        import pickle
+
+        self.__dict__.update(state)
+        self.function = pickle.loads(state["function"])
+
+
+class CallableProblem(Problem):
+    """An energy of user functions; made by `from_callable`.
+
+    `has_hessian` is True only where a Hessian is given; `hessian` works without one, from 2 d gradients a point.
+    """
+
+    def __init__(
+        self,
+        energy: Callable[[Any], Any],
+        gradient: Callable[[Any], Any] | None,
+        hessian: Callable[[Any], Any] | None,
+        hvp: Callable[[Any, Any], Any] | None,
+        *,
+        dim: int,
+        batched: bool,
+        dimer_length: float | None,
+        name: str,
+        domain: Domain | dict[str, Any] | None,
+        euler_characteristic: int | None,
+        suggested_start: Any,
+        suggested_max_index: int | None,
+        fingerprint: str | None,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.dim = checked_dim(dim)
+        self.domain = domain_from_dict(domain)
+        self.domain.check(self.dim)
+        self.euler_characteristic = euler_characteristic
+        self.suggested_start = checked_start(suggested_start, self.dim)
+        self.suggested_max_index = suggested_max_index
+        default = DIMER_LENGTH if gradient is not None else DIMER_LENGTH_WITHOUT_GRADIENT
+        self.dimer_length = default if dimer_length is None else dimer_length
+        if not (isinstance(self.dimer_length, int | float) and 0.0 < self.dimer_length < np.inf):
+            raise ProblemError(f"dimer_length is {dimer_length!r}; give a small positive number such as {default}")
+        self.user_energy = UserFunction(energy, "energy", batched)
+        self.user_gradient = None if gradient is None else UserFunction(gradient, "gradient", batched)
+        self.user_hessian = None if hessian is None else UserFunction(hessian, "hessian", batched)
+        self.user_hvp = None if hvp is None else UserFunction(hvp, "hvp", batched)
+        self.has_hessian = hessian is not None
+        self._fingerprint = fingerprint
+
+    @property
+    def xp(self) -> Any:
+        return np
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """Plain JSON form: which functions are given, dim, domain."""
+        given = [f.label for f in self.user_functions()]
+        return {"kind": "callable", "given": given, "dim": self.dim, "domain": self.domain.as_dict()}
+
+    def _functions(self) -> list[UserFunction | None]:
+        return [self.user_energy, self.user_gradient, self.user_hessian, self.user_hvp]
+
+    def user_functions(self) -> list[UserFunction]:
+        """The functions that were given."""
+        return [f for f in self._functions() if f is not None]
+
+    def fingerprint(self) -> str:
+        domain = canonical_json(self.domain.as_dict())
+        if self._fingerprint is not None:
+            return digest("callable", self._fingerprint, self.dim, domain)
+        functions = [None if f is None else digest(f.function) for f in self._functions()]
+        return digest("callable", functions, self.user_energy.batched, self.dim, domain, float(self.dimer_length))
+
+    def __repr__(self) -> str:
+        return f"{self.name}(dim={self.dim})"
+
+    # -- public evaluation: what is counted is what is called ---------------------------------------------------
+    def energy(self, X: Any) -> FloatArray:
+        return self._energy(X)
+
+    def gradient(self, X: Any) -> FloatArray:
+        return self._gradient(X)
+
+    def hessian(self, X: Any) -> FloatArray:
+        return self._hessian(X)
+
+    def gradient_hessian(self, X: Any) -> tuple[FloatArray, FloatArray]:
+        return self._gradient_hessian(X)
+
+    def hvp(self, X: Any, V: Any) -> FloatArray:
+        return self._hvp(X, V)
+
+    def _energy(self, X: FloatArray) -> FloatArray:
+        self.counters.n_energies += len(X)
+        return self.user_energy((), X)
+
+    def _gradient(self, X: FloatArray) -> FloatArray:
+        if self.user_gradient is not None:
+            self.counters.n_gradients += len(X)
+            return self.user_gradient((self.dim,), X)
+        return central_gradient(self._energy, X)
+
+    def _hessian(self, X: FloatArray) -> FloatArray:
+        if self.user_hessian is not None:
+            self.counters.n_hessians += len(X)
+            return self.user_hessian((self.dim, self.dim), X)
+        eye = np.broadcast_to(np.eye(self.dim), (len(X), self.dim, self.dim))
+        H = dimer_products(self._gradient, X, eye, self.dimer_length)
+        return 0.5 * (H + H.transpose(0, 2, 1))
+
+    def _hvp(self, X: FloatArray, V: FloatArray) -> FloatArray:
+        if self.user_hvp is not None:
+            self.counters.n_hvps += len(X) * V.shape[-1]
+            if self.user_hvp.batched:
+                return self.user_hvp(V.shape[1:], X, V)
+            columns = [self.user_hvp((self.dim,), X, V[:, :, k]) for k in range(V.shape[-1])]
+            return np.stack(columns, axis=-1) if columns else np.zeros(V.shape)
+        if self.user_hessian is not None:
+            return self._hessian(X) @ V
+        return dimer_products(self._gradient, X, V, self.dimer_length)
+
+
+def dimer_products(
+    gradient: Callable[[FloatArray], FloatArray], X: FloatArray, V: FloatArray, length: float
+) -> FloatArray:
+    """Products with the derivative of a map of rows by the dimer formula, for each column v of V (n, d, k).
+
+    H v = [g(x + l v/|v|) - g(x - l v/|v|)] |v| / (2 l)  (NN-HiSD, section 2): 2 n k gradients.
+    """
+    n, d, k = V.shape
+    Y = np.zeros((n, d, k))
+    if k == 0:
+        return Y
+    rows = max(1, _MAX_NUMBERS // (2 * d * k))
+    for start in range(0, n, rows):
+        block = slice(start, start + rows)
+        W = V[block].transpose(0, 2, 1)  # (m, k, d)
+        norms = np.linalg.norm(W, axis=2, keepdims=True)
+        shift = W * (length / np.where(norms > 0.0, norms, 1.0))
+        points = np.stack((X[block, None, :] + shift, X[block, None, :] - shift))
+        g = gradient(points.reshape(-1, d)).reshape(points.shape)
+        Y[block] = ((g[0] - g[1]) * (norms / (2.0 * length))).transpose(0, 2, 1)
+    return Y
+
+
+def central_gradient(energy: Callable[[FloatArray], FloatArray], X: FloatArray) -> FloatArray:
+    """(n, d) gradients from 2 d energies each; steps of eps^(1/3) relative to each coordinate, at least that."""
+    n, d = X.shape
+    g = np.zeros((n, d))
+    rows = max(1, _MAX_NUMBERS // max(1, 2 * d * d))
+    diagonal = np.arange(d)
+    for start in range(0, n, rows):
+        block = X[start : start + rows]
+        step = _ENERGY_STEP * np.maximum(1.0, np.abs(block))
+        points = np.repeat(block[None, :, None, :], 2, axis=0).repeat(d, axis=2)  # (2, m, d, d)
+        points[0, :, diagonal, diagonal] += step.T
+        points[1, :, diagonal, diagonal] -= step.T
+        width = points[0][:, diagonal, diagonal] - points[1][:, diagonal, diagonal]  # what the step really was
+        E = energy(points.reshape(-1, d)).reshape(2, len(block), d)
+        g[start : start + rows] = (E[0] - E[1]) / width
+    return g

@@ -1,0 +1,289 @@
+"""What is tried when a problem is built: shapes, finiteness, agreement of the derivatives.
+
+A handful of evaluations at fixed points inside the domain; they do not count in `counters`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from landscape_dist.errors import ProblemError
+from landscape_dist.problems.base import Problem
+from landscape_dist.problems.starts import sample_points
+from landscape_dist.records import Counters, FloatArray
+
+ALL_PARTS = ("energy", "gradient", "hessian", "hvp")
+_ALL_COORDINATES_UP_TO = 12
+_RELATIVE = 1e-5
+_ERROR_FACTOR = 20.0
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the parts are called in messages; a vector field's gradient is -F and its Hessian minus the Jacobian."""
+
+    energy: str = "energy"
+    gradient: str = "gradient"
+    hessian: str = "hessian"
+    hvp: str = "hvp"
+    sign: float = 1.0
+    symmetric: bool = True
+
+
+def check_problem_once(problem: Problem, parts: Sequence[str] = ALL_PARTS) -> None:
+    """Try a problem at a few points.
+
+    Exceptions of the user's functions propagate, with a note saying where they were called.
+
+    Args:
+        problem: any problem.
+        parts: which of energy, gradient, hessian, hvp to try.
+
+    Raises:
+        ProblemError: what was wrong, the numbers seen, and the cure.
+    """
+    try:
+        _Check(problem).run([part for part in parts if part != "energy" or problem.has_energy])
+    finally:
+        problem.counters = Counters()
+
+
+class _Check:
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.labels: Labels = getattr(problem, "labels", Labels())
+        self.eps = float(getattr(problem, "eps", np.finfo(np.float64).eps))
+        self.X = sample_points(problem.dim, problem.domain, problem.suggested_start)
+
+    def run(self, parts: Sequence[str]) -> None:
+        if "energy" in parts:
+            self._energy()
+        if "gradient" in parts:
+            self._gradient("energy" in parts)
+        if "hessian" in parts and self.problem.has_hessian:
+            self._hessian()
+        if "hvp" in parts and "gradient" in parts:
+            self._hvp()
+
+    # -- calling ----------------------------------------------------------------------------------------------
+    def _call(self, label: str, function: Callable[..., Any], X: FloatArray, *others: FloatArray) -> FloatArray:
+        before = X.copy()
+        try:
+            result = np.asarray(function(X, *others))
+        except ProblemError:
+            raise
+        except Exception as error:
+            text = str(error)
+            if isinstance(error, ValueError) and ("read-only" in text or "not writeable" in text):
+                raise ProblemError(
+                    f"{label} changes its argument in place ({text}); work on a copy: x = x.copy()"
+                ) from error
+            translate = getattr(self.problem, "translate_error", None)
+            translated = translate(error) if translate is not None else None
+            if translated is not None:
+                raise translated from error
+            error.add_note(f"raised by {label}, tried at x = {_text(X[0])} when the problem was built")
+            raise
+        if not np.array_equal(X, before):
+            raise ProblemError(f"{label} changes its argument in place; work on a copy: x = x.copy()")
+        self._dtypes()
+        return result
+
+    def _dtypes(self) -> None:
+        for function in getattr(self.problem, "user_functions", tuple)():
+            dtype = function.seen_dtype
+            if dtype is not None and dtype.kind == "f" and dtype.itemsize < 8:
+                raise ProblemError(
+                    f"{function.label} returned {dtype}; compute in float64 (the argument is float64), or give "
+                    "check=False and expect no more than about six digits"
+                )
+
+    def _shape(self, label: str, result: FloatArray, wanted: tuple[int, ...]) -> None:
+        if result.shape != wanted:
+            raise ProblemError(
+                f"{label} returned shape {result.shape} for a batch of {wanted[0]} points of dimension "
+                f"{self.problem.dim}; return an array of shape {wanted}"
+            )
+
+    def _alone(self, label: str, function: Callable[..., Any], values: FloatArray) -> None:
+        """The first point again, as a batch of one."""
+        alone = self._call(label, function, self.X[:1])[0]
+        scale = np.abs(values[0]).max(initial=0.0)
+        difference = np.abs(alone - values[0]).max(initial=0.0)
+        if difference > 1e4 * self.eps * max(scale, 1e-300) + 1e2 * self.eps:
+            raise ProblemError(
+                f"{label} at x = {_text(self.X[0])} is {_text(values[0])} in a batch of {len(self.X)} points and "
+                f"{_text(alone)} alone; rows must not depend on one another (look at axis= of sums), and the same "
+                "point must always give the same value"
+            )
+
+    # -- parts --------------------------------------------------------------------------------------------------
+    def _energy(self) -> None:
+        label = self.labels.energy
+        E = self._call(label, self.problem.energy, self.X)
+        self._shape(label, E, (len(self.X),))
+        finite = np.isfinite(E)
+        if not finite.any():
+            raise ProblemError(
+                f"{label} is {_text(E[0])} at x = {_text(self.X[0])}, and not finite at any of {len(self.X)} points "
+                "tried; give suggested_start= where it is defined, or domain= (a Box or Ball inside which it is)"
+            )
+        self.X = self.X[finite]
+        self._alone(label, self.problem.energy, E[finite])
+
+    def _gradient(self, compare: bool) -> None:
+        label = self.labels.gradient
+        g = self._call(label, self.problem.gradient, self.X)
+        self._shape(label, g, self.X.shape)
+        finite = np.isfinite(g).all(axis=1)
+        if compare and not finite.all():
+            x = self.X[~finite][0]
+            raise ProblemError(
+                f"{label} is {_text(g[~finite][0])} at x = {_text(x)}, where the {self.labels.energy} is finite; "
+                "correct it there, or keep such points out with domain="
+            )
+        if not finite.any():
+            raise ProblemError(
+                f"{label} is {_text(self.labels.sign * g[0])} at x = {_text(self.X[0])}, and not finite at any of "
+                f"{len(self.X)} points tried; give suggested_start= where it is defined, or domain="
+            )
+        self.X, g = self.X[finite], g[finite]
+        self._alone(label, self.problem.gradient, g)
+        if compare and self._given("user_gradient"):
+            for x, row in zip(self.X[:2], g[:2], strict=True):
+                self._compare_gradient(x, row)
+
+    def _given(self, name: str) -> bool:
+        """Whether a function was given (a difference formula needs no comparison with itself)."""
+        return getattr(self.problem, name, True) is not None
+
+    def _compare_gradient(self, x: FloatArray, g: FloatArray) -> None:
+        U = _directions(len(x))
+        wanted, error = differences(self.problem.energy, x, U, self.eps)
+        seen = U @ g
+        allowed = _ERROR_FACTOR * error + _RELATIVE * (np.maximum(np.abs(seen), np.abs(wanted)) + 0.1 * np.abs(g).max())
+        wrong = np.abs(seen - wanted) - allowed
+        wrong[~np.isfinite(wrong)] = -np.inf
+        worst = int(np.argmax(wrong))
+        if wrong[worst] > 0.0:
+            raise ProblemError(
+                f"gradient disagrees with the energy at x = {_text(x)}: {_component(U[worst], 'gradient')} is "
+                f"{seen[worst]:.9g}, differences of the energy give {wanted[worst]:.9g}; correct the gradient (sign, "
+                "factor, forgotten term), or leave it out"
+            )
+
+    def _hessian(self) -> None:
+        label = self.labels.hessian
+        H = self._call(label, self.problem.hessian, self.X)
+        self._shape(label, H, (*self.X.shape, self.problem.dim))
+        finite = np.isfinite(H).all(axis=(1, 2))
+        if not finite.all():
+            x = self.X[~finite][0]
+            raise ProblemError(
+                f"{label} is not finite at x = {_text(x)}, where the {self.labels.gradient} is; correct it there, or "
+                "keep such points out with domain="
+            )
+        self._alone(label, self.problem.hessian, H)
+        scale = np.abs(H).max()
+        if self.labels.symmetric:
+            skew = np.abs(H - H.transpose(0, 2, 1))
+            n, i, j = np.unravel_index(int(np.argmax(skew)), skew.shape)
+            if skew[n, i, j] > max(1e-8, 1e3 * self.eps) * scale:
+                raise ProblemError(
+                    f"hessian is not symmetric at x = {_text(self.X[n])}: entry [{i}, {j}] is {H[n, i, j]:.9g}, "
+                    f"[{j}, {i}] is {H[n, j, i]:.9g}; return the matrix of second derivatives of the energy"
+                )
+        if not self._given("user_hessian"):
+            return
+        x = self.X[0]
+        U = _directions(len(x))
+        wanted, error = differences(self.problem.gradient, x, U, self.eps)
+        self._compare_products(label, x, U, (H[0] @ U.T).T, wanted, error, scale)
+
+    def _hvp(self) -> None:
+        x = self.X[0]
+        U = _directions(len(x))[-3:]
+        Y = self._call(self.labels.hvp, self.problem.hvp, x[None], U.T[None].copy())
+        self._shape(self.labels.hvp, Y, (1, self.problem.dim, len(U)))
+        if getattr(self.problem, "user_gradient", True) is None:
+            return  # both are differences of the energy
+        wanted, error = differences(self.problem.gradient, x, U, self.eps)
+        self._compare_products(self.labels.hvp, x, U, Y[0].T, wanted, error, np.abs(wanted).max())
+
+    def _compare_products(
+        self,
+        label: str,
+        x: FloatArray,
+        U: FloatArray,
+        seen: FloatArray,
+        wanted: FloatArray,
+        error: FloatArray,
+        scale: float,
+    ) -> None:
+        # products may themselves be differences (dimer), hence ten times the gradient's allowance
+        allowed = _ERROR_FACTOR * error + 10.0 * _RELATIVE * (np.maximum(np.abs(seen), np.abs(wanted)) + 0.1 * scale)
+        wrong = np.abs(seen - wanted) - allowed
+        wrong[~np.isfinite(wanted) | ~np.isfinite(error)] = -np.inf
+        wrong[~np.isfinite(seen)] = np.inf
+        k, i = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+        if wrong[k, i] > 0.0:
+            sign = self.labels.sign
+            where = np.flatnonzero(U[k])
+            entry = f"entry [{i}, {where[0]}]"
+            if len(where) > 1:
+                entry = f"component {i} of its product with {_text(U[k])}"
+            raise ProblemError(
+                f"{label} disagrees with the {self.labels.gradient} at x = {_text(x)}: {entry} is "
+                f"{sign * seen[k, i]:.9g}, differences of the {self.labels.gradient} give "
+                f"{sign * wanted[k, i]:.9g}; correct it, or leave it out"
+            )
+
+
+def differences(
+    function: Callable[[FloatArray], Any], x: FloatArray, U: FloatArray, eps: float
+) -> tuple[FloatArray, FloatArray]:
+    """Directional derivatives at x (d,) along the rows of U (k, d), and estimates of their errors.
+
+    Central differences with two steps, extrapolated (Richardson); the error is what the extrapolation moved, and
+    the rounding of the values.  Shapes (k, ...) for a function (n, d) -> (n, ...).
+    """
+    h = 4.0 * eps ** (1.0 / 3.0) * max(1.0, float(np.abs(x).max()))
+    steps = np.array([h, -h, 2.0 * h, -2.0 * h])
+    points = x + steps[:, None, None] * U
+    values = np.asarray(function(points.reshape(-1, len(x))), dtype=np.float64)
+    values = values.reshape(4, len(U), *values.shape[1:])
+    with np.errstate(invalid="ignore", over="ignore"):
+        near = (values[0] - values[1]) / (2.0 * h)
+        far = (values[2] - values[3]) / (4.0 * h)
+        best = near + (near - far) / 3.0
+        rounding = 4.0 * eps * np.abs(values).max(axis=0) / h
+        return best, np.abs(near - far) / 3.0 + rounding
+
+
+def _directions(dim: int) -> FloatArray:
+    """Coordinate directions (all, or a few spread ones) and three oblique ones; rows of unit length."""
+    if dim <= _ALL_COORDINATES_UP_TO:
+        chosen = np.arange(dim)
+    else:
+        chosen = np.unique(np.linspace(0, dim - 1, 6).astype(int))
+    oblique = np.cos(np.outer(np.arange(1.0, 4.0), np.arange(1.0, dim + 1.0) * 1.7))
+    oblique /= np.linalg.norm(oblique, axis=1, keepdims=True)
+    return np.concatenate((np.eye(dim)[chosen], oblique)) if dim <= 4096 else oblique
+
+
+def _component(u: FloatArray, name: str) -> str:
+    where = np.flatnonzero(u)
+    return f"{name}[{where[0]}]" if len(where) == 1 else f"the {name} along {_text(u)}"
+
+
+def _text(values: Any) -> str:
+    array = np.asarray(values)
+    if array.ndim == 0:
+        return f"{float(array):.6g}"
+    flat = array.ravel()
+    shown = ", ".join(f"{float(v):.6g}" for v in flat[:6])
+    return f"[{shown}{', ...' if len(flat) > 6 else ''}]"

@@ -1,0 +1,112 @@
+"""Where a search may go: box, ball or everywhere."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from landscape_dist.errors import ProblemError
+
+
+class Domain(abc.ABC):
+    """A region of R^d; a search that leaves it ends with `left_domain`."""
+
+    @abc.abstractmethod
+    def contains(self, X: Any, xp: Any = np) -> Any:
+        """(n, d) -> (n,) bool."""
+
+    @abc.abstractmethod
+    def check(self, dim: int) -> None:
+        """Raise `ProblemError` if this domain does not fit `dim` variables."""
+
+    @abc.abstractmethod
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON form; `domain_from_dict` reads it."""
+
+
+@dataclass(frozen=True)
+class Unbounded(Domain):
+    """All of R^d."""
+
+    def contains(self, X: Any, xp: Any = np) -> Any:
+        return xp.ones(X.shape[0], dtype=xp.bool)
+
+    def check(self, dim: int) -> None:
+        return None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"kind": "unbounded"}
+
+
+@dataclass(frozen=True)
+class Box(Domain):
+    """lower_i <= x_i <= upper_i; numbers stand for all coordinates."""
+
+    lower: tuple[float, ...] | float
+    upper: tuple[float, ...] | float
+
+    def __post_init__(self) -> None:
+        for name in ("lower", "upper"):
+            value = np.asarray(getattr(self, name), dtype=float)
+            if value.ndim > 1:
+                raise ProblemError(f"domain box: {name} has shape {value.shape}; give one number or a list of d numbers")
+            object.__setattr__(self, name, float(value) if value.ndim == 0 else tuple(value.tolist()))
+        if not np.all(np.asarray(self.lower) < np.asarray(self.upper)):
+            raise ProblemError(f"domain box: lower {self.lower} is not below upper {self.upper} in every coordinate")
+
+    def contains(self, X: Any, xp: Any = np) -> Any:
+        lower = xp.asarray(self.lower, dtype=X.dtype)
+        upper = xp.asarray(self.upper, dtype=X.dtype)
+        return xp.all((X >= lower) & (X <= upper), axis=-1)
+
+    def check(self, dim: int) -> None:
+        for name in ("lower", "upper"):
+            value = np.asarray(getattr(self, name))
+            if value.ndim == 1 and len(value) != dim:
+                raise ProblemError(f"domain box: {name} has {len(value)} entries for {dim} variables; give one number or {dim}")
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"kind": "box", "lower": self.lower, "upper": self.upper}
+
+
+@dataclass(frozen=True)
+class Ball(Domain):
+    """|x - center| <= radius in the 2-norm; center 0.0 stands for the origin."""
+
+    radius: float
+    center: tuple[float, ...] | float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.radius > 0:
+            raise ProblemError(f"domain ball: radius is {self.radius}; give a positive number")
+        value = np.asarray(self.center, dtype=float)
+        object.__setattr__(self, "center", float(value) if value.ndim == 0 else tuple(value.tolist()))
+
+    def contains(self, X: Any, xp: Any = np) -> Any:
+        center = xp.asarray(self.center, dtype=X.dtype)
+        return xp.sum((X - center) ** 2, axis=-1) <= self.radius**2
+
+    def check(self, dim: int) -> None:
+        value = np.asarray(self.center)
+        if value.ndim == 1 and len(value) != dim:
+            raise ProblemError(f"domain ball: center has {len(value)} entries for {dim} variables; give one number or {dim}")
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"kind": "ball", "radius": self.radius, "center": self.center}
+
+
+def domain_from_dict(data: dict[str, Any] | Domain | None) -> Domain:
+    """Read the form of `Domain.as_dict`; None is everywhere."""
+    if data is None:
+        return Unbounded()
+    if isinstance(data, Domain):
+        return data
+    kind = data.get("kind")
+    rest = {k: v for k, v in data.items() if k != "kind"}
+    kinds: dict[str, type[Domain]] = {"box": Box, "ball": Ball, "unbounded": Unbounded}
+    if kind not in kinds:
+        raise ProblemError(f"domain kind {kind!r} is not known; use one of {', '.join(kinds)}")
+    return kinds[kind](**rest)

@@ -1,0 +1,273 @@
+"""Formulas as text, read into SymPy expressions without evaluating any code."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from landscape_dist.errors import ProblemError
+
+_FUNCTIONS = {
+    "sin": "sin",
+    "cos": "cos",
+    "tan": "tan",
+    "asin": "asin",
+    "acos": "acos",
+    "atan": "atan",
+    "atan2": "atan2",
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "arctan2": "atan2",
+    "sinh": "sinh",
+    "cosh": "cosh",
+    "tanh": "tanh",
+    "asinh": "asinh",
+    "acosh": "acosh",
+    "atanh": "atanh",
+    "arcsinh": "asinh",
+    "arccosh": "acosh",
+    "arctanh": "atanh",
+    "exp": "exp",
+    "log": "log",
+    "ln": "log",
+    "sqrt": "sqrt",
+    "abs": "Abs",
+    "Abs": "Abs",
+    "erf": "erf",
+}
+_ARITY = {"atan2": 2}
+_CONSTANTS = {"pi": "pi", "E": "E"}
+_OPERATORS: dict[type[ast.operator], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.Pow: "**",
+}
+_MAX_EXPONENT = 1000
+_MAX_LENGTH = 1_000_000
+
+
+class Vocabulary:
+    """The names that may stand in a formula: variables, parameters, constants and functions.
+
+    Args:
+        variables: the variables' names in order; None for x1, x2, ...
+        parameters: names with their values.
+    """
+
+    def __init__(self, variables: Sequence[str] | None, parameters: Mapping[str, float] | None) -> None:
+        self.variables = None if variables is None else [_checked_name(name, "variable") for name in variables]
+        if self.variables is not None and len(set(self.variables)) < len(self.variables):
+            raise ProblemError(f"variables {self.variables} repeat a name; give each variable once")
+        self.parameters: dict[str, float] = {}
+        for name, value in (parameters or {}).items():
+            _checked_name(name, "parameter")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise ProblemError(f"parameter {name} is {value!r}; give a finite number")
+            if self.index(name) is not None:
+                raise ProblemError(f"parameter {name!r} has the name of a variable; give it another name")
+            self.parameters[name] = value
+
+    def index(self, name: str) -> int | None:
+        """0-based number of the variable of that name, None if it is no variable."""
+        if self.variables is not None:
+            return self.variables.index(name) if name in self.variables else None
+        match = re.fullmatch(r"x([1-9]\d{0,6})", name)
+        return int(match[1]) - 1 if match else None
+
+    def allowed(self) -> str:
+        """What a formula may hold, for error messages."""
+        variables = "x1, x2, ..." if self.variables is None else ", ".join(self.variables)
+        parameters = f"; parameters {', '.join(self.parameters)}" if self.parameters else ""
+        return (
+            f"variables {variables}{parameters}; constants pi, E; numbers; + - * / ** ^ and parentheses; "
+            f"functions {', '.join(_FUNCTIONS)}"
+        )
+
+
+def canonical_symbol(index: int) -> Any:
+    """The real SymPy symbol x<index + 1>."""
+    import sympy
+
+    return sympy.Symbol(f"x{index + 1}", real=True)
+
+
+def parse(text: str, vocabulary: Vocabulary) -> Any:
+    """A SymPy expression in the canonical symbols x1..xd.
+
+    `^` is a power.  Nothing is evaluated: the text is parsed into Python's syntax tree and each node is either in a
+    short list or refused.
+
+    Raises:
+        ProblemError: naming the part that is not allowed, where it stands, and what is allowed.
+    """
+    if len(text) > _MAX_LENGTH:
+        raise ProblemError(f"the formula has {len(text)} characters, more than {_MAX_LENGTH}; give a SymPy expression")
+    source = text.replace("^", "**").strip()
+    try:
+        tree = ast.parse(source, mode="eval")
+    except (SyntaxError, ValueError) as error:
+        place = getattr(error, "offset", None)
+        shown = f" near {source[max(0, place - 6) : place + 6]!r}" if place else ""
+        raise ProblemError(
+            f"cannot read the formula {_short(text)!r}{shown}: {getattr(error, 'msg', error)}. "
+            f"Write products with *; allowed are {vocabulary.allowed()}"
+        ) from None
+    except (RecursionError, MemoryError):
+        raise ProblemError(f"the formula {_short(text)!r} is nested too deeply; give a SymPy expression") from None
+    try:
+        return _Reader(source, vocabulary).read(tree.body)
+    except RecursionError:
+        raise ProblemError(f"the formula {_short(text)!r} is nested too deeply; give a SymPy expression") from None
+
+
+def from_sympy(expression: Any, vocabulary: Vocabulary) -> Any:
+    """The expression in the canonical symbols, parameters replaced by their values.
+
+    Raises:
+        ProblemError: a symbol that is neither a variable nor a parameter.
+    """
+    import sympy
+
+    expression = sympy.sympify(expression)
+    if not isinstance(expression, sympy.Expr):
+        raise ProblemError(f"the expression is a {type(expression).__name__}; give a scalar SymPy expression")
+    replacements = {}
+    for symbol in sorted(expression.free_symbols, key=str):
+        name = str(symbol)
+        index = vocabulary.index(name)
+        if index is not None:
+            replacements[symbol] = canonical_symbol(index)
+        elif name in vocabulary.parameters:
+            replacements[symbol] = number(vocabulary.parameters[name])
+        else:
+            raise ProblemError(
+                f"the expression holds the unknown symbol {name!r}: name the variables x1, x2, ..., or give "
+                "variables=[...] in order, or give its value in parameters={...}"
+            )
+    return expression.xreplace(replacements)
+
+
+def number(value: float) -> Any:
+    """A SymPy number: whole ones exact, others with all digits of the double."""
+    import sympy
+
+    if isinstance(value, int) or (float(value).is_integer() and abs(value) < 2**53):
+        return sympy.Integer(int(value))
+    return sympy.Float(value)
+
+
+class _Reader:
+    def __init__(self, source: str, vocabulary: Vocabulary) -> None:
+        self._source = source
+        self._vocabulary = vocabulary
+
+    def read(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.BinOp):
+            return self._operation(node)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.UAdd | ast.USub):
+            value = self.read(node.operand)
+            return -value if isinstance(node.op, ast.USub) else value
+        if isinstance(node, ast.Constant):
+            value = node.value
+            if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+                return number(value)
+        if isinstance(node, ast.Name):
+            return self._name(node)
+        if isinstance(node, ast.Call):
+            return self._call(node)
+        raise self._refusal(node)
+
+    def _operation(self, node: ast.BinOp) -> Any:
+        operator = _OPERATORS.get(type(node.op))
+        if operator is None:
+            raise self._refusal(node)
+        # Sums of many terms are left-deep trees: walk down the left edge instead of recursing.
+        chain: list[tuple[str, ast.expr]] = []
+        left: ast.expr = node
+        while isinstance(left, ast.BinOp) and type(left.op) in (ast.Add, ast.Sub) and operator in "+-":
+            chain.append((_OPERATORS[type(left.op)], left.right))
+            left = left.left
+        if chain:
+            import sympy
+
+            terms = [self.read(left)]
+            for sign, right in reversed(chain):
+                value = self.read(right)
+                terms.append(value if sign == "+" else -value)
+            return sympy.Add(*terms)
+        a, b = self.read(node.left), self.read(node.right)
+        if operator == "*":
+            return a * b
+        if operator == "/":
+            if b == 0:
+                raise ProblemError(f"the formula divides by zero in {self._text(node)!r}")
+            return a / b
+        return self._power(node, a, b)
+
+    def _power(self, node: ast.BinOp, base: Any, exponent: Any) -> Any:
+        import sympy
+
+        if exponent.is_Float:
+            rational = sympy.Rational(float(exponent))
+            if rational.q <= 64:  # halves and quarters are meant exactly
+                exponent = rational
+        if exponent.is_number and not abs(float(exponent)) <= _MAX_EXPONENT:
+            raise ProblemError(f"the exponent in {_short(self._text(node))!r} is beyond {_MAX_EXPONENT}")
+        return base**exponent
+
+    def _name(self, node: ast.Name) -> Any:
+        import sympy
+
+        vocabulary = self._vocabulary
+        index = vocabulary.index(node.id)
+        if index is not None:
+            return canonical_symbol(index)
+        if node.id in vocabulary.parameters:
+            return number(vocabulary.parameters[node.id])
+        if node.id in _CONSTANTS:
+            return getattr(sympy, _CONSTANTS[node.id])
+        cure = "give it in variables=[...] or parameters={...}" if node.id not in _FUNCTIONS else "give its argument"
+        raise ProblemError(
+            f"the formula holds the unknown name {node.id!r}: {cure}. Allowed are {vocabulary.allowed()}"
+        )
+
+    def _call(self, node: ast.Call) -> Any:
+        import sympy
+
+        if not isinstance(node.func, ast.Name) or node.keywords:
+            raise self._refusal(node)
+        name = node.func.id
+        if name not in _FUNCTIONS:
+            raise ProblemError(
+                f"the formula calls the unknown function {name!r}: allowed are {self._vocabulary.allowed()}"
+            )
+        arguments = [self.read(argument) for argument in node.args]
+        arity = _ARITY.get(_FUNCTIONS[name], 1)
+        if len(arguments) != arity:
+            raise ProblemError(f"{name} has {len(arguments)} arguments in {self._text(node)!r}; it takes {arity}")
+        return getattr(sympy, _FUNCTIONS[name])(*arguments)
+
+    def _text(self, node: ast.expr) -> str:
+        return ast.get_source_segment(self._source, node) or ast.unparse(node)
+
+    def _refusal(self, node: ast.expr) -> ProblemError:
+        return ProblemError(
+            f"the formula holds {_short(self._text(node))!r}, which is not allowed: "
+            f"allowed are {self._vocabulary.allowed()}"
+        )
+
+
+def _checked_name(name: str, what: str) -> str:
+    if not isinstance(name, str) or not name.isidentifier() or name in _FUNCTIONS or name in _CONSTANTS:
+        raise ProblemError(f"{what} name {name!r} cannot be used; give a word that is no function or constant")
+    return name
+
+
+def _short(text: str, length: int = 60) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."

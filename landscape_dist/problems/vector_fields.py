@@ -1,0 +1,339 @@
+"""Vector fields dx/dt = F(x): stationary points without an energy."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from landscape_dist.errors import ProblemError
+from landscape_dist.problems.autodiff import MAX_HESSIAN_DIM, TorchFunction, like
+from landscape_dist.problems.base import Problem
+from landscape_dist.problems.callables import DIMER_LENGTH, UserFunction, checked_dim, dimer_products
+from landscape_dist.problems.checks import Labels, check_problem_once
+from landscape_dist.problems.codegen import Output, generate
+from landscape_dist.problems.domain import Domain, domain_from_dict
+from landscape_dist.problems.expressions import Vocabulary, canonical_symbol, from_sympy, parse
+from landscape_dist.problems.fingerprint import canonical_json, digest
+from landscape_dist.problems.starts import checked_start
+from landscape_dist.problems.symbolic_problem import (
+    GeneratedCode,
+    derivatives,
+    dimension_of,
+    fill_in_blocks,
+    split_constants,
+)
+from landscape_dist.records import FloatArray
+
+
+class VectorField(Problem):
+    """dx/dt = F(x), not necessarily the gradient of anything.
+
+    As a `Problem` its gradient is -F and its Hessian minus the Jacobian (for F = -grad E they are those of E), not
+    symmetric.  `counters` count a force as a gradient, a Jacobian as a Hessian, a Jacobian product as an hvp.
+    """
+
+    has_energy = False
+    labels = Labels(energy="energy", gradient="F", hessian="jacobian", hvp="jvp", sign=-1.0, symmetric=False)
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        name: str,
+        domain: Domain | dict[str, Any] | None,
+        suggested_start: Any,
+        suggested_max_index: int | None,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.dim = checked_dim(dim)
+        self.domain = domain_from_dict(domain)
+        self.domain.check(self.dim)
+        self.suggested_start = checked_start(suggested_start, self.dim)
+        self.suggested_max_index = suggested_max_index
+
+    def force(self, X: Any) -> Any:
+        """(n, d) -> (n, d): F."""
+        self.counters.n_gradients += len(X)
+        return self._force(X)
+
+    def jacobian(self, X: Any) -> Any:
+        """(n, d) -> (n, d, d): entry [n, i, j] is dF_i / dx_j."""
+        self.counters.n_hessians += len(X)
+        return self._jacobian(X)
+
+    def jvp(self, X: Any, V: Any) -> Any:
+        """(n, d), (n, d, k) -> (n, d, k): Jacobian products."""
+        self.counters.n_hvps += len(X) * V.shape[-1]
+        return self._jvp(X, V)
+
+    @abc.abstractmethod
+    def _force(self, X: Any) -> Any: ...
+
+    @abc.abstractmethod
+    def _jacobian(self, X: Any) -> Any: ...
+
+    def _jvp(self, X: Any, V: Any) -> Any:
+        return self._jacobian(X) @ V
+
+    def energy(self, X: Any) -> Any:
+        """Raises ProblemError: there is none."""
+        raise ProblemError(f"{self.name} is a vector field and has no energy; use force, jacobian and jvp")
+
+    def _energy(self, X: Any) -> Any:
+        return self.energy(X)
+
+    def _gradient(self, X: Any) -> Any:
+        return -self._force(X)
+
+    def _hessian(self, X: Any) -> Any:
+        return -self._jacobian(X)
+
+    def _hvp(self, X: Any, V: Any) -> Any:
+        return -self._jvp(X, V)
+
+    def __repr__(self) -> str:
+        return f"{self.name}(dim={self.dim})"
+
+
+def vector_field(
+    F: Sequence[Any] | Callable[[Any], Any],
+    dim: int | None = None,
+    jacobian: Callable[[Any], Any] | None = None,
+    *,
+    batched: bool = False,
+    backend: Literal["numpy", "torch"] = "numpy",
+    variables: Sequence[str] | None = None,
+    parameters: dict[str, float] | None = None,
+    dimer_length: float = DIMER_LENGTH,
+    name: str = "vector_field",
+    domain: Domain | dict[str, Any] | None = None,
+    suggested_start: Any = None,
+    suggested_max_index: int | None = None,
+    fingerprint: str | None = None,
+    check: bool = True,
+) -> VectorField:
+    """A vector field dx/dt = F(x) from formulas or a function.
+
+    Args:
+        F: d formulas (text or SymPy) in x1..xd, or a function (d,) -> (d,), batched (n, d) -> (n, d).
+        dim: number of variables; needed for functions.
+        jacobian: for NumPy functions: (d,) -> (d, d), batched (n, d) -> (n, d, d); differences of F otherwise.
+        batched: whether the functions take batches.
+        backend: "torch" for a torch function, differentiated automatically.
+        variables, parameters: for formulas, as for `symbolic`.
+        dimer_length: half the distance of the differences that replace a missing Jacobian.
+        name, domain, suggested_start, suggested_max_index, fingerprint, check: as for `from_callable`.
+
+    Raises:
+        ProblemError: what F is not, and the cure.
+    """
+    common: dict[str, Any] = {
+        "name": name,
+        "domain": domain,
+        "suggested_start": suggested_start,
+        "suggested_max_index": suggested_max_index,
+    }
+    field: VectorField
+    parts: tuple[str, ...] = ("gradient", "hessian", "hvp")
+    if not callable(F):
+        vocabulary = Vocabulary(variables, parameters)
+        if isinstance(F, str) or not isinstance(F, Sequence):
+            raise ProblemError(f"F is {F!r}; give a list of d formulas, or a function")
+        expressions = [parse(f, vocabulary) if isinstance(f, str) else from_sympy(f, vocabulary) for f in F]
+        dim = dimension_of(expressions, dim or len(F), vocabulary, "field")
+        field = SymbolicVectorField(expressions, dim, **common)
+        parts = ("gradient",)
+    elif dim is None:
+        raise ProblemError("dim is missing; give the number of variables of F")
+    elif backend == "torch":
+        field = TorchVectorField(F, dim, batched=batched, fingerprint=fingerprint, **common)
+    elif backend == "numpy":
+        field = CallableVectorField(
+            F, jacobian, dim, batched=batched, dimer_length=dimer_length, fingerprint=fingerprint, **common
+        )
+    else:
+        raise ProblemError(f"backend is {backend!r}; use 'numpy' or 'torch'")
+    if check:
+        check_problem_once(field, parts)
+    return field
+
+
+class SymbolicVectorField(VectorField):
+    """F from formulas, code generated as for `SymbolicProblem`."""
+
+    def __init__(self, expressions: Sequence[Any], dim: int, **common: Any) -> None:
+        super().__init__(dim, **common)
+        import sympy
+
+        if len(expressions) != self.dim:
+            raise ProblemError(f"F has {len(expressions)} formulas for {self.dim} variables; give one for each")
+        self._sreprs = [sympy.srepr(expression) for expression in expressions]
+        self.formulas = [str(expression) for expression in expressions]
+        self._code = GeneratedCode()
+
+    @property
+    def xp(self) -> Any:
+        return np
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """Plain JSON form: formulas, dim, domain."""
+        return {"kind": "field", "formulas": self.formulas, "dim": self.dim, "domain": self.domain.as_dict()}
+
+    def fingerprint(self) -> str:
+        return digest("field", self._sreprs, self.dim, canonical_json(self.domain.as_dict()))
+
+    def _generate(self, kind: str) -> tuple[str, list[tuple[tuple[int, ...], float]]]:
+        import sympy
+
+        symbols = [canonical_symbol(i) for i in range(self.dim)]
+        F = [sympy.sympify(text) for text in self._sreprs]
+        if kind == "force":
+            varying, constants = split_constants([Output("F", (i,), f) for i, f in enumerate(F) if f != 0])
+            return generate(varying, ["F"], symbols), constants
+        entries = [(i, j, e) for i, f in enumerate(F) for j, e in derivatives(f).items()]
+        if kind == "jvp":
+            return generate([Output("Y", (i,), e, times=j) for i, j, e in entries], ["Y"], symbols), []
+        varying, constants = split_constants([Output("J", (i, j), e) for i, j, e in entries])
+        return generate(varying, ["J"], symbols), constants
+
+    def _run(self, kind: str, X: FloatArray, array: FloatArray, V: FloatArray | None = None) -> FloatArray:
+        evaluate, constants = self._code.get(kind, lambda: self._generate(kind))
+        fill_in_blocks(evaluate, constants, X, (array,), V)
+        return array
+
+    def _force(self, X: FloatArray) -> FloatArray:
+        return self._run("force", X, np.zeros((len(X), self.dim)))
+
+    def _jacobian(self, X: FloatArray) -> FloatArray:
+        return self._run("jacobian", X, np.zeros((len(X), self.dim, self.dim)))
+
+    def _jvp(self, X: FloatArray, V: FloatArray) -> FloatArray:
+        return self._run("jvp", X, np.zeros(V.shape), V)
+
+
+class CallableVectorField(VectorField):
+    """F from NumPy functions; without a Jacobian, central differences of F (the dimer formula)."""
+
+    def __init__(
+        self,
+        F: Callable[[Any], Any],
+        jacobian: Callable[[Any], Any] | None,
+        dim: int,
+        *,
+        batched: bool,
+        dimer_length: float,
+        fingerprint: str | None,
+        **common: Any,
+    ) -> None:
+        super().__init__(dim, **common)
+        if not (isinstance(dimer_length, int | float) and 0.0 < dimer_length < np.inf):
+            raise ProblemError(f"dimer_length is {dimer_length!r}; give a small positive number such as {DIMER_LENGTH}")
+        self.dimer_length = dimer_length
+        self.user_force = UserFunction(F, "F", batched)
+        self.user_hessian = None if jacobian is None else UserFunction(jacobian, "jacobian", batched)
+        self.has_hessian = jacobian is not None
+        self._fingerprint = fingerprint
+
+    @property
+    def xp(self) -> Any:
+        return np
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """Plain JSON form: dim, domain."""
+        return {"kind": "field", "dim": self.dim, "domain": self.domain.as_dict()}
+
+    def user_functions(self) -> list[UserFunction]:
+        """The functions that were given."""
+        return [f for f in (self.user_force, self.user_hessian) if f is not None]
+
+    def fingerprint(self) -> str:
+        content = self._fingerprint or [digest(f.function) for f in self.user_functions()]
+        domain = canonical_json(self.domain.as_dict())
+        return digest("field", content, self.user_force.batched, self.dim, domain, float(self.dimer_length))
+
+    def jacobian(self, X: Any) -> Any:
+        return self._jacobian(X)
+
+    def hessian(self, X: Any) -> Any:
+        return self._hessian(X)
+
+    def jvp(self, X: Any, V: Any) -> Any:
+        return self._jvp(X, V)
+
+    def hvp(self, X: Any, V: Any) -> Any:
+        return self._hvp(X, V)
+
+    def gradient_hessian(self, X: Any) -> tuple[Any, Any]:
+        return self.gradient(X), self._hessian(X)
+
+    def _force(self, X: FloatArray) -> FloatArray:
+        return self.user_force((self.dim,), X)
+
+    def _jacobian(self, X: FloatArray) -> FloatArray:
+        if self.user_hessian is not None:
+            self.counters.n_hessians += len(X)
+            return self.user_hessian((self.dim, self.dim), X)
+        return self._jvp(X, np.broadcast_to(np.eye(self.dim), (len(X), self.dim, self.dim)))
+
+    def _jvp(self, X: FloatArray, V: FloatArray) -> FloatArray:
+        if self.user_hessian is not None:
+            return self._jacobian(X) @ V
+        return dimer_products(self.force, X, V, self.dimer_length)
+
+
+class TorchVectorField(VectorField):
+    """F from a torch function; the Jacobian by forward mode."""
+
+    def __init__(
+        self, F: Callable[[Any], Any], dim: int, *, batched: bool, fingerprint: str | None, **common: Any
+    ) -> None:
+        super().__init__(dim, **common)
+        self.function = TorchFunction(F, self.dim, batched, None, "cpu")
+        self.has_hessian = self.dim <= MAX_HESSIAN_DIM
+        self._fingerprint = fingerprint
+
+    @property
+    def xp(self) -> Any:
+        import array_api_compat.torch
+
+        return array_api_compat.torch
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """Plain JSON form: dim, domain."""
+        return {"kind": "field", "dim": self.dim, "domain": self.domain.as_dict()}
+
+    def translate_error(self, error: Exception) -> ProblemError | None:
+        """What an error of torch says about F; None if the error is F's own."""
+        return self.function.translate_error(error)
+
+    def fingerprint(self) -> str:
+        content = self._fingerprint or digest(self.function.fn)
+        domain = canonical_json(self.domain.as_dict())
+        return digest("torch field", content, self.function.batched, self.dim, domain)
+
+    def _force(self, X: Any) -> Any:
+        import torch
+
+        with torch.no_grad():
+            return like(X, self.function.values(self.function.tensor(X)))
+
+    def _jvp(self, X: Any, V: Any) -> Any:
+        tensor, tangents = self.function.tensor(X), self.function.tensor(V)
+        if V.shape[-1] == 0:
+            return like(X, tangents)
+        return like(X, self.function.push(self.function.values, tensor, tangents)[1])
+
+    def _jacobian(self, X: Any) -> Any:
+        import torch
+
+        tensor = self.function.tensor(X)
+        eye = torch.eye(self.dim, dtype=tensor.dtype, device=tensor.device)
+        eye = eye.expand(len(tensor), self.dim, self.dim)
+        return like(X, self.function.push(self.function.values, tensor, eye)[1])
