@@ -30,6 +30,11 @@ def orthonormalize(V: Any, xp: Any = np) -> Any:
     return Q * sign[:, None, :]
 
 
+def row_norm(X: Any, xp: Any = np) -> Any:
+    """2-norms of the rows: (n, d) -> (n,).  Far cheaper than `linalg.vector_norm` for small batches."""
+    return xp.sqrt(xp.sum(X * X, axis=-1))
+
+
 def subspace_overlap(A: FloatArray, B: FloatArray) -> FloatArray:
     """Smallest cosine of the principal angles between column spaces: (n, d, k), (n, d, k) -> (n,); 1 means equal."""
     if A.shape[-1] == 0:

@@ -144,8 +144,8 @@ class SearchBatch:
         indices: (m,) index of each parent (-1 for the user's start).
         slot: (n,) the coordinator's number of each search; unique within a landscape.
         row: (n,) row of X from which each search starts.
-        leave: (n,) column of the parent's frame (eigenvectors, ascending) along which to leave, -1 for none.
-        sign: (n,) +1 or -1.
+        leave: (n, l) columns of the parent's frame (eigenvectors, ascending) along which to leave, -1 for none.
+        sign: (n, l) +1 or -1 for each of them, 0 for none.
         keep: (n, k) columns of the frame that become the initial directions.
         repeat: (n,) 0 for the plain perturbation, r > 0 for the r-th one with a random part added.
     """

@@ -25,7 +25,8 @@ class Dense(Eigensolver):
         k = V.shape[-1]
         _, Q = xp.linalg.eigh(curvature.hessian)
         weight = xp.sum((Q.mT @ V) ** 2, axis=-1) - xp.sum(Q * leave[:, :, None], axis=1) ** 2
-        order = xp.argsort(weight, axis=-1, descending=True)[:, :k]
-        order = xp.sort(order, axis=-1)
-        chosen = xp.take_along_axis(Q, order[:, None, :] + xp.zeros((1, Q.shape[1], 1), dtype=order.dtype), axis=2)
-        return orthonormalize(project_out(chosen, leave), xp)
+        order = xp.sort(xp.argsort(-weight, axis=-1)[:, :k], axis=-1)
+        places = xp.arange(Q.shape[-1], device=Q.device)
+        one = xp.ones_like(V)
+        pick = xp.where(places[None, :, None] == order[:, None, :], one, 0 * one)
+        return orthonormalize(project_out(Q @ pick, leave), xp)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from landscape_dist.eigensolvers.base import Curvature, Eigensolver, project_out
+from landscape_dist.eigensolvers.base import Curvature, Eigensolver, frobenius, project_out
+from landscape_dist.eigensolvers.subspace import basis, ritz, without
 from landscape_dist.linalg import orthonormalize
 
 
@@ -13,7 +14,7 @@ class Flow(Eigensolver):
 
     With a Hessian the step is linearly implicit, V <- orth((I + gamma t (H - c))^-1 V) with c just below the lowest
     Rayleigh quotient: for a small t it is the flow, for a large one (close to a stationary point) inverse iteration.
-    Without one, explicit steps on the Rayleigh quotients, as long as stability allows.
+    Without one, the same step in the block Krylov space of V.
 
     At equal rates (gamma = beta) this flow is the transport of tangent vectors by the linearised gradient flow, so
     the directions stay tangent to the unstable manifold that the search came from.  What the linear theory does not
@@ -21,7 +22,7 @@ class Flow(Eigensolver):
 
     Args:
         rate: gamma relative to beta.
-        iterations: explicit steps for each step of x, at most.
+        iterations: blocks of that space, at least 2; each costs k products for each step of x.
     """
 
     name = "flow"
@@ -32,7 +33,7 @@ class Flow(Eigensolver):
 
     def follow(self, curvature: Curvature, V: Any, leave: Any, time: Any) -> Any:
         if curvature.hessian is None:
-            return self._explicit(curvature, V, leave, time)
+            return self._projected(curvature, V, leave, time)
         xp, H, norm = curvature.xp, curvature.hessian, curvature.norm
         lowest = xp.min(xp.sum(V * (H @ V), axis=1), axis=-1)
         shift = xp.where(lowest < 0, lowest, xp.zeros_like(lowest)) - 0.01 * norm
@@ -41,16 +42,25 @@ class Flow(Eigensolver):
         A = H * weight[:, None, None] + xp.eye(H.shape[-1], dtype=H.dtype) * (scale - weight * shift)[:, None, None]
         return orthonormalize(project_out(xp.linalg.solve(A, V), leave), xp)
 
-    def _explicit(self, curvature: Curvature, V: Any, leave: Any, time: Any) -> Any:
+    def _projected(self, curvature: Curvature, V: Any, leave: Any, time: Any) -> Any:
+        """The same step with H projected on the block Krylov space of V, of V and H V (or more)."""
         xp = curvature.xp
-        safe = 1 / xp.where(curvature.norm > 0, curvature.norm, xp.ones_like(curvature.norm))
-        left = self.rate * time
-        for _ in range(self.iterations):
-            step = xp.where(left < safe, left, safe)
-            HV = curvature.product(V)
-            V = V - step[:, None, None] * (HV - V @ (V.mT @ HV))
-            V = orthonormalize(project_out(V, leave), xp)
-            left = left - step
-            if not bool(xp.any(left > 0)):
-                break
-        return V
+        k = V.shape[-1]
+        Q = V
+        HQ = W = curvature.product(V)
+        size = xp.max(xp.linalg.vector_norm(W, axis=1), axis=-1)
+        there = xp.ones_like(V[:, 0, :], dtype=xp.bool)
+        for _ in range(max(1, self.iterations - 1)):
+            block, _, real = basis(without(project_out(W, leave), Q), size, xp)
+            block = without(project_out(block, leave), Q)
+            W = curvature.product(block)
+            Q, HQ, there = xp.concat([Q, block], axis=-1), xp.concat([HQ, W], axis=-1), xp.concat([there, real], axis=-1)
+        A = Q.mT @ HQ
+        norm = frobenius(A, xp)[:, None]
+        w, U = ritz(A, there, xp)
+        lowest = w[:, :1]
+        shift = xp.where(lowest < 0, lowest, xp.zeros_like(lowest)) - 0.01 * norm
+        pace = self.rate * time[:, None]
+        relaxed = (1 + pace * norm) / (1 + pace * (w - shift))
+        C = (U * relaxed[:, None, :]) @ U[:, :k, :].mT
+        return orthonormalize(project_out(Q @ C, leave), xp)

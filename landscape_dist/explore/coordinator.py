@@ -194,26 +194,25 @@ class Coordinator:
         X, energy, index = result.x[rows], result.energy[rows], result.index[rows]
         own, keys = self._index.candidates(X, energy, index)
         ids = np.full(len(rows), -1, dtype=np.int64)
-        # All at once against the first candidate of each; what is left goes one by one, as new points may be equal.
-        known = self.points.x
+        # All at once against the first candidate of each; most searches end at a known point.
         guess = np.array([next((p for key in ks for p in self._index.members(key)), -1) for ks in keys], dtype=np.int64)
-        hit = np.flatnonzero(guess >= 0)
-        if len(hit):
-            right = self.judgement.same(X[hit], known[guess[hit]])
-            ids[hit[right]] = guess[hit[right]]
+        self._match(ids, np.flatnonzero(guess >= 0), guess, X, [])
         added: list[int] = []
-        n_known = len(self.points)
-        for i in np.flatnonzero(ids < 0).tolist():
-            near = [p for key in keys[i] for p in self._index.members(key)]
-            if near:
-                points = np.array([X[added[p - n_known]] if p >= n_known else known[p] for p in near])
-                match = np.flatnonzero(self.judgement.same(np.broadcast_to(X[i], points.shape), points))
-                if len(match):
-                    ids[i] = near[int(match[0])]
-                    continue
-            ids[i] = n_known + len(added)
-            self._index.append(own[i], int(ids[i]))
-            added.append(i)
+        left = np.flatnonzero(ids < 0)
+        while len(left):
+            # The first of each cell goes through all candidates; the others wait and are compared with it.
+            leaders = {own[i]: i for i in reversed(left.tolist())}
+            for i in sorted(leaders.values()):
+                ids[i] = self._identify_one(X, i, keys[i], added)
+                if ids[i] < 0:
+                    ids[i] = len(self.points) + len(added)
+                    self._index.append(own[i], int(ids[i]))
+                    added.append(i)
+            left = np.flatnonzero(ids < 0)
+            if len(left):
+                guess[left] = [ids[leaders[own[i]]] for i in left.tolist()]
+                self._match(ids, left, guess, X, added)
+                left = np.flatnonzero(ids < 0)
         if added:
             new = rows[added]
             self._add_points(
@@ -229,6 +228,31 @@ class Coordinator:
                 )
             )
         return ids
+
+    def _match(self, ids: IntArray, rows: IntArray, guess: IntArray, X: FloatArray, added: list[int]) -> None:
+        """Accept the guesses that are right; `added` are the rows of points found new in this batch."""
+        if len(rows):
+            right = self.judgement.same(X[rows], self._coordinates(guess[rows], X, added))
+            ids[rows[right]] = guess[rows[right]]
+
+    def _identify_one(self, X: FloatArray, i: int, keys: list[tuple[int, ...]], added: list[int]) -> int:
+        """The first candidate that equals row i, or -1."""
+        near = np.array([p for key in keys for p in self._index.members(key)], dtype=np.int64)
+        if not len(near):
+            return -1
+        points = self._coordinates(near, X, added)
+        match = np.flatnonzero(self.judgement.same(np.broadcast_to(X[i], points.shape), points))
+        return int(near[match[0]]) if len(match) else -1
+
+    def _coordinates(self, ids: IntArray, X: FloatArray, added: list[int]) -> FloatArray:
+        n_known = len(self.points)
+        if not added:
+            return self.points.x[ids]
+        fresh = ids >= n_known
+        out = np.empty((len(ids), self.dim))
+        out[~fresh] = self.points.x[ids[~fresh]]
+        out[fresh] = X[np.array(added)[ids[fresh] - n_known]]
+        return out
 
     def _add_points(self, points: PointColumns) -> None:
         """Append points and give them their slots."""
@@ -345,20 +369,24 @@ class Coordinator:
         if kind == SearchKind.START:
             which = slots // self._per_start
             return SearchBatch(
-                target, kind, np.full(n, -1), self.starts[which], np.full(n, -1), slots, np.arange(n), np.full(n, -1),
-                np.ones(n, dtype=np.int64), np.tile(np.arange(target), (n, 1)), np.zeros(n, dtype=np.int64),
+                target, kind, np.full(n, -1), self.starts[which], np.full(n, -1), slots, np.arange(n), np.full((n, 1), -1),
+                np.zeros((n, 1), dtype=np.int64), np.tile(np.arange(target), (n, 1)), np.zeros(n, dtype=np.int64),
             )  # fmt: skip
         parent, _, ordinal, _ = self._describe(slots)
         parents, row = np.unique(parent, return_inverse=True)
         points = self.points.view()
         index, nullity = points.index[parent], points.nullity[parent]
-        leave, sign, repeat = (np.zeros(n, dtype=np.int64) for _ in range(3))
-        keep = np.zeros((n, target), dtype=np.int64)
-        for m, z in {(m, z) for m, z in zip(index.tolist(), nullity.tolist(), strict=True)}:
+        groups = []
+        for m, z in sorted({(m, z) for m, z in zip(index.tolist(), nullity.tolist(), strict=True)}):
             rows = np.flatnonzero((index == m) & (nullity == z))
-            recipe, o = self._recipe(kind, m, z), ordinal[rows]
-            leave[rows], sign[rows], repeat[rows] = recipe.leave[o], recipe.sign[o], recipe.repeat[o]
-            keep[rows] = recipe.kept(target)[o]
+            groups.append((rows, self._recipe(kind, m, z), *self._recipe(kind, m, z).left()))
+        width = max(left.shape[1] for _, _, left, _ in groups)
+        leave, sign = np.full((n, width), -1), np.zeros((n, width), dtype=np.int64)
+        keep, repeat = np.zeros((n, target), dtype=np.int64), np.zeros(n, dtype=np.int64)
+        for rows, recipe, left, signs in groups:
+            o = ordinal[rows]
+            leave[rows, : left.shape[1]], sign[rows, : left.shape[1]] = left[o], signs[o]
+            keep[rows], repeat[rows] = recipe.kept(target)[o], recipe.repeat[o]
         return SearchBatch(
             target, kind, parents, points.x[parents], points.index[parents].astype(np.int64), slots, row, leave, sign, keep, repeat
         )

@@ -17,10 +17,16 @@ from landscape_dist.records import FloatArray, IntArray, SearchStatus
 SMALLEST_STEP = 1e-14
 # The size of the Hessian in the tolerance never falls below this fraction of its size at the start.
 NORM_FLOOR = 1e-3
+# In matrix-free runs an estimate of the Hessian's size falls by no more than this factor in one step.
+SLOWLY = 0.98
 
 
 class StepRule(Protocol):
-    """How x moves; one object serves a whole batch and keeps its per-search arrays in `State.extra`."""
+    """How x moves; one object serves a whole batch and keeps its per-search arrays in `State.extra`.
+
+    A rule may also have `finish(problem, state, settings, rtol)`, which takes searches that are close to their ends
+    and returns which (NumPy bool (n,), or None).
+    """
 
     uses_hessian: bool
 
@@ -38,7 +44,7 @@ class Outcome:
     Attributes:
         status: (n,) CONVERGED, LEFT_DOMAIN, NOT_FINITE, MAX_STEPS, STALLED or DEADLINE.
         x: (n, d). gradient_norm: (n,). H: (n, d, d) where status is CONVERGED, or None in matrix-free runs.
-        n_steps: (n,) trial steps, those taken back included.
+        n_steps: (n,) trial steps, those taken back included. norm_at_start: (n,) size of the Hessian there.
         paths: by search, (t, d), where asked for.
     """
 
@@ -47,6 +53,7 @@ class Outcome:
     gradient_norm: FloatArray
     H: FloatArray | None
     n_steps: IntArray
+    norm_at_start: FloatArray
     paths: dict[int, list[FloatArray]]
 
 
@@ -74,6 +81,7 @@ def run(
         to_numpy(xp.linalg.vector_norm(state.g, axis=-1)).copy(),
         None if state.H is None else np.zeros((n, d, d)),
         np.zeros(n, dtype=np.int64),
+        to_numpy(state.norm).copy(),
         {},
     )
     origin = to_numpy(state.x).copy()
@@ -82,6 +90,7 @@ def run(
     if settings.keep_trajectories:
         out.paths = {i: [x.copy()] for i, x in enumerate(origin)}
     rule.begin(state, xp)
+    finish = getattr(rule, "finish", None)
     for _ in range(max_steps):
         status = _finished(problem, state, settings, rtol, origin, reach)
         if ends_at is not None and time.monotonic() > ends_at:
@@ -109,8 +118,9 @@ def run(
         if H is not None:
             state.H = H if everywhere else xp.where(accepted[:, None, None], H, state.H)
         _turn(problem, state, eigensolver, accepted, everywhere, pseudo_time, xp)
+        ended = None if finish is None else finish(problem, state, settings, rtol)
         if settings.keep_trajectories:
-            moved = to_numpy(accepted)
+            moved = to_numpy(accepted) if ended is None else to_numpy(accepted) | ended
             for i, row in enumerate(state.row):
                 if moved[i]:
                     out.paths[int(row)].append(to_numpy(state.x[i]).copy())
@@ -128,7 +138,7 @@ def _turn(problem: Any, state: State, eigensolver: Eigensolver, accepted: Any, e
     if state.H is not None:
         curvature = Curvature(state.H, lambda V: state.H @ V, state.norm, xp)
     else:
-        curvature = Curvature(None, lambda V: problem.hvp(state.x, V), state.norm, xp)
+        curvature = _matrix_free(problem, state, eigensolver.needs_hessian and k > 0, xp)
     if leaving:
         along = curvature.product(state.leave[:, :, None])[:, :, 0]
         still = xp.sum(state.leave * along, axis=-1) < 0
@@ -136,6 +146,7 @@ def _turn(problem: Any, state: State, eigensolver: Eigensolver, accepted: Any, e
     if not k:
         return
     V = eigensolver.follow(curvature, state.V, state.leave, pseudo_time)
+    state.norm = curvature.norm
     state.V = V if everywhere else xp.where(accepted[:, None, None], V, state.V)
     if leaving:
         # The mode left behind turns with the directions: together they span the tangent space they came from.
@@ -144,12 +155,36 @@ def _turn(problem: Any, state: State, eigensolver: Eigensolver, accepted: Any, e
         state.leave = xp.where(size > 1e-8, u / xp.where(size > 0, size, xp.ones_like(size)), xp.zeros_like(u))
 
 
+def _matrix_free(problem: Any, state: State, needs_hessian: bool, xp: Any) -> Curvature:
+    """Curvature where the rule of steps uses no Hessians; its `norm` grows with the products seen.
+
+    Nesterov's scheme computes the directions not where it evaluates the gradient, hence "anchor".
+    """
+    at = state.extra.get("anchor", state.x)
+    if needs_hessian:
+        return Curvature.dense(_finite(problem.hessian(at), xp), xp)
+
+    def product(V: Any) -> Any:
+        HV = _finite(problem.hvp(at, V), xp)
+        stretch = xp.max(xp.linalg.vector_norm(HV, axis=1), axis=-1)
+        curvature.norm = xp.maximum(curvature.norm, stretch)
+        return HV
+
+    curvature = Curvature(None, product, state.norm, xp)
+    return curvature
+
+
+def _finite(array: Any, xp: Any) -> Any:
+    """Zeros for what is not finite: eigensolvers then stand still; the gradient will tell."""
+    return xp.where(xp.isfinite(array), array, xp.zeros_like(array))
+
+
 def _secant_norm(state: State, step: Any, gradient: Any, accepted: Any, xp: Any) -> Any:
     """Curvature seen along the step, as an estimate of the Hessian's size that forgets slowly."""
     length = xp.linalg.vector_norm(step, axis=-1)
     seen = xp.linalg.vector_norm(gradient - state.g, axis=-1) / xp.where(length > 0, length, xp.ones_like(length))
-    seen = xp.where(xp.isfinite(seen), seen, state.norm)
-    return xp.maximum(seen, 0.9 * state.norm)
+    seen = xp.where(accepted & xp.isfinite(seen), seen, state.norm)
+    return xp.maximum(seen, SLOWLY * state.norm)
 
 
 def _finished(problem: Any, state: State, settings: SolverSettings, rtol: float, origin: FloatArray, reach: FloatArray) -> np.ndarray:
@@ -161,9 +196,13 @@ def _finished(problem: Any, state: State, settings: SolverSettings, rtol: float,
     status = np.full(len(state), -1, dtype=np.int8)
     status[to_numpy(state.trust <= SMALLEST_STEP * (1 + x_size))] = SearchStatus.STALLED
     status[to_numpy(xp.linalg.vector_norm(state.g, axis=-1) <= tolerance)] = SearchStatus.CONVERGED
-    inside = to_numpy(problem.domain.contains(state.x, xp))
+    inside = to_numpy(problem.domain.contains(state.x, xp, settings.excursion))
     strayed = np.linalg.norm(to_numpy(state.x) - origin[state.row], axis=1) > reach[state.row]
     status[~inside | strayed] = SearchStatus.LEFT_DOMAIN
+    ended = np.flatnonzero(status == SearchStatus.CONVERGED)
+    if len(ended):
+        at_home = to_numpy(problem.domain.contains(state.x, xp))[ended]
+        status[ended[~at_home]] = SearchStatus.LEFT_DOMAIN
     return status
 
 

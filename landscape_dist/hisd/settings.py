@@ -30,7 +30,10 @@ class SolverSettings:
             gradient. Smaller follows the dynamics more closely and costs more evaluations.
         upward_step_tolerance: the same for upward searches and those from the user's start, which look for points
             and not for arrows.
-        flow_rate: gamma of eq. 2.1b relative to beta: how fast directions relax, against how fast x moves.
+        flow_rate: gamma of eq. 2.1b relative to beta in downward searches: how fast directions relax, against how
+            fast x moves.
+        upward_flow_rate: the same for upward searches and those from the user's start; slower, so that climbing along
+            a stiff mode does not turn at once into climbing along the softest.
         eigensolver_iterations: inner iterations of the matrix-free eigensolvers at every step.
         gradient_rtol: converged when |g| <= gradient_rtol * |H| * (1 + |x|), norms of 2 and Frobenius kind.
         gradient_atol: converged, too, when |g| <= gradient_atol, in the problem's unit.
@@ -38,6 +41,8 @@ class SolverSettings:
         perturbation_radius: how far from its parent a search starts; None is 1e-3 times max(1, largest coordinate).
         max_steps: steps of the dynamics before the search is given up.
         deadline: seconds of wall time of one batch of searches before those unfinished are given up; None never.
+        excursion: how far a path may stray outside of a box or ball and come back, as a multiple of its width.
+            Stationary points outside do not count.
         escape_radius: in an unbounded domain, a search this many times max(1, |x_0|) away from its start has left.
         dense_limit: largest dimension at which dense Hessians are formed.
         n_eigenvalues: how many of the lowest eigenvalues are kept for each point.
@@ -52,8 +57,9 @@ class SolverSettings:
     nesterov_restart: int | None = 40
     step_size: float | None = None
     step_tolerance: float = 0.1
-    upward_step_tolerance: float = 0.3
+    upward_step_tolerance: float = 0.2
     flow_rate: float = 10.0
+    upward_flow_rate: float = 1.0
     eigensolver_iterations: int = 2
     gradient_rtol: float = 1e-10
     gradient_atol: float = 0.0
@@ -61,6 +67,7 @@ class SolverSettings:
     perturbation_radius: float | None = None
     max_steps: int | None = None
     deadline: float | None = None
+    excursion: float = 0.5
     escape_radius: float = 1e3
     dense_limit: int = 300
     n_eigenvalues: int = 64
@@ -75,6 +82,7 @@ class SolverSettings:
             "step_tolerance",
             "upward_step_tolerance",
             "flow_rate",
+            "upward_flow_rate",
             "gradient_rtol",
             "escape_radius",
         ):
@@ -89,6 +97,8 @@ class SolverSettings:
                 self._count(name)
         if not 0 <= self.momentum < 1:
             raise SettingsError(f"solver setting momentum is {self.momentum!r}; give a number in [0, 1)")
+        if not 0 <= self.excursion:
+            raise SettingsError(f"solver setting excursion is {self.excursion!r}; give 0 or a positive number")
         if not 0 <= self.gradient_atol:
             raise SettingsError(f"solver setting gradient_atol is {self.gradient_atol!r}; give 0 or a positive number")
         if not 0 <= self.nullity_rtol < 1:

@@ -15,13 +15,15 @@ from landscape_dist.hisd.loop import NORM_FLOOR, Outcome, StepRule, run
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.start import Starts, expand
 from landscape_dist.hisd.state import State, to_numpy
-from landscape_dist.hisd.verify import spectrum
+from landscape_dist.hisd.verify import Verdict, remaining_change, spectrum
 from landscape_dist.records import ResultBatch, SearchBatch, SearchKind, SearchStatus
 
 # Searches advance together in chunks whose Hessians fit in the cache.
 CHUNK_BYTES = 4 << 20
 IMPLICIT_MAX_STEPS, EXPLICIT_MAX_STEPS = 300, 20_000
 FIRST_STEP = 0.05
+# Eigenvalues below this fraction of the Hessian's size at the start may be zero at the exact point.
+SUSPICIOUS = 1e-5
 
 
 def solve_batch(problem: Any, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
@@ -53,7 +55,9 @@ def _solve_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> 
     implicit = settings.step == "implicit" or (settings.step == "auto" and dense and settings.acceleration == "none")
     starts = expand(problem, batch, settings, dense=dense)
     n, d = starts.x.shape
-    tolerance = settings.step_tolerance if batch.kind == SearchKind.DOWN else settings.upward_step_tolerance
+    down = batch.kind == SearchKind.DOWN
+    tolerance = settings.step_tolerance if down else settings.upward_step_tolerance
+    eigensolver = make_eigensolver(settings, settings.flow_rate if down else settings.upward_flow_rate)
     rule = _step_rule(settings, implicit, tolerance)
     xp = problem.xp
     state, broken = _first_state(problem, starts, rule, tolerance, xp)
@@ -63,7 +67,7 @@ def _solve_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> 
     if len(state):
         rows = state.row.copy()
         state.row = np.arange(len(rows))
-        outcome = run(problem, state, rule, make_eigensolver(settings), settings, max_steps=max_steps, rtol=rtol)
+        outcome = run(problem, state, rule, eigensolver, settings, max_steps=max_steps, rtol=rtol)
         _fill(problem, result, rows, outcome, batch, settings)
     result.status[broken] = SearchStatus.NOT_FINITE
     return result
@@ -135,6 +139,10 @@ def _fill(problem: Any, result: ResultBatch, rows: np.ndarray, outcome: Outcome,
     if len(found):
         H = outcome.H[found] if outcome.H is not None else to_numpy(problem.hessian(problem.xp.asarray(outcome.x[found])))
         verdict = spectrum(H, settings.nullity_rtol, settings.n_eigenvalues)
+        # An eigenvalue this small against the start's is looked at twice; elsewhere that would be an evaluation lost.
+        doubtful = found[np.abs(verdict.eigenvalues).min(axis=1) <= SUSPICIOUS * outcome.norm_at_start[found]]
+        if len(doubtful):
+            verdict = _second_look(problem, outcome, H, found, doubtful, settings)
         to = rows[found]
         result.eigenvalues[to] = verdict.eigenvalues
         result.index[to] = verdict.index
@@ -145,6 +153,18 @@ def _fill(problem: Any, result: ResultBatch, rows: np.ndarray, outcome: Outcome,
         result.status[to[other]] = SearchStatus.OTHER_INDEX
     for i, path in outcome.paths.items():
         result.trajectories[int(batch.slot[rows[i]])] = np.array(path)
+
+
+def _second_look(
+    problem: Any, outcome: Outcome, H: np.ndarray, found: np.ndarray, doubtful: np.ndarray, settings: SolverSettings
+) -> Verdict:
+    """Verdicts on the points `found`, eigenvalues that vanish at the exact point told from small ones."""
+    X = outcome.x[doubtful]
+    g = to_numpy(problem.gradient(problem.xp.asarray(X)))
+    blur = np.zeros(len(found))
+    rows = np.searchsorted(found, doubtful)
+    blur[rows] = remaining_change(problem, X, g, H[rows])
+    return spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, blur)
 
 
 def _chunks(batch: SearchBatch, rows: int) -> list[SearchBatch]:

@@ -11,7 +11,7 @@ import numpy as np
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.state import to_numpy
 from landscape_dist.linalg import canonical_eigenbasis, canonical_signs, orthonormalize
-from landscape_dist.records import FloatArray, SearchBatch
+from landscape_dist.records import FloatArray, SearchBatch, SearchKind
 
 # Parents found by different searches differ in their last digits; their children start from the rounded point.
 SIGNIFICANT_DIGITS = 11
@@ -43,8 +43,8 @@ def perturbation_radius(X: FloatArray, settings: SolverSettings) -> FloatArray:
 def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense: bool) -> Starts:
     """Starting points and directions of a batch: the parents' eigenvectors, perturbed and selected.
 
-    A downward search starts at x ± r v_leave with the directions `keep` (section 2 of the NN-HiSD paper); an upward
-    one climbs along v_leave, which is among its directions.
+    A downward search starts at x ± r v_leave with the directions `keep` (section 2 of the NN-HiSD paper), an upward one
+    climbs along v_leave, which is among its directions. Several v_leave are added up, each with its sign.
 
     Args:
         dense: whether to form the parents' Hessians (else their lowest eigenvectors come from Lanczos on products).
@@ -66,16 +66,16 @@ def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense:
     V = np.zeros((n, d, batch.keep.shape[1]))
     for j in range(batch.keep.shape[1]):
         V[:, :, j] = frames[row, :, batch.keep[:, j]]
-    moves = batch.leave >= 0
-    away = np.where(moves[:, None], frames[row, :, np.maximum(batch.leave, 0)], 0.0)
+    away = np.zeros((n, d))
+    for j in range(batch.leave.shape[1]):
+        away += batch.sign[:, j, None] * frames[row, :, np.maximum(batch.leave[:, j], 0)]
+    offset = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-300)
+    # Only downward searches leave a mode behind; an upward one follows it.
+    leave = offset if batch.kind == SearchKind.DOWN else np.zeros((n, d))
     radius = perturbation_radius(X, settings)[row]
-    offset = batch.sign[:, None] * away
     if (batch.repeat > 0).any():
         offset = offset + _random_part(X, batch)
         offset /= np.maximum(np.linalg.norm(offset, axis=1, keepdims=True), 1e-300)
-    # Only downward searches leave a mode behind; an upward one follows it.
-    down = moves & ~(batch.keep == batch.leave[:, None]).any(axis=1)
-    leave = np.where(down[:, None], away, 0.0)
     radius = np.where(offset.any(axis=1), radius, 0.0)
     return Starts(X[row] + radius[:, None] * offset, V, leave, radius, None if H is None else H[row])
 
@@ -110,9 +110,9 @@ def _random_part(X: FloatArray, batch: SearchBatch) -> FloatArray:
     """(n, d) random unit vectors for repeats, zero otherwise; the seed is the content of the search."""
     out = np.zeros((len(batch), X.shape[1]))
     for i in np.flatnonzero(batch.repeat > 0):
-        recipe = np.array([batch.target_index, batch.leave[i], batch.sign[i], batch.repeat[i], *batch.keep[i]], dtype=np.int64)
+        recipe = np.array([batch.target_index, batch.repeat[i], *batch.leave[i], *batch.sign[i], *batch.keep[i]])
         point = np.round(batch.X[batch.row[i]], 6) + 0.0
-        seed = hashlib.blake2b(point.tobytes() + recipe.tobytes(), digest_size=8).digest()
+        seed = hashlib.blake2b(point.tobytes() + recipe.astype(np.int64).tobytes(), digest_size=8).digest()
         v = np.random.default_rng(int.from_bytes(seed, "little")).standard_normal(X.shape[1])
         out[i] = v / np.linalg.norm(v)
     return out

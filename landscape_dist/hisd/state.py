@@ -65,3 +65,8 @@ def to_numpy(array: Any) -> FloatArray:
     if hasattr(array, "detach"):
         array = array.detach().cpu()
     return np.asarray(array)
+
+
+def nonzero(mask: Any, xp: Any) -> Any:
+    """Indices where a (n,) mask is true, in its own namespace."""
+    return np.flatnonzero(mask) if xp is np else xp.nonzero(mask)[0]

@@ -135,6 +135,8 @@ class UserFunction:
             values = [self.function(*rows) for rows in zip(*arguments, strict=True)]
         try:
             result = self._array(values)
+        except ProblemError:
+            raise
         except ValueError:
             shapes = sorted({np.shape(value) for value in values})
             raise ProblemError(

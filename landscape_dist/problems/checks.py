@@ -28,6 +28,7 @@ class Labels:
 
     energy: str = "energy"
     gradient: str = "gradient"
+    the_gradient: str = "the gradient"
     hessian: str = "hessian"
     hvp: str = "hvp"
     sign: float = 1.0
@@ -80,7 +81,7 @@ class _Check:
             text = str(error)
             if isinstance(error, ValueError) and ("read-only" in text or "not writeable" in text):
                 raise ProblemError(
-                    f"{label} changes its argument in place ({text}); work on a copy: x = x.copy()"
+                    f"{label} changes its argument in place ({text}); work on a copy (x.copy(), torch: x.clone())"
                 ) from error
             translate = getattr(self.problem, "translate_error", None)
             translated = translate(error) if translate is not None else None
@@ -89,7 +90,7 @@ class _Check:
             error.add_note(f"raised by {label}, tried at x = {_text(X[0])} when the problem was built")
             raise
         if not np.array_equal(X, before):
-            raise ProblemError(f"{label} changes its argument in place; work on a copy: x = x.copy()")
+            raise ProblemError(f"{label} changes its argument in place; work on a copy (x.copy(), torch: x.clone())")
         self._dtypes()
         return result
 
@@ -103,6 +104,11 @@ class _Check:
                 )
 
     def _shape(self, label: str, result: FloatArray, wanted: tuple[int, ...]) -> None:
+        if result.shape != wanted and not getattr(self.problem, "batched", True) and result.shape[:1] == wanted[:1]:
+            cure = f"an array of shape {wanted[1:]}" if wanted[1:] else "a single number (shape ())"
+            raise ProblemError(
+                f"{label} returned shape {result.shape[1:]} for a point of dimension {self.problem.dim}; return {cure}"
+            )
         if result.shape != wanted:
             raise ProblemError(
                 f"{label} returned shape {result.shape} for a batch of {wanted[0]} points of dimension "
@@ -154,8 +160,7 @@ class _Check:
         self.X, g = self.X[finite], g[finite]
         self._alone(label, self.problem.gradient, g)
         if compare and self._given("user_gradient"):
-            for x, row in zip(self.X[:2], g[:2], strict=True):
-                self._compare_gradient(x, row)
+            self._compare_gradient(self.X[0], g[0])
 
     def _given(self, name: str) -> bool:
         """Whether a function was given (a difference formula needs no comparison with itself)."""
@@ -168,7 +173,8 @@ class _Check:
         allowed = _ERROR_FACTOR * error + _RELATIVE * (np.maximum(np.abs(seen), np.abs(wanted)) + 0.1 * np.abs(g).max())
         wrong = np.abs(seen - wanted) - allowed
         wrong[~np.isfinite(wrong)] = -np.inf
-        worst = int(np.argmax(wrong))
+        single = np.count_nonzero(U, axis=1) == 1  # a single component says more
+        worst = int(np.argmax(np.where(single, wrong, -np.inf) if np.any(wrong[single] > 0.0) else wrong))
         if wrong[worst] > 0.0:
             raise ProblemError(
                 f"gradient disagrees with the energy at x = {_text(x)}: {_component(U[worst], 'gradient')} is "
@@ -184,7 +190,7 @@ class _Check:
         if not finite.all():
             x = self.X[~finite][0]
             raise ProblemError(
-                f"{label} is not finite at x = {_text(x)}, where the {self.labels.gradient} is; correct it there, or "
+                f"{label} is not finite at x = {_text(x)}, where {self.labels.the_gradient} is; correct it there, or "
                 "keep such points out with domain="
             )
         self._alone(label, self.problem.hessian, H)
@@ -205,6 +211,8 @@ class _Check:
         self._compare_products(label, x, U, (H[0] @ U.T).T, wanted, error, scale)
 
     def _hvp(self) -> None:
+        if not self._given("user_hvp"):
+            return  # made of the Hessian or of gradients
         x = self.X[0]
         U = _directions(len(x))[-3:]
         Y = self._call(self.labels.hvp, self.problem.hvp, x[None], U.T[None].copy())
@@ -237,8 +245,8 @@ class _Check:
             if len(where) > 1:
                 entry = f"component {i} of its product with {_text(U[k])}"
             raise ProblemError(
-                f"{label} disagrees with the {self.labels.gradient} at x = {_text(x)}: {entry} is "
-                f"{sign * seen[k, i]:.9g}, differences of the {self.labels.gradient} give "
+                f"{label} disagrees with {self.labels.the_gradient} at x = {_text(x)}: {entry} is "
+                f"{sign * seen[k, i]:.9g}, differences of {self.labels.the_gradient} give "
                 f"{sign * wanted[k, i]:.9g}; correct it, or leave it out"
             )
 

@@ -131,7 +131,7 @@ class _Writer:
         """Fold constants and replace integer powers by temporaries."""
         import sympy
 
-        if expression.is_Atom:
+        if expression.is_Symbol or expression.is_Rational:
             return expression
         if not expression.free_symbols and expression.is_number:
             value = complex(expression.evalf(17))

@@ -12,11 +12,11 @@ from landscape_dist.errors import ProblemError
 
 
 class Domain(abc.ABC):
-    """A region of R^d; a search that leaves it ends with `left_domain`."""
+    """A region of R^d in which stationary points are looked for; paths may stray a little beyond it."""
 
     @abc.abstractmethod
-    def contains(self, X: Any, xp: Any = np) -> Any:
-        """(n, d) -> (n,) bool."""
+    def contains(self, X: Any, xp: Any = np, margin: float = 0.0) -> Any:
+        """(n, d) -> (n,) bool; `margin` enlarges the region by that multiple of its width on every side."""
 
     @abc.abstractmethod
     def check(self, dim: int) -> None:
@@ -31,7 +31,7 @@ class Domain(abc.ABC):
 class Unbounded(Domain):
     """All of R^d."""
 
-    def contains(self, X: Any, xp: Any = np) -> Any:
+    def contains(self, X: Any, xp: Any = np, margin: float = 0.0) -> Any:
         return xp.ones(X.shape[0], dtype=xp.bool)
 
     def check(self, dim: int) -> None:
@@ -57,10 +57,11 @@ class Box(Domain):
         if not np.all(np.asarray(self.lower) < np.asarray(self.upper)):
             raise ProblemError(f"domain box: lower {self.lower} is not below upper {self.upper} in every coordinate")
 
-    def contains(self, X: Any, xp: Any = np) -> Any:
+    def contains(self, X: Any, xp: Any = np, margin: float = 0.0) -> Any:
         lower = xp.asarray(self.lower, dtype=X.dtype)
         upper = xp.asarray(self.upper, dtype=X.dtype)
-        return xp.all((X >= lower) & (X <= upper), axis=-1)
+        room = margin * (upper - lower)
+        return xp.all((X >= lower - room) & (X <= upper + room), axis=-1)
 
     def check(self, dim: int) -> None:
         for name in ("lower", "upper"):
@@ -85,9 +86,9 @@ class Ball(Domain):
         value = np.asarray(self.center, dtype=float)
         object.__setattr__(self, "center", float(value) if value.ndim == 0 else tuple(value.tolist()))
 
-    def contains(self, X: Any, xp: Any = np) -> Any:
+    def contains(self, X: Any, xp: Any = np, margin: float = 0.0) -> Any:
         center = xp.asarray(self.center, dtype=X.dtype)
-        return xp.sum((X - center) ** 2, axis=-1) <= self.radius**2
+        return xp.sum((X - center) ** 2, axis=-1) <= (self.radius * (1 + 2 * margin)) ** 2
 
     def check(self, dim: int) -> None:
         value = np.asarray(self.center)

@@ -86,7 +86,7 @@ class Vocabulary:
         parameters = f"; parameters {', '.join(self.parameters)}" if self.parameters else ""
         return (
             f"variables {variables}{parameters}; constants pi, E; numbers; + - * / ** ^ and parentheses; "
-            f"functions {', '.join(_FUNCTIONS)}"
+            f"functions {', '.join(sorted({name.lower() for name in _FUNCTIONS.values()}))}"
         )
 
 
@@ -111,6 +111,14 @@ def parse(text: str, vocabulary: Vocabulary) -> Any:
     source = text.replace("^", "**").strip()
     try:
         tree = ast.parse(source, mode="eval")
+    except RecursionError:
+        terms = _split_sum(source)
+        if len(terms) == 1:
+            raise ProblemError(f"the formula {_short(text)!r} is nested too deeply; give a SymPy expression") from None
+        import sympy
+
+        values = [parse(term, vocabulary) for _, term in terms]
+        return sympy.Add(*(value if sign == "+" else -value for (sign, _), value in zip(terms, values, strict=True)))
     except (SyntaxError, ValueError) as error:
         place = getattr(error, "offset", None)
         shown = f" near {source[max(0, place - 6) : place + 6]!r}" if place else ""
@@ -118,10 +126,10 @@ def parse(text: str, vocabulary: Vocabulary) -> Any:
             f"cannot read the formula {_short(text)!r}{shown}: {getattr(error, 'msg', error)}. "
             f"Write products with *; allowed are {vocabulary.allowed()}"
         ) from None
-    except (RecursionError, MemoryError):
+    except MemoryError:  # the parser's own limit on nested parentheses
         raise ProblemError(f"the formula {_short(text)!r} is nested too deeply; give a SymPy expression") from None
     try:
-        return _Reader(source, vocabulary).read(tree.body)
+        return _real(_Reader(source, vocabulary).read(tree.body))
     except RecursionError:
         raise ProblemError(f"the formula {_short(text)!r} is nested too deeply; give a SymPy expression") from None
 
@@ -150,7 +158,15 @@ def from_sympy(expression: Any, vocabulary: Vocabulary) -> Any:
                 f"the expression holds the unknown symbol {name!r}: name the variables x1, x2, ..., or give "
                 "variables=[...] in order, or give its value in parameters={...}"
             )
-    return expression.xreplace(replacements)
+    return _real(expression.xreplace(replacements))
+
+
+def _real(expression: Any) -> Any:
+    import sympy
+
+    if expression.has(sympy.I, sympy.zoo, sympy.oo, -sympy.oo, sympy.nan):
+        raise ProblemError(f"the formula {_short(str(expression))!r} holds a value that is not a finite real number")
+    return expression
 
 
 def number(value: float) -> Any:
@@ -232,7 +248,11 @@ class _Reader:
             return number(vocabulary.parameters[node.id])
         if node.id in _CONSTANTS:
             return getattr(sympy, _CONSTANTS[node.id])
-        cure = "give it in variables=[...] or parameters={...}" if node.id not in _FUNCTIONS else "give its argument"
+        cure = "give it in variables=[...] or parameters={...}"
+        if node.id in _FUNCTIONS:
+            cure = "give its argument in parentheses"
+        elif node.id == "x0":
+            cure = "variables count from x1"
         raise ProblemError(
             f"the formula holds the unknown name {node.id!r}: {cure}. Allowed are {vocabulary.allowed()}"
         )
@@ -261,6 +281,23 @@ class _Reader:
             f"the formula holds {_short(self._text(node))!r}, which is not allowed: "
             f"allowed are {self._vocabulary.allowed()}"
         )
+
+
+def _split_sum(source: str) -> list[tuple[str, str]]:
+    """Signs and terms of a sum, split at + and - outside parentheses; for sums too long for Python's parser."""
+    terms: list[tuple[str, str]] = []
+    sign, start, depth = "+", 0, 0
+    for place, character in enumerate(source):
+        depth += (character in "([{") - (character in ")]}")
+        if character not in "+-" or depth:
+            continue
+        before = source[max(start, place - 40) : place].rstrip()
+        operand = before[-1:].isalnum() or before[-1:] in (")", ".", "_")
+        if not operand or re.search(r"(?<![\w.])(\d+\.?\d*|\.\d+)[eE]$", before):
+            continue  # a sign, or the exponent of a number
+        terms.append((sign, source[start:place]))
+        sign, start = character, place + 1
+    return [*terms, (sign, source[start:])]
 
 
 def _checked_name(name: str, what: str) -> str:

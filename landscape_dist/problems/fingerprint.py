@@ -6,8 +6,10 @@ import functools
 import hashlib
 import inspect
 import json
+import os
 import pickle
 import sys
+import sysconfig
 import types
 from typing import Any
 
@@ -30,8 +32,8 @@ def digest(*parts: Any) -> str:
 class _Hasher:
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=16)
-        self._open: dict[int, int] = {}  # functions and objects being hashed, so that recursion ends
-        self._package: str | None = None
+        self._functions: dict[int, tuple[int, Any]] = {}  # hashed or being hashed; kept alive, so that ids stay theirs
+        self._open: list[int] = []  # objects being hashed, so that recursion ends
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()
@@ -75,9 +77,13 @@ class _Hasher:
 
     def _recursive(self, value: Any) -> None:
         if id(value) in self._open:
-            self._write("again", str(self._open[id(value)]).encode())
+            self._write("again", str(self._open.index(id(value))).encode())
             return
-        self._open[id(value)] = len(self._open)
+        self._open.append(id(value))
+        self._structure(value)
+        self._open.pop()
+
+    def _structure(self, value: Any) -> None:
         if isinstance(value, functools.partial):
             self._write("partial")
             self.value([value.func, list(value.args), value.keywords])
@@ -98,11 +104,12 @@ class _Hasher:
         self._write("named", f"{module}.{getattr(value, '__qualname__', value.__name__)}".encode())
 
     def function(self, function: types.FunctionType) -> None:
-        """Byte code, defaults, closure, and the globals it names; functions of other packages by name only."""
-        package = (function.__module__ or "").partition(".")[0]
-        if self._package is None:
-            self._package = package
-        elif package != self._package:
+        """Byte code, defaults, closure, and the globals it names; functions of installed packages by name only."""
+        if id(function) in self._functions:
+            self._write("function again", str(self._functions[id(function)][0]).encode())
+            return
+        self._functions[id(function)] = (len(self._functions), function)
+        if _installed(function.__module__):
             self._named(function)
             return
         self._write("function")
@@ -141,9 +148,11 @@ class _Hasher:
             self.value(dict(value.state_dict()))
             self._methods(kind)
             return
-        if self._package is None or kind.__module__.partition(".")[0] == self._package:
-            self._package = kind.__module__.partition(".")[0]
-            self._methods(kind)
+        for inner in ("__wrapped__", "py_func"):  # functools.lru_cache and the like; compiled functions
+            if callable(getattr(value, inner, None)):
+                self.value(getattr(value, inner))
+                return
+        self._methods(kind)
         state = getattr(value, "__dict__", None)
         if state is not None and "__getstate__" not in kind.__dict__ and "__reduce__" not in kind.__dict__:
             self.value(state)
@@ -152,12 +161,26 @@ class _Hasher:
 
     def _methods(self, kind: type) -> None:
         for base in kind.__mro__:
-            if base.__module__ in sys.stdlib_module_names or base.__module__.partition(".")[0] in ("torch", "numpy"):
+            if _installed(base.__module__):
                 continue
             for name, member in sorted(vars(base).items()):
                 if inspect.isfunction(member):
                     self._write("member", name.encode())
                     self._code(member.__code__, member.__doc__)
+
+
+@functools.cache
+def _installed(module: str | None) -> bool:
+    """Whether a module belongs to Python or an installed package: its content goes with its version."""
+    if module is None or module == "__main__":
+        return False
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        return True
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None:
+        return module in sys.modules
+    paths = sysconfig.get_paths()
+    return any(os.path.abspath(file).startswith(paths[key] + os.sep) for key in ("purelib", "platlib"))
 
 
 def _is_tensor(value: Any) -> bool:

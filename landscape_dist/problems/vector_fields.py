@@ -36,7 +36,7 @@ class VectorField(Problem):
     """
 
     has_energy = False
-    labels = Labels(energy="energy", gradient="F", hessian="jacobian", hvp="jvp", sign=-1.0, symmetric=False)
+    labels = Labels(gradient="F", the_gradient="F", hessian="jacobian", hvp="jvp", sign=-1.0, symmetric=False)
 
     def __init__(
         self,
@@ -236,6 +236,7 @@ class CallableVectorField(VectorField):
         self.dimer_length = dimer_length
         self.user_force = UserFunction(F, "F", batched)
         self.user_hessian = None if jacobian is None else UserFunction(jacobian, "jacobian", batched)
+        self.user_hvp = None
         self.has_hessian = jacobian is not None
         self._fingerprint = fingerprint
 
@@ -288,7 +289,7 @@ class CallableVectorField(VectorField):
 
 
 class TorchVectorField(VectorField):
-    """F from a torch function; the Jacobian by forward mode."""
+    """F from a torch function; the Jacobian by automatic differentiation."""
 
     def __init__(
         self, F: Callable[[Any], Any], dim: int, *, batched: bool, fingerprint: str | None, **common: Any
@@ -318,22 +319,21 @@ class TorchVectorField(VectorField):
         domain = canonical_json(self.domain.as_dict())
         return digest("torch field", content, self.function.batched, self.dim, domain)
 
-    def _force(self, X: Any) -> Any:
-        import torch
+    @property
+    def batched(self) -> bool:
+        """Whether the user's function takes batches."""
+        return self.function.batched
 
-        with torch.no_grad():
-            return like(X, self.function.values(self.function.tensor(X)))
+    def _force(self, X: Any) -> Any:
+        return like(X, self.function.values(self.function.tensor(X)))
 
     def _jvp(self, X: Any, V: Any) -> Any:
-        tensor, tangents = self.function.tensor(X), self.function.tensor(V)
-        if V.shape[-1] == 0:
-            return like(X, tangents)
-        return like(X, self.function.push(self.function.values, tensor, tangents)[1])
+        if V.shape[-1] == 0 or len(X) == 0:
+            return V + 0.0
+        return like(X, self.function.jvp(self.function.tensor(X), self.function.tensor(V)))
 
     def _jacobian(self, X: Any) -> Any:
-        import torch
-
         tensor = self.function.tensor(X)
-        eye = torch.eye(self.dim, dtype=tensor.dtype, device=tensor.device)
-        eye = eye.expand(len(tensor), self.dim, self.dim)
-        return like(X, self.function.push(self.function.values, tensor, eye)[1])
+        if len(X) == 0:
+            return like(X, tensor.new_zeros((0, self.dim, self.dim)))
+        return like(X, self.function.jacobian(tensor))

@@ -24,7 +24,7 @@ class _QuarticChain(TridiagonalSystem):
     def __init__(self, name: str, parameters: dict[str, Any], a: FloatArray, c: float, domain: Any) -> None:
         d = len(a)
         # |x_i|^2 <= 1 + |c| / (2 a_i) at every stationary point, from the largest coordinate's equation
-        half_width = 3.0 * float(np.sqrt(1.0 + abs(c) / (2.0 * a.min())))
+        half_width = 2.0 * float(np.sqrt(1.0 + abs(c) / (2.0 * a.min())))
         super().__init__(
             name,
             d,
@@ -80,7 +80,7 @@ def weighted_cubic(dim: int = 3, *, domain: Domain | None = None) -> _QuarticCha
 
     Args:
         dim: number of variables d.
-        domain: default box |x_i| <= 3.
+        domain: default box |x_i| <= 2.
     """
     d = whole_number("weighted_cubic", "dim", dim, 1)
     return _QuarticChain("weighted_cubic", {"dim": d}, np.arange(1, d + 1, dtype=np.float64), 0.0, domain)
@@ -102,7 +102,7 @@ def coupled_lattice(dim: int = 3, coupling: float = 0.2, *, domain: Domain | Non
     Args:
         dim: number of variables d.
         coupling: c; the counts are checked up to 0.2.
-        domain: default box |x_i| <= 3 sqrt(1 + |c| / 2), three times as wide as the points.
+        domain: default box |x_i| <= 2 sqrt(1 + |c| / 2), twice as wide as the points.
     """
     d = whole_number("coupled_lattice", "dim", dim, 1)
     c = real_number("coupled_lattice", "coupling", coupling)

@@ -128,9 +128,9 @@ def muller_brown(*, domain: Domain | None = None) -> _MullerBrown:
     X = (1, 0, -0.5, -1), Y = (0, 0.5, 1.5, 1)  (NN-HiSD, eq. 4.4).
 
     Args:
-        domain: default box [-3, 2] x [-1.5, 3.5].
+        domain: default box [-1.5, 1.2] x [-0.25, 2].
     """
-    return _MullerBrown("muller_brown", False, Box((-3.0, -1.5), (2.0, 3.5)), domain)
+    return _MullerBrown("muller_brown", False, Box((-1.5, -0.25), (1.2, 2.0)), domain)
 
 
 @register(
@@ -146,9 +146,9 @@ def modified_muller_brown(*, domain: Domain | None = None) -> _MullerBrown:
     Three minima and two saddles: Newton's method from 160,000 starts in [-8, 7] x [-8, 9].
 
     Args:
-        domain: default box [-4, 2] x [-2, 4].
+        domain: default box [-3, 1.5] x [-1, 3].
     """
-    return _MullerBrown("modified_muller_brown", True, Box((-4.0, -2.0), (2.0, 4.0)), domain)
+    return _MullerBrown("modified_muller_brown", True, Box((-3.0, -1.0), (1.5, 3.0)), domain)
 
 
 class _Butterfly(NamedSystem):
@@ -158,7 +158,7 @@ class _Butterfly(NamedSystem):
             2,
             {},
             domain=domain,
-            default_domain=Box((-4.0, -3.0), (4.0, 5.0)),
+            default_domain=Box((-3.0, -2.0), (3.0, 4.0)),
             euler_characteristic=1,  # the quartic form is positive definite
             start=np.array([0.1, 0.1]),
             max_index=2,
@@ -198,7 +198,7 @@ def butterfly(*, domain: Domain | None = None) -> _Butterfly:
     E = x^4 - 1.5 x^2 y^2 + y^4 - 2 y^3 + y^2 + x^2 y - 2 x^2  (SaddleScape-1.0 gallery, example 1).
 
     Args:
-        domain: default box [-4, 4] x [-3, 5].
+        domain: default box [-3, 3] x [-2, 4].
     """
     return _Butterfly(domain)
 

@@ -1,0 +1,1 @@
+"""What a landscape tells: completeness evidence and comparison with others."""

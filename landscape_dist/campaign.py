@@ -1,0 +1,398 @@
+"""A whole exploration: problem, policy, runner and store wired together."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from landscape_dist.errors import SettingsError, StoreMismatchError, StoreNotFoundError
+from landscape_dist.explore.coordinator import Coordinator, Decisions
+from landscape_dist.explore.judgement import make_judgement
+from landscape_dist.explore.settings import ExploreSettings
+from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.landscape import Landscape
+from landscape_dist.records import Counters, FailureColumns, FloatArray, ResultBatch
+
+if TYPE_CHECKING:
+    from landscape_dist.store.database import Database
+
+# Between commits: what kill -9 can lose, against what commits cost.
+COMMIT_SECONDS, COMMIT_ROWS = 1.0, 50_000
+SAME_ATOL = 1e-4
+
+
+@dataclasses.dataclass(slots=True)
+class Status:
+    """How an exploration is going; what progress displays get.
+
+    Attributes:
+        by_index: points found, by Morse index. by_status: searches, by label of their status.
+        n_points, n_searches, n_pending, n_in_flight: as the coordinator has them.
+        n_workers: worker processes, 0 for a serial run. seconds: wall time of this session.
+    """
+
+    by_index: dict[int, int]
+    by_status: dict[str, int]
+    n_points: int
+    n_searches: int
+    n_pending: int
+    n_in_flight: int
+    n_workers: int
+    seconds: float
+
+
+OnStatus = Callable[[Status], None]
+
+
+def explore(
+    problem: Any,
+    start: Any = None,
+    max_index: int | None = None,
+    *,
+    min_index: int = 0,
+    store: Any = None,
+    client: Any = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    scheduler_file: str | os.PathLike[str] | None = None,
+    serial: bool | None = None,
+    same: Any = None,
+    solver: SolverSettings | None = None,
+    on_status: OnStatus | None = None,
+    **settings: Any,
+) -> Landscape:
+    """Find the stationary points of a problem and the arrows between them.
+
+    From the start, high-index saddle dynamics look for a point of `max_index` (or the highest below it that is found),
+    downward searches for all that lies below, upward searches for what lies beside.  With a `store`, the same
+    call goes on where an earlier one stopped.
+
+    Args:
+        problem: see `landscape_dist.problems` and `landscape_dist.systems`.
+        start: (d,) or (s, d) starting points; default the problem's own suggestion.
+        max_index: highest Morse index to look for; default the problem's suggestion, else min(d, 6).
+        min_index: lowest index to look for.
+        store: path of the database (or a Zarr store, or a URL); None keeps the landscape in memory.
+        client: a Dask client to run on.
+        workers: run on that many worker processes of a Dask cluster on this machine.
+        scheduler: run on the Dask cluster of the scheduler at this address.
+        scheduler_file: the same, by the file that the scheduler wrote.
+        serial: run in this process; the default where none of the four above is given.
+        same: when two points of equal index are the same: a 2-norm distance, d tolerances, a function of two points,
+            or a `SameJudgement`; default 1e-4 times max(1, largest coordinate of the start).
+        solver: settings of the solver; single ones can also be given by name.
+        on_status: called about twice a second with a `Status`.
+        settings: fields of `ExploreSettings` and `SolverSettings`.
+
+    Raises:
+        SettingsError: a setting that cannot work.
+        StoreMismatchError: the store holds a landscape of another problem or other settings.
+        ClusterError: no scheduler at the address, or it was lost; everything committed is in the store.
+
+    Returns:
+        Landscape. After Ctrl-C it holds what was found, with `finished` False, and the store can be resumed.
+    """
+    starts = _starts(problem, start)
+    if max_index is None:
+        suggested = getattr(problem, "suggested_max_index", None)
+        max_index = min(problem.dim, 6) if suggested is None else suggested
+    explore_settings, solver_settings = split_settings(settings, solver, max_index=max_index, min_index=min_index)
+    if explore_settings.max_index > problem.dim:
+        raise SettingsError(f"max_index is {max_index}, above the dimension {problem.dim}; give at most {problem.dim}")
+    if same is None:
+        same = explore_settings.same_atol or SAME_ATOL * max(1.0, float(np.abs(starts).max()))
+    judgement = make_judgement(same, problem.dim)
+    n_eigenvalues = min(problem.dim, solver_settings.n_eigenvalues)
+    coordinator = Coordinator(starts, explore_settings, judgement, n_eigenvalues)
+    header = make_header(problem, starts, explore_settings, solver_settings, judgement.as_dict())
+    with _journal(store, header, problem, coordinator, n_eigenvalues) as journal:
+        _run(
+            coordinator, problem, solver_settings, journal, on_status,
+            {"client": client, "workers": workers, "scheduler": scheduler, "scheduler_file": scheduler_file}, serial,
+        )  # fmt: skip
+    return journal.landscape()
+
+
+def open_landscape(store: Any) -> Landscape:
+    """The landscape in a store, as of its last commit; also while a run is writing to it.
+
+    Raises:
+        StoreNotFoundError: nothing is there.
+        StoreFormatError: something else is there.
+    """
+    from landscape_dist.store.database import Database
+
+    with Database.open(store) as database:
+        snapshot = database.read()
+    return Landscape(
+        snapshot.header,
+        snapshot.points,
+        snapshot.searches,
+        snapshot.failures,
+        snapshot.counters,
+        finished=snapshot.progress.final,
+    )
+
+
+# -- settings -------------------------------------------------------------------------------------------------
+def split_settings(
+    settings: dict[str, Any], solver: SolverSettings | None = None, **explore: Any
+) -> tuple[ExploreSettings, SolverSettings]:
+    """Sort single settings by name into those of the policy and those of the solver.
+
+    Raises:
+        SettingsError: a name that neither knows, with the nearest one.
+    """
+    explore_names = {f.name for f in dataclasses.fields(ExploreSettings)}
+    solver_names = {f.name for f in dataclasses.fields(SolverSettings)}
+    unknown = [name for name in settings if name not in explore_names | solver_names]
+    if unknown:
+        raise SettingsError(f"no setting named {unknown[0]!r}{nearest(unknown[0], explore_names | solver_names)}")
+    mine = {name: value for name, value in settings.items() if name in solver_names}
+    solver = solver or SolverSettings()
+    if mine:
+        solver = dataclasses.replace(solver, **mine)
+    rest = {name: value for name, value in settings.items() if name in explore_names}
+    return ExploreSettings(**explore, **rest), solver
+
+
+def nearest(name: str, known: Any) -> str:
+    """'; did you mean ...?' or the list of what is known."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(known))}"
+
+
+def _starts(problem: Any, start: Any) -> FloatArray:
+    if start is None:
+        start = getattr(problem, "suggested_start", None)
+        if start is None:
+            raise SettingsError(
+                f"no start given, and {problem.name} suggests none; give start=, a list of {problem.dim} numbers"
+            )
+    try:
+        starts = np.atleast_2d(np.asarray(start, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"start is {start!r}; give a list of {problem.dim} numbers") from error
+    if starts.ndim != 2 or starts.shape[1] != problem.dim or not len(starts):
+        raise SettingsError(
+            f"start has dimension {starts.shape[-1]} but {problem.name} has {problem.dim} variables; give "
+            f"{problem.dim} numbers"
+        )
+    if not np.isfinite(starts).all():
+        raise SettingsError(f"start is {start!r}; all numbers must be finite")
+    outside = ~problem.domain.contains(starts)
+    if outside.any():
+        raise SettingsError(
+            f"start {starts[outside][0].tolist()} lies outside of the domain {problem.domain}; move it inside or "
+            "enlarge the domain"
+        )
+    return starts
+
+
+def make_header(
+    problem: Any, starts: FloatArray, explore: ExploreSettings, solver: SolverSettings, same: dict[str, Any]
+) -> dict[str, Any]:
+    """What a store says about itself: what must agree for a resume, and where it comes from."""
+    return {
+        "problem": {
+            "name": problem.name,
+            "dim": problem.dim,
+            "fingerprint": problem.fingerprint(),
+            "domain": problem.domain.as_dict(),
+            "euler_characteristic": problem.euler_characteristic,
+            "has_energy": problem.has_energy,
+            "definition": getattr(problem, "definition", None),
+        },
+        "start": starts.tolist(),
+        "explore": explore.as_dict(),
+        "solver": solver.as_dict(),
+        "same": same,
+        "made_by": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    packages = ("landscape-dist", "numpy", "scipy", "dask", "distributed", "zarr", "torch", "sympy")
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+# What may differ between sessions on one store: it changes how long is searched, never what a search does.
+FREE_SETTINGS = {"explore": {"max_searches", "max_points"}, "solver": {"deadline"}}
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Where two headers disagree in what matters for a resume, as 'field: old, now new'."""
+    found = []
+    for part in ("problem", "start", "explore", "solver", "same"):
+        a, b = old.get(part), new.get(part)
+        if part != "problem" and not isinstance(a, dict):
+            if a != b:
+                found.append(f"{part}: {a}, now {b}")
+            continue
+        keys = sorted(set(a or {}) | set(b or {}))
+        free = FREE_SETTINGS.get(part, set())
+        found += [
+            f"{part}.{k}: {(a or {}).get(k)}, now {(b or {}).get(k)}"
+            for k in keys
+            if k not in free and (a or {}).get(k) != (b or {}).get(k)
+        ]
+    return found
+
+
+# -- journal --------------------------------------------------------------------------------------------------
+class Journal:
+    """Keeps what the coordinator decides: counters always, rows in the database where there is one."""
+
+    def __init__(self, header: dict[str, Any], problem: Any, coordinator: Coordinator, database: Database | None) -> None:
+        self.header = header
+        self.problem = problem
+        self.coordinator = coordinator
+        self.database = database
+        self.counters = Counters()
+        self.failures: list[FailureColumns] = []
+        self.finished = False
+        self._committed_at = time.monotonic()
+
+    def resume(self) -> None:
+        """Bring the coordinator to where the database is."""
+        assert self.database is not None
+        snapshot = self.database.read()
+        self.coordinator.replay(snapshot.points, snapshot.searches)
+        self.failures.append(snapshot.failures)
+        self.counters = Counters(**{k: int(v) for k, v in snapshot.counters.items()})
+
+    def write(self, result: ResultBatch, decisions: Decisions) -> None:
+        """Take note of one result; commits when it is time."""
+        self.counters.add(result.counters)
+        self.failures.append(decisions.failures)
+        if self.database is None:
+            return
+        self.database.append(decisions.points, decisions.searches, decisions.failures)
+        if self.database.n_buffered >= COMMIT_ROWS or time.monotonic() - self._committed_at >= COMMIT_SECONDS:
+            self.commit()
+
+    def commit(self) -> None:
+        """Make everything so far count."""
+        if self.database is not None:
+            self.database.commit(self.counters.as_dict(), final=self.finished)
+            self._committed_at = time.monotonic()
+
+    def landscape(self) -> Landscape:
+        """What there is now."""
+        return Landscape(
+            self.header,
+            self.coordinator.points.view(),
+            self.coordinator.searches.view(),
+            _concatenated(self.failures, self.coordinator.dim),
+            self.counters.as_dict(),
+            finished=self.finished,
+            problem=self.problem,
+        )
+
+
+def _concatenated(parts: list[FailureColumns], dim: int) -> FailureColumns:
+    return FailureColumns(
+        np.concatenate([np.zeros(0, dtype=np.int64), *(p.slot for p in parts)]),
+        np.concatenate([np.zeros((0, dim)), *(p.x for p in parts)]),
+        np.concatenate([np.zeros(0), *(p.gradient_norm for p in parts)]),
+        [m for p in parts for m in p.message],
+    )
+
+
+@contextmanager
+def _journal(store: Any, header: dict[str, Any], problem: Any, coordinator: Coordinator, n_eigenvalues: int) -> Iterator[Journal]:
+    """A journal on the store, resumed if there is something in it; whatever happens, what is known is committed."""
+    if store is None:
+        yield Journal(header, problem, coordinator, None)
+        return
+    from landscape_dist.store.database import Database, plain_json
+
+    try:
+        database = Database.open(store, "a")
+        known = True
+    except StoreNotFoundError:
+        database = Database.create(store, header, dim=problem.dim, n_eigenvalues=n_eigenvalues)
+        known = False
+    with database:
+        journal = Journal(header, problem, coordinator, database)
+        if known:
+            wrong = differences(database.header, plain_json("header", header))  # tuples come back as lists
+            if wrong:
+                raise StoreMismatchError(
+                    f"the store {store} holds a landscape made differently: {'; '.join(wrong)}. Use the same problem "
+                    "and settings, or another store"
+                )
+            journal.header = database.header
+            journal.resume()
+        try:
+            yield journal
+        finally:
+            journal.commit()
+
+
+# -- run ------------------------------------------------------------------------------------------------------
+def _run(
+    coordinator: Coordinator,
+    problem: Any,
+    settings: SolverSettings,
+    journal: Journal,
+    on_status: OnStatus | None,
+    where: dict[str, Any],
+    serial: bool | None,
+) -> None:
+    chosen = [name for name, value in where.items() if value is not None]
+    if serial and chosen:
+        raise SettingsError(f"serial=True and {chosen[0]}= contradict each other; give one of them")
+    report = None if on_status is None else _reporter(coordinator, on_status)
+    if coordinator.finished:
+        journal.finished = True
+        return
+    if not chosen:
+        from landscape_dist.distribute.runner import run_serial
+
+        end = run_serial(coordinator, problem, settings, on_decisions=journal.write, on_progress=report)
+    else:
+        from landscape_dist.distribute.clusters import connect
+        from landscape_dist.distribute.runner import DaskRunner
+
+        with connect(**where) as connected:
+            runner = DaskRunner(connected, problem, settings)
+            end = runner.run(coordinator, on_decisions=journal.write, on_progress=report)
+    journal.finished = not end.interrupted and coordinator.finished
+
+
+def _reporter(coordinator: Coordinator, on_status: OnStatus) -> Callable[[Any], None]:
+    from landscape_dist.records import SearchStatus
+
+    def report(run: Any) -> None:
+        index, n = np.unique(coordinator.points.view().index, return_counts=True)
+        count = np.bincount(coordinator.searches.view().status, minlength=len(SearchStatus))
+        on_status(
+            Status(
+                dict(zip(index.tolist(), n.tolist(), strict=True)),
+                {s.label: int(count[s]) for s in SearchStatus if count[s]},
+                len(coordinator.points),
+                len(coordinator.searches),
+                coordinator.n_pending,
+                coordinator.n_in_flight,
+                run.n_workers,
+                run.seconds,
+            )
+        )
+
+    return report

@@ -1,0 +1,330 @@
+"""Configuration files: TOML to validated models, and from there to a problem and the arguments of `explore`.
+
+The only map from names to classes.  The models of [explore], [solver] and [problem.domain] are made from the fields of the
+classes that they stand for, so every setting is written once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import tomllib
+import typing
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+
+from landscape_dist.errors import ConfigError, ProblemError, SettingsError
+from landscape_dist.explore.settings import ExploreSettings
+from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.problems.domain import Ball, Box, Domain, Unbounded, domain_from_dict
+
+if TYPE_CHECKING:
+    from landscape_dist.problems.base import Problem
+
+NONE = "none"
+"""TOML has no null: this text stands for None wherever None is allowed."""
+
+DOMAINS: dict[str, type[Domain]] = {"box": Box, "ball": Ball, "unbounded": Unbounded}
+
+# Which keys of [problem] go with which way of saying what the problem is.
+FORMS = {
+    "system": ("parameters", "domain"),
+    "expression": ("parameters", "domain", "dim", "name", "variables", "euler_characteristic"),
+    "module": ("parameters",),
+}
+
+
+# -- fields ---------------------------------------------------------------------------------------------------
+def _or_none(value: Any) -> Any:
+    return None if value == NONE else value
+
+
+def _numbers(value: Any) -> Any:
+    """One start, or a list of them."""
+    rows = value if isinstance(value, list) and value and all(isinstance(row, list) for row in value) else [value]
+    for row in rows:
+        plain = isinstance(row, list) and row and all(isinstance(v, int | float) and not isinstance(v, bool) for v in row)
+        if not plain:
+            raise ValueError("give a list of numbers, such as [0.1, 0.2], or a list of such lists")
+    return value
+
+
+def _domain(value: Any) -> Any:
+    """The keys of one kind of domain, as its class has them."""
+    if not isinstance(value, dict) or "kind" not in value:
+        raise ValueError(f"give a table with kind = one of {_listed(DOMAINS)} and the fields of that kind")
+    kind = value["kind"]
+    if kind not in DOMAINS:
+        raise ValueError(f"kind is {kind!r}{nearest(str(kind), DOMAINS)}")
+    fields = {f.name: f for f in dataclasses.fields(DOMAINS[kind])}  # type: ignore[arg-type]
+    for key in value:
+        if key != "kind" and key not in fields:
+            raise ValueError(f"a {kind} has no key {key!r}{nearest(key, ['kind', *fields])}")
+    missing = [n for n, f in fields.items() if f.default is dataclasses.MISSING and n not in value]
+    if missing:
+        raise ValueError(f"a {kind} needs {' and '.join(missing)}, numbers or lists of one number a variable")
+    try:
+        domain_from_dict(value)
+    except (ProblemError, TypeError, ValueError) as error:
+        raise ValueError(str(error)) from error
+    return value
+
+
+def _settings_model(name: str, settings: type, **extra: Any) -> type[BaseModel]:
+    """A model with the fields of a settings class; None where the class says so, also as the text 'none'."""
+    hints = typing.get_type_hints(settings)
+    fields: dict[str, Any] = {}
+    for f in dataclasses.fields(settings):
+        hint = hints[f.name]
+        if type(None) in typing.get_args(hint):
+            hint = Annotated[hint, BeforeValidator(_or_none)]
+        fields[f.name] = (hint, None if f.default is dataclasses.MISSING else f.default)
+    return create_model(name, __base__=_Section, **(fields | extra))
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ProblemSection(_Section):
+    """[problem]: one of `system` (a named one), `expression` (a formula) or `module` ("file.py:name").
+
+    Attributes:
+        system: name of a system; `parameters` are its parameters.
+        expression: energy in x1..xd (or in `variables`); `parameters` are the values of other names in it.
+        module: a Python file, relative to the configuration file, and the name of a `Problem` in it, or of a
+            function that makes one from `parameters`.
+        dim, name, variables, euler_characteristic: as for `problems.symbolic`.
+        domain: table with kind = "box" (lower, upper), "ball" (radius, center) or "unbounded".
+    """
+
+    system: str | None = None
+    expression: str | None = None
+    module: str | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    dim: int | None = None
+    name: str | None = None
+    variables: list[str] | None = None
+    euler_characteristic: int | None = None
+    domain: Annotated[dict[str, Any] | None, BeforeValidator(_domain)] = None
+
+    @property
+    def form(self) -> str:
+        """Which of the three ways it is."""
+        return next(form for form in FORMS if getattr(self, form) is not None)
+
+
+class RunSection(_Section):
+    """[run]: where the landscape is kept and where it is computed; see `explore`."""
+
+    store: str | None = None
+    workers: int | None = None
+    scheduler: str | None = None
+    scheduler_file: str | None = None
+    serial: bool | None = None
+
+
+Start = Annotated[Any, BeforeValidator(_numbers)]
+ExploreSection = _settings_model("ExploreSection", ExploreSettings, start=(Start, None), max_index=(int | None, None))
+SolverSection = _settings_model("SolverSection", SolverSettings)
+
+
+class _File(_Section):
+    problem: ProblemSection
+    explore: ExploreSection = Field(default_factory=ExploreSection)  # type: ignore[valid-type]
+    solver: SolverSection = Field(default_factory=SolverSection)  # type: ignore[valid-type]
+    run: RunSection = Field(default_factory=RunSection)
+
+
+SECTIONS: dict[str, type[BaseModel]] = {
+    "problem": ProblemSection,
+    "explore": ExploreSection,
+    "solver": SolverSection,
+    "run": RunSection,
+}
+
+
+# -- configuration --------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Config:
+    """A validated configuration.
+
+    Attributes:
+        source: what messages call it, usually the path.
+        folder: what a relative `module` is relative to.
+        sections: the validated model.
+    """
+
+    source: str
+    folder: Path
+    sections: _File
+
+    @property
+    def run(self) -> RunSection:
+        """[run]."""
+        return self.sections.run
+
+    def problem(self) -> Problem:
+        """Build the problem.
+
+        Raises:
+            ProblemError: the problem is not what it should be.
+            ConfigError: the Python file cannot be used.
+        """
+        section = self.sections.problem
+        try:
+            return self._build(section)
+        except ConfigError:
+            raise
+        except ProblemError as error:
+            raise ProblemError(f"{self.source}: problem: {error}") from error
+
+    def _build(self, section: ProblemSection) -> Problem:
+        from landscape_dist.problems import symbolic, systems
+
+        if section.system is not None:
+            parameters = dict(section.parameters)
+            if section.domain is not None:
+                parameters["domain"] = domain_from_dict(section.domain)
+            return systems.get(section.system, **parameters)
+        if section.expression is not None:
+            return symbolic(
+                section.expression,
+                section.dim,
+                variables=section.variables,
+                name=section.name,
+                parameters=section.parameters,
+                domain=section.domain,
+                euler_characteristic=section.euler_characteristic,
+            )
+        from landscape_dist.problems.python_file import problem_from_file
+
+        assert section.module is not None
+        try:
+            return problem_from_file(section.module, self.folder, section.parameters)
+        except ConfigError as error:
+            raise ConfigError(f"{self.source}: problem.module: {error}") from error
+
+    def explore_arguments(self) -> dict[str, Any]:
+        """Keyword arguments of `explore`: what the file sets and nothing else, so that defaults stay where they are."""
+        arguments: dict[str, Any] = {}
+        for section in (self.sections.explore, self.sections.solver, self.sections.run):
+            arguments |= section.model_dump(exclude_unset=True)
+        return arguments
+
+
+def load_config(path: str | os.PathLike[str]) -> Config:
+    """Read a configuration file.
+
+    Raises:
+        ConfigError: no such file, not TOML (with the line), an unknown key (with its path and the nearest known
+            one), a value that cannot work.
+    """
+    return make_config(read_toml(path), str(path), Path(path).resolve().parent)
+
+
+def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        ConfigError: no such file, or not TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}; text needs quotes, tables are written [name]") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not a text file in UTF-8 ({error})") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from error
+
+
+def make_config(data: dict[str, Any], source: str, folder: Path | None = None) -> Config:
+    """Validate tables, from wherever they come.
+
+    Args:
+        data: {"problem": {...}, "explore": {...}, "solver": {...}, "run": {...}}, all but the first optional.
+        source: what messages call it.
+        folder: what a relative `module` is relative to; default the current one.
+
+    Raises:
+        ConfigError: see `load_config`.
+    """
+    try:
+        sections = _File.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{source}: {text}" for text in _texts(error))) from error
+    _check_form(sections.problem, source)
+    explore = sections.explore.model_dump(exclude_unset=True, exclude={"start"})
+    if explore.get("max_index") is None:  # the problem's suggestion, not known yet
+        explore["max_index"] = explore.get("min_index", 0)
+    for name, build, values in (
+        ("explore", ExploreSettings, explore),
+        ("solver", SolverSettings, sections.solver.model_dump(exclude_unset=True)),
+    ):
+        try:
+            build(**values)
+        except SettingsError as error:
+            raise ConfigError(f"{source}: {name}.{str(error).removeprefix('solver setting ')}") from error
+    return Config(source, folder or Path.cwd(), sections)
+
+
+def section_of(name: str) -> str:
+    """The section that a setting of this name belongs to, [explore] or [solver].
+
+    Raises:
+        ConfigError: there is no such setting.
+    """
+    known = {key: section for section in ("explore", "solver") for key in SECTIONS[section].model_fields}
+    if name not in known:
+        raise ConfigError(f"no setting named {name!r}{nearest(name, known)}")
+    return known[name]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """'; did you mean ...?' or what is known."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {_listed(known)}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+# -- errors in words ------------------------------------------------------------------------------------------
+def _check_form(section: ProblemSection, source: str) -> None:
+    given = [form for form in FORMS if getattr(section, form) is not None]
+    if len(given) != 1:
+        say = "none of them is given" if not given else f"{' and '.join(given)} are given together"
+        raise ConfigError(f"{source}: problem: {say}; give one of {', '.join(FORMS)}")
+    for key in sorted(section.model_fields_set - {given[0]}):
+        if key not in FORMS[given[0]]:
+            cure = "write it under [problem.parameters]" if given[0] == "system" else "leave it out"
+            if given[0] == "module":
+                cure = "say it in the Python file"
+            raise ConfigError(f"{source}: problem.{key} is {getattr(section, key)!r}, which {given[0]} does not use; {cure}")
+
+
+def _texts(error: ValidationError) -> list[str]:
+    return [_text(e["type"], e["loc"], e["msg"], e["input"]) for e in error.errors(include_url=False)]
+
+
+def _text(kind: str, location: tuple[int | str, ...], message: str, value: Any) -> str:
+    path = ".".join(str(part) for part in location)
+    if kind == "extra_forbidden":
+        name = str(location[-1])
+        known = _File.model_fields if len(location) == 1 else SECTIONS[str(location[0])].model_fields
+        elsewhere = [section for section, model in SECTIONS.items() if name in model.model_fields]
+        cure = f"; it belongs into [{elsewhere[0]}]" if elsewhere else nearest(name, known)
+        return f"unknown {'section' if isinstance(value, dict) and len(location) == 1 else 'key'} {path!r}{cure}"
+    if kind == "missing":
+        return f"{path} is missing; add a table [{path}] with one of {', '.join(FORMS)}"
+    if kind == "value_error":
+        return f"{path} is {value!r}: {message.removeprefix('Value error, ')}"
+    return f"{path} is {value!r}; {message[0].lower()}{message[1:]}".replace("input should be", "it should be")

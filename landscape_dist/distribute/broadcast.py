@@ -1,0 +1,141 @@
+"""The problem on the workers: sent once, unpickled once a worker thread, checked by version.
+
+Embedding the problem in every task costs tens of milliseconds each for a network of a million parameters, and data
+scattered to the workers does not outlive them.  A worker plugin reaches present, future and restarted workers.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import pickle
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+from distributed import WorkerPlugin, get_worker
+
+from landscape_dist.distribute.isolation import Solved, solve_isolated
+from landscape_dist.errors import ClusterError, LandscapeError, ProblemError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+class ProblemMissingError(LandscapeError):
+    """A task came to a worker that has not (or no longer) the version of the problem that it needs."""
+
+
+class ProblemNotLoadableError(LandscapeError):
+    """A worker cannot unpickle what the tasks need."""
+
+
+class ProblemPlugin(WorkerPlugin):
+    """Holds one version of a problem on a worker, as bytes until the first task needs it.
+
+    Every thread of a worker unpickles its own copy: evaluation counters, and much user code, are not made for threads.
+    """
+
+    def __init__(self, blob: bytes, version: str) -> None:
+        self.blob = blob
+        self.version = version
+        self.name = plugin_name(version)
+        self._local = threading.local()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"blob": self.blob, "version": self.version, "name": self.name}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._local = threading.local()
+
+    def teardown(self, worker: Any) -> None:
+        self._local = threading.local()
+
+    def problem(self) -> Any:
+        """The problem, this thread's copy."""
+        if not hasattr(self._local, "problem"):
+            self._local.problem = _loads(self.blob, "the problem")
+            if "torch" in sys.modules:
+                # workers share a machine: one thread each unless the site says otherwise
+                wanted = os.environ.get("OMP_NUM_THREADS", "")
+                sys.modules["torch"].set_num_threads(int(wanted) if wanted.isdigit() and int(wanted) > 0 else 1)
+        return self._local.problem
+
+
+def plugin_name(version: str) -> str:
+    return f"landscape-problem-{version}"
+
+
+def _loads(blob: bytes, what: str) -> Any:
+    try:
+        return pickle.loads(blob)
+    except Exception as error:
+        raise ProblemNotLoadableError(f"{what}: {type(error).__name__}: {error}") from error
+
+
+@functools.lru_cache(maxsize=8)
+def _load_call(call: bytes) -> tuple[Any, Any]:
+    solve, settings = _loads(call, "the solver or its settings")
+    return solve, settings
+
+
+def run_searches(version: str, call: bytes, payload: bytes) -> Solved:
+    """The task: solve a pickled SearchBatch with the problem of that version that the worker holds."""
+    worker = get_worker()
+    plugin = worker.plugins.get(plugin_name(version))
+    if not isinstance(plugin, ProblemPlugin) or plugin.version != version:
+        raise ProblemMissingError(f"problem {version} is not on worker {worker.address}")
+    problem = plugin.problem()
+    solve, settings = _load_call(call)
+    return solve_isolated(solve, problem, pickle.loads(payload), settings)
+
+
+def dump(value: Any, what: str) -> bytes:
+    """Pickle by value what lives in `__main__`; a ProblemError that says what to do where that cannot be."""
+    try:
+        return bytes(cloudpickle.dumps(value, protocol=5))
+    except Exception as error:
+        raise ProblemError(
+            f"{what} cannot be sent to worker processes ({type(error).__name__}: {error}); keep open files, locks and "
+            "handles out of it (open them on first use), or run with serial=True"
+        ) from error
+
+
+class Broadcast:
+    """One problem, kept on all workers of a client's cluster while it is needed.
+
+    Attributes:
+        version: hash of the problem's bytes; tasks name it.
+    """
+
+    def __init__(self, client: Client, problem: Any) -> None:
+        self._client = client
+        blob = dump(problem, "the problem")
+        self.version = hashlib.blake2b(blob, digest_size=12).hexdigest()
+        self._plugin = ProblemPlugin(blob, self.version)
+
+    def register(self) -> None:
+        """Bring the problem to all workers, present and future; again after a worker reported it missing."""
+        for attempt in range(5):
+            try:
+                self._client.register_plugin(self._plugin)
+                return
+            except OSError as error:
+                # a worker died during the broadcast; the scheduler has the plugin, the rest is a matter of asking again
+                if attempt == 4 or self._client.status != "running":
+                    raise ClusterError(f"the problem could not be brought to the workers: {error}") from error
+                time.sleep(0.2 * 2**attempt)
+
+    def unregister(self) -> None:
+        """Free the workers' memory; harmless where it is gone already."""
+        if self._client.status != "running":
+            return
+        try:
+            self._client.unregister_worker_plugin(self._plugin.name)
+        except (OSError, ValueError, KeyError):
+            # a worker or the scheduler went away, or another run of the same problem unregistered it first
+            return

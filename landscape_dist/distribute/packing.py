@@ -1,0 +1,232 @@
+"""Cutting searches into pieces of the right size, and putting results together again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from landscape_dist.errors import SettingsError
+from landscape_dist.records import Counters, IntArray, ResultBatch, SearchBatch, SearchStatus
+
+
+class Coordinator(Protocol):
+    """What the runners need from `explore.coordinator`."""
+
+    @property
+    def finished(self) -> bool: ...
+
+    @property
+    def n_pending(self) -> int: ...
+
+    def ask(self, max_searches: int) -> SearchBatch | None: ...
+
+    def tell(self, result: ResultBatch) -> object: ...
+
+    def forget(self, slots: IntArray) -> None: ...
+
+
+def take(batch: SearchBatch, start: int, stop: int) -> SearchBatch:
+    """Searches `start:stop` of a batch, with only the parents that they need."""
+    part = slice(start, stop)
+    used, row = np.unique(batch.row[part], return_inverse=True)
+    return SearchBatch(
+        target_index=batch.target_index,
+        kind=batch.kind,
+        parents=batch.parents[used],
+        X=batch.X[used],
+        indices=batch.indices[used],
+        slot=batch.slot[part],
+        row=row.astype(np.int64, copy=False),
+        leave=batch.leave[part],
+        sign=batch.sign[part],
+        keep=batch.keep[part],
+        repeat=batch.repeat[part],
+    )
+
+
+def halves(batch: SearchBatch) -> tuple[SearchBatch, SearchBatch]:
+    """The two halves of a batch of at least two searches."""
+    middle = len(batch) // 2
+    return take(batch, 0, middle), take(batch, middle, len(batch))
+
+
+def failed(batch: SearchBatch, status: SearchStatus, message: str) -> ResultBatch:
+    """Results for searches that never came back: status and message, at the parents' coordinates, NaN elsewhere."""
+    n, d = len(batch), batch.X.shape[1]
+    return ResultBatch(
+        slot=batch.slot.copy(),
+        status=np.full(n, status, dtype=np.int8),
+        x=batch.X[batch.row],
+        energy=np.full(n, np.nan),
+        index=np.full(n, -1, dtype=np.int32),
+        nullity=np.zeros(n, dtype=np.int32),
+        gradient_norm=np.full(n, np.nan),
+        eigenvalues=np.full((n, d), np.nan),
+        n_steps=np.zeros(n, dtype=np.int32),
+        counters=Counters(),
+        messages={int(slot): message for slot in batch.slot},
+    )
+
+
+def merge(results: Sequence[ResultBatch]) -> ResultBatch:
+    """One batch of results out of several; eigenvalues are as wide as those of searches that ended somewhere."""
+    if len(results) == 1:
+        return results[0]
+    ended = [r.eigenvalues.shape[1] for r in results if np.any(r.index >= 0)]
+    width = max(ended or [r.eigenvalues.shape[1] for r in results])
+    eigenvalues = np.full((sum(map(len, results)), width), np.nan)
+    counters = Counters()
+    messages: dict[int, str] = {}
+    trajectories = {}
+    filled = 0
+    for r in results:
+        columns = min(width, r.eigenvalues.shape[1])
+        eigenvalues[filled : filled + len(r), :columns] = r.eigenvalues[:, :columns]
+        filled += len(r)
+        counters.add(r.counters)
+        messages.update(r.messages)
+        trajectories.update(r.trajectories)
+    return ResultBatch(
+        slot=np.concatenate([r.slot for r in results]),
+        status=np.concatenate([r.status for r in results]),
+        x=np.concatenate([r.x for r in results]),
+        energy=np.concatenate([r.energy for r in results]),
+        index=np.concatenate([r.index for r in results]),
+        nullity=np.concatenate([r.nullity for r in results]),
+        gradient_norm=np.concatenate([r.gradient_norm for r in results]),
+        eigenvalues=eigenvalues,
+        n_steps=np.concatenate([r.n_steps for r in results]),
+        counters=counters,
+        messages=messages,
+        cpu_seconds=sum(r.cpu_seconds for r in results),
+        trajectories=trajectories,
+    )
+
+
+class PackSizer:
+    """How many searches go into one piece of work.
+
+    Pieces of `target_seconds` keep Dask's overhead (about 2 ms a future) small and progress visible.  What a search
+    costs is learned from finished pieces, per target index and kind; sizes grow at most `growth`-fold from one
+    finished piece to the next, so that a few lucky searches do not lead to a piece that runs for an hour.
+
+    Args:
+        target_seconds: wanted run time of a piece, in seconds.
+        floor_seconds: work shorter than this is not divided further for the sake of idle workers.
+        probe: searches in the first pieces, while nothing is known.
+        max_searches, max_bytes: upper limits of a piece.
+        fixed: if given, every piece has this many searches.
+    """
+
+    def __init__(
+        self,
+        target_seconds: float = 0.5,
+        *,
+        floor_seconds: float = 0.02,
+        probe: int = 32,
+        growth: int = 8,
+        max_searches: int = 16384,
+        max_bytes: int = 4 << 20,
+        fixed: int | None = None,
+    ) -> None:
+        if not (math.isfinite(target_seconds) and target_seconds > 0):
+            raise SettingsError(f"target_seconds is {target_seconds!r}; give a positive number of seconds")
+        if fixed is not None and fixed < 1:
+            raise SettingsError(f"batch_size is {fixed!r}; give a whole number of at least 1, or None to adapt")
+        self.target_seconds = target_seconds
+        self.floor_seconds = min(floor_seconds, target_seconds)
+        self.probe = probe
+        self.growth = growth
+        self.max_searches = max_searches
+        self.max_bytes = max_bytes
+        self.fixed = fixed
+        self._last = probe
+        # per (target index, kind): decayed seconds, decayed searches, largest piece seen
+        self._seen: dict[tuple[int, int], tuple[float, float, int]] = {}
+
+    def record(self, batch: SearchBatch, seconds: float) -> None:
+        """A piece took `seconds` of wall time where it ran."""
+        key = (batch.target_index, int(batch.kind))
+        old_seconds, old_searches, largest = self._seen.get(key, (0.0, 0.0, 0))
+        # weighting by searches lets large pieces, which show the true cost of a search, count for more
+        self._seen[key] = (0.7 * old_seconds + seconds, 0.7 * old_searches + len(batch), max(largest, len(batch)))
+
+    def seconds_per_search(self, batch: SearchBatch) -> float | None:
+        """Learned cost of a search like those in `batch`; None before the first one finished."""
+        seen = self._seen.get((batch.target_index, int(batch.kind)))
+        return None if seen is None else max(seen[0] / seen[1], 1e-9)
+
+    def to_ask(self, n_pending: int, n_slots: int | None) -> int:
+        """How many searches to fetch before it is known what they are; `size` then cuts them."""
+        if self.fixed is not None:
+            return self.fixed
+        share = n_pending if n_slots is None else math.ceil(n_pending / (2 * n_slots))
+        return max(1, min(self.max_searches, max(share, self._last)))
+
+    def size(self, batch: SearchBatch, n_waiting: int, n_slots: int | None) -> int:
+        """How many searches of `batch` the next piece gets.
+
+        Args:
+            batch: what was fetched; the piece is cut from its front.
+            n_waiting: searches known but not handed out, those in `batch` included.
+            n_slots: searches that run at the same time on the cluster; None where there is nobody to share with.
+        """
+        n = len(batch)
+        if self.fixed is not None:
+            return min(n, self.fixed)
+        cost = self.seconds_per_search(batch)
+        if cost is None:
+            wanted, floor = self.probe, 1
+        else:
+            largest = self._seen[(batch.target_index, int(batch.kind))][2]
+            wanted = min(int(self.target_seconds / cost), self.growth * largest)
+            floor = int(self.floor_seconds / cost)
+        bytes_per_search = (batch.X.nbytes + batch.keep.nbytes) / n + 40
+        wanted = min(wanted, self.max_searches, int(self.max_bytes / bytes_per_search))
+        self._last = max(1, wanted)
+        if n_slots is not None:
+            wanted = min(wanted, max(math.ceil(n_waiting / (2 * n_slots)), floor))
+        wanted = max(1, wanted)
+        if wanted >= n:
+            return n
+        return math.ceil(n / math.ceil(n / wanted))
+
+
+class Feed:
+    """Fetches searches from a coordinator and cuts them into pieces.
+
+    What was fetched and not yet handed on is kept (`held`), so that nothing is lost when a run stops.
+    """
+
+    def __init__(self, coordinator: Coordinator, sizer: PackSizer) -> None:
+        self._coordinator = coordinator
+        self._sizer = sizer
+        self._rest: SearchBatch | None = None
+        self._kept: list[SearchBatch] = []
+
+    def next(self, n_slots: int | None) -> SearchBatch | None:
+        """The next piece, None if there is nothing to hand out at the moment."""
+        rest = self._rest
+        if rest is None:
+            rest = self._coordinator.ask(self._sizer.to_ask(self._coordinator.n_pending, n_slots))
+            if rest is None or len(rest) == 0:
+                return None
+            self._rest = rest
+        size = self._sizer.size(rest, self._coordinator.n_pending + len(rest), n_slots)
+        if size >= len(rest):
+            self._rest = None
+            return rest
+        piece = take(rest, 0, size)
+        self._rest = take(rest, size, len(rest))
+        return piece
+
+    def keep(self, piece: SearchBatch) -> None:
+        """Take a piece back that could not be handed on."""
+        self._kept.append(piece)
+
+    @property
+    def held(self) -> list[SearchBatch]:
+        return self._kept if self._rest is None else [*self._kept, self._rest]

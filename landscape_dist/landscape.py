@@ -1,0 +1,180 @@
+"""The landscape as users get it: points, arrows, counters, and what can be asked about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from landscape_dist.pathways.pathway_map import Connections, PathwayMap
+from landscape_dist.records import FailureColumns, PointColumns, SearchColumns, SearchKind, SearchStatus, StationaryPoint
+
+if TYPE_CHECKING:
+    import os
+
+    import networkx as nx
+
+    from landscape_dist.analysis.audit import Audit
+
+KIND_NAMES = {0: "minima", 1: "index-1 saddles"}
+
+
+class Points(Sequence[StationaryPoint]):
+    """The points of a landscape, by id; records are made when asked for."""
+
+    def __init__(self, pathways: PathwayMap) -> None:
+        self._pathways = pathways
+
+    def __len__(self) -> int:
+        return len(self._pathways)
+
+    @overload
+    def __getitem__(self, i: int) -> StationaryPoint: ...
+
+    @overload
+    def __getitem__(self, i: slice) -> list[StationaryPoint]: ...
+
+    def __getitem__(self, i: int | slice) -> StationaryPoint | list[StationaryPoint]:
+        if isinstance(i, slice):
+            return [self._pathways.point(j) for j in range(*i.indices(len(self)))]
+        if i < 0:
+            i += len(self)
+        if not 0 <= i < len(self):
+            raise IndexError(f"point {i} of {len(self)}")
+        return self._pathways.point(i)
+
+    def __iter__(self) -> Iterator[StationaryPoint]:
+        return (self._pathways.point(i) for i in range(len(self)))
+
+    def of_index(self, index: int) -> list[StationaryPoint]:
+        """The points of this Morse index, by id."""
+        return [self._pathways.point(int(i)) for i in np.flatnonzero(self._pathways.points.index == index)]
+
+
+class Landscape:
+    """Stationary points and arrows found so far, and the searches behind them.  Read-only.
+
+    Attributes:
+        header: problem, settings and versions, as in a store's header.
+        counters: evaluations (n_energies, n_gradients, n_hessians, n_hvps), n_searches, and searches by status.
+        finished: whether the exploration had nothing left to do.
+        columns, searches, failures: the tables themselves, as arrays.
+        pathways: the arrows as a `PathwayMap`.
+        problem: the problem, where it is at hand; None for a landscape opened from a store.
+    """
+
+    def __init__(
+        self,
+        header: dict[str, Any],
+        columns: PointColumns,
+        searches: SearchColumns,
+        failures: FailureColumns,
+        counters: dict[str, Any],
+        *,
+        finished: bool,
+        problem: Any = None,
+    ) -> None:
+        self.header = header
+        self.columns = columns
+        self.searches = searches
+        self.failures = failures
+        self._counters = counters
+        self.finished = finished
+        self.problem = problem
+        self.pathways = PathwayMap(columns, searches)
+
+    def __repr__(self) -> str:
+        return f"<Landscape of {self.name}: {len(self.points)} points, {len(self.connections)} connections>"
+
+    @property
+    def name(self) -> str:
+        """Name of the problem."""
+        return str(self.header["problem"]["name"])
+
+    @cached_property
+    def points(self) -> Points:
+        """All stationary points; `points[i].id == i`."""
+        return Points(self.pathways)
+
+    @property
+    def connections(self) -> Connections:
+        """All arrows, from each saddle to the lower points that its downward searches ended at."""
+        return self.pathways.connections
+
+    @property
+    def graph(self) -> nx.MultiDiGraph:
+        """The pathway map as a networkx MultiDiGraph: a node a point, an edge a branch."""
+        return self.pathways.graph
+
+    @property
+    def counters(self) -> dict[str, Any]:
+        """Evaluations in points, and searches in all and by status."""
+        count = np.bincount(self.searches.status, minlength=len(SearchStatus))
+        by_status = {s.label: int(count[s]) for s in SearchStatus if count[s]}
+        evaluations = {k: int(self._counters.get(k, 0)) for k in ("n_energies", "n_gradients", "n_hessians", "n_hvps")}
+        return {"n_searches": len(self.searches), **evaluations, "by_status": by_status}
+
+    @property
+    def counts_by_index(self) -> dict[int, int]:
+        """Number of points of each Morse index."""
+        index, n = np.unique(self.columns.index, return_counts=True)
+        return dict(zip(index.tolist(), n.tolist(), strict=True))
+
+    def audit(self) -> Audit:
+        """What speaks for and against completeness (Morse theory, arrows due, hits, failures)."""
+        from landscape_dist.analysis.audit import audit
+
+        explore = self.header["explore"]
+        return audit(
+            self.columns,
+            self.searches,
+            self.header["problem"]["euler_characteristic"],
+            explore["min_index"],
+            explore["max_index"],
+        )
+
+    def summary(self) -> str:
+        """A few lines: points by index, arrows, searches by status, evaluations."""
+        lines = [f"{self.name}: {len(self.points)} stationary points, {len(self.connections)} connections"]
+        if not self.finished:
+            lines[0] += " (unfinished)"
+        for index, n in sorted(self.counts_by_index.items()):
+            rows = self.columns.index == index
+            energies = self.columns.energy[rows]
+            span = ""
+            if len(energies) and np.isfinite(energies).all():
+                low, high = energies.min(), energies.max()
+                span = f"  energy {low:.6f}" + (f" to {high:.6f}" if n > 1 else "")
+            name = KIND_NAMES.get(index, f"index-{index} saddles")
+            flat = int((self.columns.nullity[rows] > 0).sum())
+            lines.append(f"  {n:>7} {name:<18}{span}" + (f"  ({flat} with zero modes)" if flat else ""))
+        c = self.counters
+        kinds = np.bincount(self.searches.kind, minlength=len(SearchKind))
+        lines.append(
+            f"  {c['n_searches']} searches ({kinds[SearchKind.DOWN]} downward, {kinds[SearchKind.UP]} upward): "
+            + (", ".join(f"{n} {label}" for label, n in c["by_status"].items()) or "none")
+        )
+        lines.append(
+            f"  {c['n_gradients']} gradients, {c['n_hessians']} Hessians, {c['n_hvps']} Hessian-vector products, "
+            f"{c['n_energies']} energies"
+        )
+        return "\n".join(lines)
+
+    def plot(self, path: str | os.PathLike[str] | None = None, **options: Any) -> Any:
+        """Draw the landscape: energy contours with the points and arrows for two variables, else the connection graph
+        laid out by index and energy.
+
+        Args:
+            path: where to save it; the ending decides the format (png, pdf, svg). None returns the figure only.
+            options: see `plots.landscape_figure`.
+        """
+        from landscape_dist.plots import landscape_figure
+
+        figure = landscape_figure(self, **options)
+        if path is not None:
+            from landscape_dist.plots import save
+
+            save(figure, path)
+        return figure

@@ -1,0 +1,131 @@
+"""A pathway map in files for other programs: JSON, CSV, GraphML, MATLAB."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from landscape_dist.pathways.pathway_map import PathwayMap
+
+PathLike = str | os.PathLike[str]
+
+
+def point_dicts(pathways: PathwayMap) -> list[dict[str, Any]]:
+    """One dict a point: id, x, energy, index, nullity, gradient_norm, eigenvalues, hits.
+
+    Plain numbers and lists; null (None) stands where there is no number, as for the energy in vector fields.
+    """
+    p = pathways.points
+    columns = {
+        "id": list(range(len(p))),
+        "x": _listed(p.x),
+        "energy": _listed(p.energy),
+        "index": p.index.tolist(),
+        "nullity": p.nullity.tolist(),
+        "gradient_norm": _listed(p.gradient_norm),
+        "eigenvalues": _listed(p.eigenvalues),
+        "hits": pathways.hits.tolist(),
+    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def connection_dicts(pathways: PathwayMap) -> list[dict[str, Any]]:
+    """One dict an arrow: parent, child (ids), count, origins (list of ordinals)."""
+    return [
+        {"parent": c.parent_id, "child": c.child_id, "count": c.count, "origins": list(c.origins)}
+        for c in pathways.connections
+    ]
+
+
+def as_dict(pathways: PathwayMap) -> dict[str, Any]:
+    """{'points': ..., 'connections': ...}: the JSON form, see `point_dicts` and `connection_dicts`."""
+    return {"points": point_dicts(pathways), "connections": connection_dicts(pathways)}
+
+
+def write_json(pathways: PathwayMap, path: PathLike) -> None:
+    """Write `as_dict` as JSON (strict: no NaN); numbers read back exactly."""
+    Path(path).write_text(json.dumps(as_dict(pathways), allow_nan=False), encoding="utf-8")
+
+
+def write_csv(pathways: PathwayMap, folder: PathLike) -> None:
+    """Write points.csv (id, index, nullity, energy, gradient_norm, hits, x1 .. xd, eigenvalue1 ..) and
+    connections.csv (parent, child, count, origins separated by spaces) into `folder`, made where absent.
+
+    Missing numbers are empty fields; the others read back exactly.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    p = pathways.points
+    with (folder / "points.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(
+            ["id", "index", "nullity", "energy", "gradient_norm", "hits"]
+            + [f"x{i + 1}" for i in range(p.x.shape[1])]
+            + [f"eigenvalue{i + 1}" for i in range(p.eigenvalues.shape[1])]
+        )
+        for d in point_dicts(pathways):
+            scalars = [d[name] for name in ("id", "index", "nullity", "energy", "gradient_norm", "hits")]
+            rows.writerow([*scalars, *d["x"], *d["eigenvalues"]])
+    with (folder / "connections.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["parent", "child", "count", "origins"])
+        rows.writerows((c.parent_id, c.child_id, c.count, " ".join(map(str, c.origins))) for c in pathways.connections)
+
+
+def write_graphml(pathways: PathwayMap, path: PathLike) -> None:
+    """Write GraphML (Gephi, Cytoscape, yEd): nodes with index, nullity, gradient_norm, hits, x (numbers separated by
+    spaces) and, where there is one, energy; an edge a branch, with its origin."""
+    import networkx as nx
+
+    graph = nx.MultiDiGraph()
+    for id, data in pathways.graph.nodes(data=True):
+        plain = {name: value for name, value in data.items() if value is not None}
+        graph.add_node(id, **plain | {"x": " ".join(map(repr, data["x"].tolist()))})
+    graph.add_edges_from(pathways.graph.edges(keys=True, data=True))
+    nx.write_graphml(graph, os.fspath(path))
+
+
+def write_mat(pathways: PathwayMap, path: PathLike) -> None:
+    """Write a MATLAB 5 file with x (p, d), energy, index, nullity, gradient_norm, hits (p, 1), eigenvalues (p, m),
+    parent, child, count (c, 1) and origins ((c, 1) cells).
+
+    Ids count from 0, as everywhere here: point id is row id + 1 of MATLAB's arrays.
+    """
+    from scipy.io import savemat
+
+    p, c = pathways.points, pathways.connections
+    origins = np.empty(len(c), dtype=object)
+    for i, connection in enumerate(c):
+        origins[i] = np.asarray(connection.origins, dtype=np.int64)
+    columns: dict[str, NDArray[Any]] = {
+        "x": p.x,
+        "energy": p.energy,
+        "index": p.index,
+        "nullity": p.nullity,
+        "gradient_norm": p.gradient_norm,
+        "hits": pathways.hits,
+        "eigenvalues": p.eigenvalues,
+        "parent": c.parent,
+        "child": c.child,
+        "count": c.counts,
+        "origins": origins,
+    }
+    savemat(os.fspath(path), columns, appendmat=False, do_compression=True, oned_as="column")
+
+
+def _listed(array: NDArray[np.float64]) -> list[Any]:
+    """`tolist` with None for what is not finite, which JSON cannot say."""
+    listed: list[Any] = array.tolist()
+    for where in np.argwhere(~np.isfinite(array)).tolist():
+        row = listed
+        for i in where[:-1]:
+            row = row[i]
+        row[where[-1]] = None
+    return listed

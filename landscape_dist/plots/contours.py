@@ -1,0 +1,85 @@
+"""The energy itself, under the points: which region, on which grid, at which levels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from landscape_dist.errors import LandscapeError
+from landscape_dist.problems.domain import Box
+from landscape_dist.records import FloatArray
+
+GRID = 240
+MARGIN = 0.22
+
+
+def problem_of(landscape: Any) -> Any:
+    """The landscape's problem: at hand, or rebuilt from what its store says; None where that cannot be.
+
+    A rebuilt problem counts only if its fingerprint is the stored one.
+    """
+    if landscape.problem is not None:
+        return landscape.problem
+    stored = landscape.header["problem"]
+    definition = stored.get("definition") or {}
+    from landscape_dist.problems import symbolic, systems
+
+    try:
+        if definition.get("kind") == "system":
+            problem = systems.get(definition["name"], **definition["parameters"], domain=definition["domain"])
+        elif definition.get("kind") == "symbolic":
+            problem = symbolic(definition["formula"], definition["dim"], domain=definition["domain"], check=False)
+        else:
+            return None
+    except (LandscapeError, KeyError):
+        return None  # written by a version that knew it under another form
+    return problem if problem.fingerprint() == stored["fingerprint"] else None
+
+
+def window(x: FloatArray, domain: Any) -> FloatArray:
+    """(2, 2) lower and upper corner of what is shown: all points with a margin, no more than a box domain."""
+    low, high = x.min(axis=0), x.max(axis=0)
+    size = np.maximum(high - low, 0.35 * (high - low).max())
+    size = np.where(size > 0, size, np.maximum(1.0, np.abs(low)))
+    middle = 0.5 * (low + high)
+    corners = np.stack((middle - (0.5 + MARGIN) * size, middle + (0.5 + MARGIN) * size))
+    if isinstance(domain, Box):
+        corners[0] = np.maximum(corners[0], np.minimum(np.asarray(domain.lower), low))
+        corners[1] = np.minimum(corners[1], np.maximum(np.asarray(domain.upper), high))
+    return corners
+
+
+def energies_on_grid(problem: Any, corners: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """(m,), (m,), (m, m): coordinates and energies, NaN where not finite.  Does not count as evaluations."""
+    x = np.linspace(corners[0, 0], corners[1, 0], GRID)
+    y = np.linspace(corners[0, 1], corners[1, 1], GRID)
+    X = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    before = problem.counters.copy()
+    with np.errstate(all="ignore"):
+        E = np.asarray(problem.energy(problem.xp.asarray(X)), dtype=np.float64).reshape(GRID, GRID)
+    problem.counters = before
+    return x, y, np.where(np.isfinite(E), E, np.nan)
+
+
+def levels(E: FloatArray, energy: FloatArray, n: int = 26) -> FloatArray:
+    """Increasing contour levels: from the lowest energy to somewhat above the highest point, half of them evenly
+    spread, half where the picture has area (quantiles), so that basins and ridges of any shape are seen.
+
+    Args:
+        E: energies on the grid. energy: (p,) energies of the points.
+    """
+    finite = E[np.isfinite(E)]
+    lowest = min(float(finite.min()), float(energy.min()))
+    span = float(energy.max()) - lowest
+    if span <= 0:
+        span = float(np.median(finite)) - lowest or 1.0
+    top = float(energy.max()) + 0.6 * span
+    inside = finite[finite <= top]
+    even = np.linspace(lowest, top, n)
+    if not len(inside):
+        return even
+    spread = np.quantile(inside, np.linspace(0.0, 1.0, n))
+    chosen = 0.5 * (even + spread)
+    chosen[0], chosen[-1] = lowest, top
+    return chosen[np.concatenate(([True], np.diff(chosen) > 1e-9 * span))]

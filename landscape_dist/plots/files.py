@@ -1,0 +1,55 @@
+"""Figures into files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from landscape_dist.errors import SettingsError
+
+FORMATS = ("png", "pdf", "svg")
+
+# What would make two files of the same picture differ.
+_NO_DATE: dict[str, dict[str, Any]] = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+
+
+def check_path(path: str | os.PathLike[str]) -> Path:
+    """The path, if a figure can be saved there.
+
+    Raises:
+        SettingsError: an ending that is not among `FORMATS`, or a folder that does not exist.
+    """
+    path = Path(path)
+    ending = path.suffix.lower().removeprefix(".")
+    if ending not in FORMATS:
+        endings = ", ".join(f".{name}" for name in FORMATS)
+        raise SettingsError(f"picture {str(path)!r} ends in {path.suffix or 'nothing'!r}; give a path that ends in {endings}")
+    if not path.parent.is_dir():
+        raise SettingsError(f"picture {str(path)!r}: there is no folder {str(path.parent)!r}; make it first")
+    return path
+
+
+def save(figure: Any, path: str | os.PathLike[str], *, dpi: float = 150) -> Path:
+    """Write a figure; the ending decides the format (.png, .pdf, .svg).  Equal figures give equal files.
+
+    Args:
+        figure: a matplotlib figure.
+        path: where to. dpi: dots per inch of PNG files, and of dense layers in the others.
+
+    Returns:
+        The path.
+
+    Raises:
+        SettingsError: see `check_path`; or the file cannot be written.
+    """
+    import matplotlib
+
+    path = check_path(path)
+    ending = path.suffix.lower().removeprefix(".")
+    try:
+        with matplotlib.rc_context({"svg.hashsalt": "landscape_dist"}):
+            figure.savefig(path, format=ending, dpi=dpi, metadata=_NO_DATE[ending])
+    except OSError as error:
+        raise SettingsError(f"picture {str(path)!r} cannot be written ({error.strerror}); give another path") from error
+    return path

@@ -1,0 +1,66 @@
+"""How points look: a marker and a colour for each index, sizes, names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape_dist.records import FloatArray, IntArray
+
+# Okabe and Ito's palette, told apart by colour-blind readers too; the markers differ as well.
+_STYLES = (
+    ("#0072B2", "o"),
+    ("#D55E00", "D"),
+    ("#009E73", "^"),
+    ("#CC79A7", "s"),
+    ("#E69F00", "v"),
+    ("#56B4E9", "P"),
+    ("#000000", "*"),
+)
+_BEYOND = ("h", "X", "<", ">", "p", "d")
+
+INK = "#222222"
+"""Colour of arrows and text."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStyle:
+    """How points of one Morse index are drawn; `scale` evens out the areas of the markers."""
+
+    colour: str
+    marker: str
+    scale: float
+
+
+def index_style(index: int) -> IndexStyle:
+    """The style of an index; beyond 6 the colours come again with other markers."""
+    if index < len(_STYLES):
+        colour, marker = _STYLES[index]
+    else:
+        colour = _STYLES[index % len(_STYLES)][0]
+        marker = _BEYOND[(index - len(_STYLES)) % len(_BEYOND)]
+    return IndexStyle(colour, marker, {"*": 1.7, "^": 1.2, "v": 1.2, "D": 0.8, "P": 1.2}.get(marker, 1.0))
+
+
+def index_name(index: int, n: int, dim: int) -> str:
+    """'3 minima', '1 saddle of index 2', '1 maximum': for legends."""
+    if index == 0:
+        return f"{n} {'minimum' if n == 1 else 'minima'}"
+    if index == dim:
+        return f"{n} {'maximum' if n == 1 else 'maxima'} (index {index})"
+    return f"{n} {'saddle' if n == 1 else 'saddles'} of index {index}"
+
+
+def marker_areas(hits: IntArray, n_points: int) -> FloatArray:
+    """(p,) areas in points squared: larger with the hits (square root), smaller the more points there are."""
+    base = float(np.clip(2600.0 / max(n_points, 1), 3.0, 90.0))
+    most = max(int(hits.max(initial=1)), 1)
+    relative = np.sqrt(np.maximum(hits, 0) / most)
+    return base * (0.55 + 0.9 * relative)
+
+
+def present(index: NDArray[np.int32]) -> list[tuple[int, NDArray[np.bool_]]]:
+    """(index, rows) of each index that occurs, ascending."""
+    return [(int(k), index == k) for k in np.unique(index)]

@@ -1,0 +1,1 @@
+"""The landscape database: schema, columns, Zarr backend, and `Database` in front of them."""

@@ -1,0 +1,123 @@
+"""Between the columns of `records` and the arrays of `schema`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape_dist.errors import StoreError, StoreFormatError
+from landscape_dist.records import FailureColumns, PointColumns, SearchColumns
+from landscape_dist.store.schema import (
+    BLOCKS,
+    FAILURE_INTEGERS,
+    NOT_WRITTEN,
+    POINT_INTEGERS,
+    POINT_REALS,
+    SEARCH_INTEGERS,
+)
+
+Arrays = dict[str, NDArray[Any]]
+
+_NARROW = {"index": np.int32, "nullity": np.int32, "round": np.int32, "ordinal": np.int32, "target": np.int32,
+           "n_steps": np.int32, "kind": np.int8, "status": np.int8}  # fmt: skip
+
+
+def pack_points(points: PointColumns, dim: int, n_eigenvalues: int) -> Arrays:
+    """Copy p points into arrays by path; `StoreError` where a column does not fit the database."""
+    n = len(points.index)
+    return {
+        "points/x": _matrix("points.x", points.x, n, dim, "the dim of the database"),
+        "points/eigenvalues": _matrix(
+            "points.eigenvalues", points.eigenvalues, n, n_eigenvalues, "the n_eigenvalues of the database"
+        ),
+        "points/reals": _stack("points", points, POINT_REALS, n, np.float64),
+        "points/integers": _stack("points", points, POINT_INTEGERS, n, np.int64),
+    }
+
+
+def pack_searches(searches: SearchColumns) -> Arrays:
+    """Copy s searches into arrays by path."""
+    return {"searches/integers": _stack("searches", searches, SEARCH_INTEGERS, len(searches.slot), np.int64)}
+
+
+def pack_failures(failures: FailureColumns, dim: int, n_message_bytes: int) -> Arrays:
+    """Copy f failures into arrays by path; `n_message_bytes` is where the first text begins."""
+    n = len(failures.slot)
+    if len(failures.message) != n:
+        raise StoreError(f"failures.message has {len(failures.message)} texts for {n} failures; give one each")
+    # Half of a surrogate pair can come out of a file name in a message; written as its escape, the text stays UTF-8.
+    texts = [text.encode("utf-8", "backslashreplace") if text else b"" for text in failures.message]
+    integers = np.empty((n, len(FAILURE_INTEGERS)), dtype=np.int64)
+    integers[:, 0] = _column("failures.slot", failures.slot, n)
+    integers[:, 1] = n_message_bytes + np.cumsum([len(text) for text in texts], dtype=np.int64)
+    norms = np.empty(n, dtype=np.float64)
+    norms[:] = _column("failures.gradient_norm", failures.gradient_norm, n)
+    return {
+        "failures/x": _matrix("failures.x", failures.x, n, dim, "the dim of the database"),
+        "failures/gradient_norm": norms,
+        "failures/integers": integers,
+        "failures/message": np.frombuffer(b"".join(texts), dtype=np.uint8),
+    }
+
+
+def unpack(arrays: Arrays, where: str) -> tuple[PointColumns, SearchColumns, FailureColumns]:
+    """Arrays by path -> columns; `StoreFormatError` where rows that were committed are not there."""
+    for block in BLOCKS:
+        if block.dtype == "int64" and (arrays[block.path] == NOT_WRITTEN).any():
+            raise StoreFormatError(
+                f"{where} is damaged: committed rows of {block.path} are missing (a chunk was deleted or not copied); "
+                "restore it from a copy"
+            )
+    points = PointColumns(
+        x=arrays["points/x"],
+        eigenvalues=arrays["points/eigenvalues"],
+        **_columns(arrays["points/reals"], POINT_REALS),
+        **_columns(arrays["points/integers"], POINT_INTEGERS),
+    )
+    searches = SearchColumns(**_columns(arrays["searches/integers"], SEARCH_INTEGERS))
+    slot, ends = np.ascontiguousarray(arrays["failures/integers"].T)
+    failures = FailureColumns(
+        slot=slot,
+        x=arrays["failures/x"],
+        gradient_norm=arrays["failures/gradient_norm"],
+        message=_texts(arrays["failures/message"].tobytes(), ends),
+    )
+    return points, searches, failures
+
+
+def _texts(flat: bytes, ends: NDArray[np.int64]) -> list[str]:
+    """Cut flat UTF-8 bytes at their end offsets; most texts are empty and cost nothing."""
+    starts = np.concatenate([[0], ends[:-1]]).astype(np.int64) if len(ends) else ends
+    texts = [""] * len(ends)
+    for row in np.flatnonzero(ends > starts).tolist():
+        texts[row] = flat[starts[row] : ends[row]].decode("utf-8")
+    return texts
+
+
+def _columns(array: NDArray[Any], names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    return {
+        name: np.ascontiguousarray(array[:, i], dtype=_NARROW.get(name, array.dtype)) for i, name in enumerate(names)
+    }
+
+
+def _stack(table: str, columns: Any, names: tuple[str, ...], n: int, dtype: type) -> NDArray[Any]:
+    packed: NDArray[Any] = np.empty((n, len(names)), dtype=dtype)
+    for i, name in enumerate(names):
+        packed[:, i] = _column(f"{table}.{name}", getattr(columns, name), n)
+    return packed
+
+
+def _column(name: str, value: Any, n: int) -> NDArray[Any]:
+    array = np.asarray(value)
+    if array.shape != (n,):
+        raise StoreError(f"{name} has shape {array.shape} where {n} rows are appended; give shape ({n},)")
+    return array
+
+
+def _matrix(name: str, value: Any, n: int, width: int, meaning: str) -> NDArray[Any]:
+    array = np.array(value, dtype=np.float64)  # a copy: the caller may go on using its own
+    if array.shape != (n, width):
+        raise StoreError(f"{name} has shape {array.shape}; give ({n}, {width}): {width} is {meaning}")
+    return array

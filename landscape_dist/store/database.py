@@ -1,0 +1,297 @@
+"""The landscape database: one writer, whole commits, readers at any time."""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape_dist.errors import StoreError
+from landscape_dist.records import FailureColumns, PointColumns, SearchColumns
+from landscape_dist.store.columns import pack_failures, pack_points, pack_searches, unpack
+from landscape_dist.store.schema import BLOCKS, LENGTHS, migrate
+
+if TYPE_CHECKING:
+    from landscape_dist.store.zarr_backend import StoreLike, ZarrBackend
+
+COMMIT_SECONDS = 1.0
+"""Recommended time between commits: it bounds what kill -9 can lose; at 10 ms a commit it costs 1 %."""
+
+COMMIT_ROWS = 50_000
+"""Recommended limit of buffered rows, where searches are so fast that memory would fill before the time is up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the commit pointer says, without the rows.
+
+    Attributes:
+        n_points, n_searches, n_failures: committed rows.
+        number: how many commits there were.
+        counters, state: as given to the last `commit`.
+        final: whether the last commit was declared final.
+        time: when it was written, ISO 8601 in UTC.
+    """
+
+    n_points: int
+    n_searches: int
+    n_failures: int
+    number: int
+    counters: dict[str, Any]
+    state: dict[str, Any]
+    final: bool
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything of one commit."""
+
+    header: dict[str, Any]
+    points: PointColumns
+    searches: SearchColumns
+    failures: FailureColumns
+    counters: dict[str, Any]
+    state: dict[str, Any]
+    progress: Progress
+
+
+class Database:
+    """Points, searches and failures of one landscape in a Zarr v3 group.
+
+    Made by `create` or `open`, not directly.  `append` buffers in memory; `commit` writes the buffer and then moves
+    the commit pointer in one atomic step, so a reader, or whoever opens the database after a kill, sees a whole
+    commit.  One process writes at a time (on file systems that can lock a directory a second one is refused; the
+    lock ends with its process, and with children forked from it without exec).  Ids of points are row numbers.
+
+    Attributes:
+        header: what the database is of, as given to `create`.
+        dim: number of variables. n_eigenvalues: eigenvalues kept of each point.
+    """
+
+    header: dict[str, Any]
+    dim: int
+    n_eigenvalues: int
+
+    def __init__(self, backend: ZarrBackend, mode: Literal["r", "a"]) -> None:
+        attributes = backend.attributes()
+        self.header = attributes["header"]
+        self.dim = attributes["sizes"]["dim"]
+        self.n_eigenvalues = attributes["sizes"]["n_eigenvalues"]
+        self.mode = mode
+        self._backend = backend
+        self._pointer: dict[str, Any] = attributes["commit"]
+        self._lengths = {name: int(self._pointer[name]) for name in LENGTHS}  # buffered rows included
+        self._buffer: dict[str, list[NDArray[Any]]] = {block.path: [] for block in BLOCKS}
+        self._failed: str | None = None
+        self._closed = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="landscape-commit") if mode == "a" else None
+
+    @classmethod
+    def create(cls, store: StoreLike, header: dict[str, Any], *, dim: int, n_eigenvalues: int) -> Database:
+        """Make a new database and open it for writing.
+
+        Args:
+            store: path, URL (passed to Zarr) or any Zarr store object.
+            header: what the landscape is of (problem, settings, versions); anything JSON can hold.
+            dim: number of variables d.
+            n_eigenvalues: eigenvalues kept of each point.
+
+        Raises:
+            StoreError: something is at `store` already, or the header does not fit into JSON.
+        """
+        from landscape_dist.store.zarr_backend import ZarrBackend
+
+        for name, value in (("dim", dim), ("n_eigenvalues", n_eigenvalues)):
+            if value < 1:
+                raise StoreError(f"{name} is {value}; give a whole number of at least 1")
+        sizes = {"dim": int(dim), "n_eigenvalues": int(n_eigenvalues)}
+        return cls(ZarrBackend.create(store, plain_json("header", header), sizes), "a")
+
+    @classmethod
+    def open(cls, store: StoreLike, mode: Literal["r", "a"] = "r") -> Database:
+        """Open a database for reading ('r') or for reading and appending ('a').
+
+        Raises:
+            StoreNotFoundError: nothing is there.
+            StoreFormatError: something is there that is no landscape database, or one of an unknown version.
+            StoreError: mode 'a', and another process writes to it.
+        """
+        from landscape_dist.store.zarr_backend import ZarrBackend
+
+        if mode not in ("r", "a"):
+            raise StoreError(f"mode is {mode!r}; use 'r' to read or 'a' to read and append")
+        return cls(ZarrBackend.open(store, mode), mode)
+
+    # -- writing ----------------------------------------------------------------------------------------------
+    @property
+    def n_buffered(self) -> int:
+        """Points, searches and failures appended since the last commit."""
+        return sum(self._lengths[name] - self._pointer[name] for name in ("n_points", "n_searches", "n_failures"))
+
+    def append(
+        self,
+        points: PointColumns | None = None,
+        searches: SearchColumns | None = None,
+        failures: FailureColumns | None = None,
+    ) -> None:
+        """Buffer rows for the next commit.  Arrays are copied; nothing is written yet.
+
+        Raises:
+            StoreError: a column has the wrong shape (nothing is buffered then), or the database is not writable.
+        """
+        self._check_writable()
+        new: dict[str, NDArray[Any]] = {}
+        if points is not None and len(points):
+            new |= pack_points(points, self.dim, self.n_eigenvalues)
+        if searches is not None and len(searches):
+            new |= pack_searches(searches)
+        if failures is not None and len(failures):
+            new |= pack_failures(failures, self.dim, self._lengths["n_message_bytes"])
+        for path, rows in new.items():
+            self._buffer[path].append(rows)
+        for path, name in (
+            ("points/x", "n_points"),
+            ("searches/integers", "n_searches"),
+            ("failures/x", "n_failures"),
+            ("failures/message", "n_message_bytes"),
+        ):
+            if path in new:
+                self._lengths[name] += len(new[path])
+
+    def commit(self, counters: dict[str, Any], state: dict[str, Any] | None = None, final: bool = False) -> None:
+        """Write what is buffered and make it count, together with the counters, in one atomic step.
+
+        Ctrl-C is held back until the commit is whole.
+
+        Args:
+            counters: evaluations and the like; replaces those of the commit before.
+            state: whatever a resumed run needs beyond the rows; None leaves it as it was.  Keep it below some
+                10 kB: it is rewritten in every commit.
+            final: whether the landscape is finished.
+
+        Raises:
+            StoreError: the storage failed.  The database stays as the last commit left it, and this object
+                refuses to go on, because parts of the failed write may still be under way: open it again.
+        """
+        self._check_writable()
+        assert self._thread is not None
+        pointer: dict[str, Any] = dict(self._lengths)
+        pointer |= {
+            "number": self._pointer["number"] + 1,
+            "counters": plain_json("counters", counters),
+            "state": self._pointer["state"] if state is None else plain_json("state", state),
+            "final": bool(final),
+        }
+        rows = {path: np.concatenate(parts) for path, parts in self._buffer.items() if parts}
+        self._failed = "interrupted"  # until it is known to be whole
+        try:
+            interrupt = _finish_despite_interrupts(self._thread.submit(self._backend.commit, rows, pointer))
+        except Exception as error:
+            self._failed = f"{type(error).__name__}: {error}"
+            raise StoreError(
+                f"commit {pointer['number']} to {self._backend.where} failed ({self._failed}); everything up to commit "
+                f"{self._pointer['number']} is safe. Free space or restore access, and open the database again"
+            ) from error
+        self._pointer = pointer
+        for parts in self._buffer.values():
+            parts.clear()
+        self._failed = None
+        if interrupt is not None:
+            raise interrupt
+
+    def _check_writable(self) -> None:
+        if self._closed:
+            raise StoreError(f"{self._backend.where} is closed; open it again with mode 'a'")
+        if self.mode != "a":
+            raise StoreError(f"{self._backend.where} is open for reading only; open it with mode 'a' to append")
+        if self._failed is not None:
+            raise StoreError(
+                f"a commit to {self._backend.where} failed before ({self._failed}); open the database again to go on "
+                "from its last commit"
+            )
+
+    # -- reading ----------------------------------------------------------------------------------------------
+    def progress(self) -> Progress:
+        """The newest commit pointer, at the price of one small file."""
+        return _progress(self._backend.attributes()["commit"])
+
+    def read(self) -> Snapshot:
+        """Everything of the newest commit; whole, whatever a writer does meanwhile.
+
+        Raises:
+            StoreFormatError: committed rows are missing.
+        """
+        contents = migrate(self._backend.read(), self._backend.where)
+        points, searches, failures = unpack(contents.arrays, self._backend.where)
+        progress = _progress(contents.attributes["commit"])
+        return Snapshot(
+            contents.attributes["header"], points, searches, failures, progress.counters, progress.state, progress
+        )
+
+    # -- leaving ----------------------------------------------------------------------------------------------
+    def close(self) -> None:
+        """Let go of the store.  Rows not committed are dropped.  Harmless when repeated."""
+        self._closed = True
+        if self._thread is not None:
+            self._thread.shutdown()
+        self._backend.close()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        n_lost = 0 if self._closed or self._failed else self.n_buffered
+        self.close()
+        if kind is None and n_lost:
+            raise StoreError(
+                f"{n_lost} rows were appended to {self._backend.where} and not committed; call commit() before the end "
+                "of the with block"
+            )
+
+
+def _finish_despite_interrupts(work: Future[None]) -> KeyboardInterrupt | None:
+    """Wait for `work` to be done; return the last Ctrl-C that came meanwhile instead of raising it."""
+    interrupt: KeyboardInterrupt | None = None
+    while True:
+        try:
+            work.result()
+        except KeyboardInterrupt as error:
+            interrupt = error
+        else:
+            return interrupt
+
+
+def _progress(pointer: dict[str, Any]) -> Progress:
+    return Progress(**{name: pointer[name] for name in Progress.__slots__})
+
+
+def plain_json(name: str, value: dict[str, Any]) -> dict[str, Any]:
+    """A deep copy of `value` as JSON gives it back; NumPy numbers and arrays become numbers and lists.
+
+    Raises:
+        StoreError: `value` holds something else.
+    """
+    try:
+        copy = json.loads(json.dumps(value, default=_plain))
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"{name} cannot be stored as JSON: {error}; give numbers, text, lists and dicts") from error
+    if not isinstance(copy, dict):
+        raise StoreError(f"{name} is a {type(value).__name__}; give a dict")
+    return copy
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise TypeError(f"{value!r} is a {type(value).__name__}")

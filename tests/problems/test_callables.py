@@ -1,0 +1,171 @@
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from landscape_dist.errors import ProblemError
+from landscape_dist.problems import from_callable, systems
+from landscape_dist.testing import check_problem
+
+A = 1.0 + 0.3 * np.arange(4)
+
+
+def energy(x):
+    return float((A * (x**2 - 1) ** 2).sum() + 0.2 * (x[:-1] * x[1:]).sum())
+
+
+def gradient(x):
+    g = 4 * A * x * (x**2 - 1)
+    g[:-1] += 0.2 * x[1:]
+    g[1:] += 0.2 * x[:-1]
+    return g
+
+
+def hessian(x):
+    return np.diag(12 * A * x**2 - 4 * A) + 0.2 * (np.eye(4, k=1) + np.eye(4, k=-1))
+
+
+def hvp(x, v):
+    return hessian(x) @ v
+
+
+NAMED = systems.coupled_lattice(dim=4)
+BATCHED = {
+    "energy": NAMED._energy,
+    "gradient": NAMED._gradient,
+    "hessian": NAMED._hessian,
+    "hvp": NAMED._hvp,
+}
+SINGLE = {"energy": energy, "gradient": gradient, "hessian": hessian, "hvp": hvp}
+SUBSETS = [
+    ("energy",),
+    ("energy", "gradient"),
+    ("energy", "gradient", "hessian"),
+    ("energy", "gradient", "hvp"),
+    ("energy", "gradient", "hessian", "hvp"),
+]
+
+
+@pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize("given_names", SUBSETS, ids="-".join)
+def test_every_combination(given_names, batched):
+    source = BATCHED if batched else SINGLE
+    problem = from_callable(**{name: source[name] for name in given_names}, dim=4, batched=batched)
+    differences = "gradient" not in given_names
+    check_problem(problem, rtol=1e-5 if differences else 1e-9)
+    X = np.random.default_rng(0).uniform(-1.2, 1.2, (6, 4))
+    V = np.random.default_rng(1).normal(size=(6, 4, 3))
+    tolerance = 1e-4 if differences else 1e-7
+    np.testing.assert_allclose(problem.energy(X), NAMED.energy(X), rtol=1e-12)
+    np.testing.assert_allclose(problem.gradient(X), NAMED.gradient(X), atol=1e-8 if differences else 1e-12)
+    np.testing.assert_allclose(problem.hessian(X), NAMED.hessian(X), atol=tolerance)
+    np.testing.assert_allclose(problem.hvp(X, V), NAMED.hvp(X, V), atol=tolerance)
+    H = problem.hessian(X)
+    np.testing.assert_array_equal(H, H.transpose(0, 2, 1))
+    assert problem.has_hessian == ("hessian" in given_names)
+
+
+def counted(problem, call):
+    before = problem.counters.copy()
+    call()
+    return {key: value for key, value in problem.counters.minus(before).as_dict().items() if value}
+
+
+def test_what_is_counted_is_what_is_called():
+    X, V = np.ones((5, 4)), np.ones((5, 4, 3))
+    full = from_callable(energy, gradient, hessian, dim=4)
+    assert counted(full, lambda: full.gradient_hessian(X)) == {"n_gradients": 5, "n_hessians": 5}
+    assert counted(full, lambda: full.hvp(X, V)) == {"n_hessians": 5}
+    dimer = from_callable(energy, gradient, dim=4)
+    assert counted(dimer, lambda: dimer.hvp(X, V)) == {"n_gradients": 2 * 5 * 3}
+    assert counted(dimer, lambda: dimer.hessian(X)) == {"n_gradients": 2 * 5 * 4}
+    bare = from_callable(energy, dim=4)
+    assert counted(bare, lambda: bare.gradient(X)) == {"n_energies": 2 * 5 * 4}
+    product = from_callable(energy, gradient, None, hvp, dim=4)
+    assert counted(product, lambda: product.hvp(X, V)) == {"n_hvps": 15}
+
+
+def test_counts_are_calls():
+    calls = []
+
+    def counting(x):
+        calls.append(x.copy())
+        return energy(x)
+
+    problem = from_callable(counting, dim=4)
+    assert problem.counters.n_energies == 0  # what was tried when built does not count
+    calls.clear()
+    problem.gradient(np.ones((3, 4)))
+    assert len(calls) == problem.counters.n_energies == 24
+
+
+@pytest.mark.parametrize("length", [1e-4, 1e-5, 1e-6])
+def test_dimer_length(length):
+    problem = from_callable(energy, gradient, dim=4, dimer_length=length)
+    X, V = np.full((1, 4), 0.3), np.full((1, 4, 1), 10.0)
+    np.testing.assert_allclose(problem.hvp(X, V), NAMED.hvp(X, V), rtol=1e-6)
+    np.testing.assert_array_equal(problem.hvp(X, 0 * V), 0 * V)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(-3, 3), min_size=4, max_size=4), st.floats(0.1, 1e4))
+def test_difference_gradients_on_quadratics(center, scale):
+    """Central differences are exact for quadratics but for rounding."""
+    c = np.array(center)
+    problem = from_callable(lambda x: scale * ((x - c) ** 2).sum(), dim=4, check=False)
+    X = np.array([[0.1, -0.2, 2.0, 30.0]])
+    np.testing.assert_allclose(problem.gradient(X), 2 * scale * (X - c), atol=1e-6 * scale)
+
+
+def test_arguments_are_read_only():
+    def writes_far_outside(x):
+        if x[0] > 2:
+            x[0] = 0.0
+        return energy(x)
+
+    problem = from_callable(writes_far_outside, dim=4)
+    X = np.full((1, 4), 3.0)
+    with pytest.raises(ValueError, match="read-only"):
+        problem.energy(X)
+    assert X.min() == 3.0
+
+
+def test_exceptions_propagate_during_searches():
+    def fragile(x):
+        if x[0] > 2:
+            raise RuntimeError("did not converge")
+        return energy(x)
+
+    problem = from_callable(fragile, dim=4)
+    with pytest.raises(RuntimeError, match="did not converge"):
+        problem.energy(np.full((1, 4), 3.0))
+
+
+def test_far_outside_no_warnings():
+    problem = from_callable(lambda x: float(np.exp(x[0] ** 2)), dim=1)
+    assert np.isinf(problem.energy(np.array([[100.0]])))[0]
+
+
+def test_lambdas_pickle():
+    shift = np.array([0.5, 0.5])
+    problem = from_callable(lambda x: ((x - shift) ** 2).sum(), lambda x: 2 * (x - shift), dim=2)
+    twin = pickle.loads(pickle.dumps(problem))
+    X = np.ones((2, 2))
+    np.testing.assert_array_equal(twin.gradient(X), problem.gradient(X))
+    assert twin.fingerprint() == problem.fingerprint()
+
+
+def test_lists_are_accepted():
+    problem = from_callable(lambda x: x[0] ** 2 + x[1] ** 2, lambda x: [2 * x[0], 2 * x[1]], dim=2)
+    np.testing.assert_array_equal(problem.gradient(np.ones((1, 2))), [[2.0, 2.0]])
+
+
+def test_shapes_are_verified_later_too():
+    def changes(x):
+        return gradient(x) if x[0] < 2 else gradient(x)[:2]
+
+    problem = from_callable(energy, changes, dim=4)
+    with pytest.raises(ProblemError, match=r"gradient returned arrays of different shapes \[\(2,\), \(4,\)\]"):
+        problem.gradient(np.array([[0.0] * 4, [3.0] * 4]))

@@ -1,0 +1,195 @@
+import itertools
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import sympy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from landscape_dist.errors import ProblemError
+from landscape_dist.problems import Box, symbolic, systems
+from landscape_dist.problems.symbolic_problem import SymbolicProblem
+from landscape_dist.testing import check_problem
+
+FORMULAS = [
+    "(x1**2-1)**2 + 2*(x2**2-1)**2 + x1*x2",
+    "x1**4 - 1.5*x1**2*x2**2 + x2**4 - 2*x2**3 + x2**2 + x1**2*x2 - 2*x1**2",
+    "exp(-x1**2 - 2*(x2-0.3)**2)*sin(x1*x2) + cosh(x1) + tanh(x2)**3",
+    "sqrt(1 + x1**2 + x2**2) + (1 + x1**2)**1.5 + (2 + x2**2)**-0.5 + (1 + x1**2)**(1/3)",
+    "log(2 + x1**2)/(1 + x2**2)**2 + 1/(3 + x1) + atan(x1 - 5)**2 + atan2(x1 + 3, x2 + 4)",
+    "abs(x1 - 3) + erf(x2) + tan(x1/4) + asin(x2/8) + acos(x1/9) + asinh(x1) + acosh(x2 + 8) + atanh(x1/9)",
+    "x1**7 - x1**5 + x1**3 + x1*x2**6 + pi*x1 + E*x2 + 2**x1",
+    "3*x1 - x2",
+    "5 + x2**2",
+]
+
+
+def lattice(d, c=0.2):
+    wells = "+".join(f"{1 + 0.3 * i}*(x{i + 1}**2-1)**2" for i in range(d))
+    return wells + "".join(f"+{c}*x{i}*x{i + 1}" for i in range(1, d))
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_formulas_keep_the_contract(formula):
+    check_problem(symbolic(formula))
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_values_are_those_of_sympy(formula):
+    problem = symbolic(formula)
+    symbols = sympy.symbols(f"x1:{problem.dim + 1}", real=True)
+    X = np.random.default_rng(0).uniform(-0.9, 0.9, (3, problem.dim))
+    g, H = problem.gradient_hessian(X)
+    for n, x in enumerate(X):
+        at = dict(zip(symbols, x.tolist(), strict=True))
+        assert problem.energy(X)[n] == pytest.approx(float(problem.expression.evalf(20, subs=at)), rel=1e-12)
+        for i, j in itertools.product(range(problem.dim), repeat=2):
+            first = problem.expression.diff(symbols[i])
+            assert g[n, i] == pytest.approx(float(first.evalf(20, subs=at)), rel=1e-11, abs=1e-11)
+            second = first.diff(symbols[j])
+            assert H[n, i, j] == pytest.approx(float(second.evalf(20, subs=at)), rel=1e-11, abs=1e-11)
+
+
+@pytest.mark.parametrize("n", [0, 1, 5, 5000])
+def test_same_as_the_named_lattice(n):
+    named, formula = systems.coupled_lattice(dim=6), symbolic(lattice(6))
+    X = np.random.default_rng(1).uniform(-1.5, 1.5, (n, 6))
+    V = np.random.default_rng(2).normal(size=(n, 6, 2))
+    np.testing.assert_allclose(formula.energy(X), named.energy(X), rtol=1e-12)
+    for a, b in zip(formula.gradient_hessian(X), named.gradient_hessian(X), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(formula.hvp(X, V), named.hvp(X, V), rtol=1e-12, atol=1e-11)
+
+
+exponents = st.lists(st.integers(0, 4), min_size=3, max_size=3)
+terms = st.lists(st.tuples(st.integers(-9, 9).filter(bool), exponents), min_size=1, max_size=6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(terms)
+def test_random_polynomials(terms):
+    """Values and both derivatives of a polynomial, monomial by monomial."""
+    text = " + ".join(f"({a})*x1^{e[0]}*x2^{e[1]}*x3^{e[2]}" for a, e in terms)
+    problem = symbolic(text, dim=3)
+    X = np.array([[0.7, -1.3, 0.4], [1.1, 0.2, -0.9], [0.0, 1.0, 0.5]])
+
+    def monomials(*derivatives):
+        total = np.zeros(len(X))
+        for a, e in terms:
+            power, factor = list(e), float(a)
+            for i in derivatives:
+                factor *= power[i]
+                power[i] = max(power[i] - 1, 0)
+            total += factor * np.prod(X ** np.array(power), axis=1)
+        return total
+
+    g, H = problem.gradient_hessian(X)
+    np.testing.assert_allclose(problem.energy(X), monomials(), rtol=1e-10, atol=1e-10)
+    for i in range(3):
+        np.testing.assert_allclose(g[:, i], monomials(i), rtol=1e-10, atol=1e-10)
+        for j in range(3):
+            np.testing.assert_allclose(H[:, i, j], monomials(i, j), rtol=1e-10, atol=1e-10)
+
+
+def test_dimension():
+    assert symbolic("x1 + x4**2").dim == 4
+    gap = symbolic("x1**2 + x4**2", dim=6)
+    H = gap.hessian(np.ones((2, 6)))
+    assert np.count_nonzero(H[0]) == 2
+    assert symbolic("x**2", variables=["x", "y"]).dim == 2
+    assert symbolic("3", dim=2).gradient(np.ones((3, 2))).tolist() == [[0.0, 0.0]] * 3
+    with pytest.raises(ProblemError, match="holds x4 but dim is 3"):
+        symbolic("x1 + x4", dim=3)
+    with pytest.raises(ProblemError, match="holds no variable"):
+        symbolic("3")
+    with pytest.raises(ProblemError, match="dim is 0"):
+        symbolic("3", dim=0)
+
+
+def test_powers_become_products():
+    problem = symbolic("x1**2 + x1**3*x2**4 + 1/(1 + x1**2)**3")
+    problem.gradient_hessian(np.ones((1, 2)))
+    source = problem._code.source("gradient_hessian")
+    assert "**" not in source
+    assert "power" not in source
+
+
+def test_sparse_second_derivatives_only():
+    problem = symbolic(lattice(30))
+    problem.gradient_hessian(np.ones((1, 30)))
+    assert problem._code.source("gradient_hessian").count("H[:") == 30  # the bands are constant
+
+
+def test_hessian_code_is_made_when_asked_for():
+    problem = symbolic("x1**4")
+    assert problem._code.source("gradient") is None
+    problem.gradient(np.ones((1, 1)))
+    assert problem._code.source("hessian") is None
+    assert problem._code.source("gradient_hessian") is None
+
+
+def test_sympy_expression_with_piecewise():
+    x, y = sympy.symbols("x y")
+    problem = symbolic(sympy.Piecewise((x**2, x > 0), (x**4, True)) + y**2, variables=["x", "y"])
+    X = np.array([[0.5, 0.1], [-0.5, 0.2]])
+    np.testing.assert_allclose(problem.gradient(X), [[1.0, 0.2], [-0.5, 0.4]])
+    np.testing.assert_allclose(problem.hessian(X)[:, 0, 0], [2.0, 3.0])
+
+
+def test_functions_without_code_are_refused():
+    f = sympy.Function("f")
+    with pytest.raises(ProblemError, match="cannot turn"):
+        symbolic(f(sympy.Symbol("x1")))
+
+
+def test_not_finite_anywhere():
+    with pytest.raises(ProblemError, match=r"energy is nan at x = .* suggested_start= where it is defined, or domain="):
+        symbolic("log(-1 - x1**2)")
+    assert symbolic("log(x1 - 10)", suggested_start=[12.0]).dim == 1
+    assert symbolic("log(x1 - 10)", domain=Box(11, 12)).dim == 1
+
+
+def test_values_outside_the_range_do_not_warn():
+    problem = symbolic("exp(x1**2) + log(x1)")
+    assert np.isinf(problem.energy(np.array([[100.0]])))[0]
+    assert np.isnan(problem.energy(np.array([[-1.0]])))[0]
+
+
+def test_pickle_needs_no_sympy():
+    problem = symbolic(FORMULAS[0])
+    X = np.array([[0.3, -0.4]])
+    H = problem.gradient_hessian(X)[1]
+    data = pickle.dumps(problem)
+    code = (
+        "import sys, pickle, numpy as np\n"
+        "p = pickle.loads(sys.stdin.buffer.read())\n"
+        "H = p.gradient_hessian(np.array([[0.3, -0.4]]))[1]\n"
+        "assert 'sympy' not in sys.modules\n"
+        "sys.stdout.buffer.write(H.tobytes())\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code], input=data, capture_output=True, check=True).stdout
+    assert out == H.tobytes()
+    twin = pickle.loads(data)
+    assert twin.expression == problem.expression
+    np.testing.assert_array_equal(twin.hvp(X, np.ones((1, 2, 1))), problem.hvp(X, np.ones((1, 2, 1))))
+
+
+def test_fingerprint_is_of_the_mathematics():
+    a = symbolic("x1*x2 + x1^2", name="a").fingerprint()
+    assert a == symbolic("x1**2 + x2*x1", name="b").fingerprint()
+    assert a == symbolic("p*q + p**2", variables=["p", "q"]).fingerprint()
+    assert a == symbolic(sympy.sympify("x1*x2 + x1**2")).fingerprint()
+    others = [symbolic("x1*x2 + x1^3"), symbolic("x1*x2 + x1^2", dim=3), symbolic("x1*x2 + x1^2", domain=Box(-1, 1))]
+    assert len({a, *(other.fingerprint() for other in others)}) == 4
+
+
+def test_definition_and_names():
+    problem = symbolic("x1**2", name="bowl", domain=Box(-1, 1), suggested_start=[0.5], suggested_max_index=1)
+    assert isinstance(problem, SymbolicProblem)
+    assert problem.name == "bowl"
+    assert problem.definition["formula"] == "x1**2"
+    assert problem.suggested_start.tolist() == [0.5]
+    assert problem.counters.n_energies == 0
