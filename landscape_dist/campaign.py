@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from landscape_dist.store.database import Database
 
 # Between commits: what kill -9 can lose, against what commits cost.
-COMMIT_SECONDS, COMMIT_ROWS = 1.0, 50_000
+COMMIT_SECONDS, COMMIT_ROWS = 0.5, 50_000
 SAME_ATOL = 1e-4
 
 
@@ -360,7 +360,7 @@ def _run(
         raise SettingsError(f"serial=True and {chosen[0]}= contradict each other; give one of them")
     report = None if on_status is None else _reporter(coordinator, on_status)
     if coordinator.finished:
-        journal.finished = True
+        journal.finished = coordinator.complete
         return
     if not chosen:
         from landscape_dist.distribute.runner import run_serial
@@ -373,7 +373,7 @@ def _run(
         with connect(**where) as connected:
             runner = DaskRunner(connected, problem, settings)
             end = runner.run(coordinator, on_decisions=journal.write, on_progress=report)
-    journal.finished = not end.interrupted and coordinator.finished
+    journal.finished = coordinator.complete
 
 
 def _reporter(coordinator: Coordinator, on_status: OnStatus) -> Callable[[Any], None]:

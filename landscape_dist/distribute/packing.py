@@ -116,7 +116,8 @@ class PackSizer:
     Args:
         target_seconds: wanted run time of a piece, in seconds.
         floor_seconds: work shorter than this is not divided further for the sake of idle workers.
-        probe: searches in the first pieces, while nothing is known.
+        probe: searches in the first pieces, while nothing is known at all. Where only the kind or target is new, the
+            cost of the others counts, with a factor of four for the doubt.
         max_searches, max_bytes: upper limits of a piece.
         fixed: if given, every piece has this many searches.
     """
@@ -125,7 +126,7 @@ class PackSizer:
         self,
         target_seconds: float = 0.5,
         *,
-        floor_seconds: float = 0.02,
+        floor_seconds: float = 0.05,
         probe: int = 32,
         growth: int = 8,
         max_searches: int = 16384,
@@ -146,6 +147,7 @@ class PackSizer:
         self._last = probe
         # per (target index, kind): decayed seconds, decayed searches, largest piece seen
         self._seen: dict[tuple[int, int], tuple[float, float, int]] = {}
+        self._overall = (0.0, 0.0)
 
     def record(self, batch: SearchBatch, seconds: float) -> None:
         """A piece took `seconds` of wall time where it ran."""
@@ -153,6 +155,7 @@ class PackSizer:
         old_seconds, old_searches, largest = self._seen.get(key, (0.0, 0.0, 0))
         # weighting by searches lets large pieces, which show the true cost of a search, count for more
         self._seen[key] = (0.7 * old_seconds + seconds, 0.7 * old_searches + len(batch), max(largest, len(batch)))
+        self._overall = (0.9 * self._overall[0] + seconds, 0.9 * self._overall[1] + len(batch))
 
     def seconds_per_search(self, batch: SearchBatch) -> float | None:
         """Learned cost of a search like those in `batch`; None before the first one finished."""
@@ -178,12 +181,15 @@ class PackSizer:
         if self.fixed is not None:
             return min(n, self.fixed)
         cost = self.seconds_per_search(batch)
-        if cost is None:
-            wanted, floor = self.probe, 1
-        else:
+        if cost is not None:
             largest = self._seen[(batch.target_index, int(batch.kind))][2]
             wanted = min(int(self.target_seconds / cost), self.growth * largest)
             floor = int(self.floor_seconds / cost)
+        elif self._overall[1] > 0:
+            floor = int(self.floor_seconds / max(self._overall[0] / self._overall[1], 1e-9))
+            wanted = int(self.target_seconds / self.floor_seconds * floor / 4)
+        else:
+            wanted, floor = self.probe, 1
         bytes_per_search = (batch.X.nbytes + batch.keep.nbytes) / n + 40
         wanted = min(wanted, self.max_searches, int(self.max_bytes / bytes_per_search))
         self._last = max(1, wanted)

@@ -102,15 +102,18 @@ class Coordinator:
         )
 
     @property
-    def finished(self) -> bool:
-        """Whether there is nothing left to do."""
+    def complete(self) -> bool:
+        """Whether every search that there is to make has been told."""
         if self._in_flight:
             return False
-        if self.budget_spent:
-            return True
         if not self._n_pending:
             self._open_round()
         return not self._n_pending
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will be handed out: complete, or a budget is spent."""
+        return not self._in_flight and (self.budget_spent or self.complete)
 
     # -- ask ------------------------------------------------------------------------------------------------
     def ask(self, max_searches: int) -> SearchBatch | None:

@@ -13,11 +13,16 @@ from landscape_dist.hisd.polish import Polish
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.state import State
 
-# Change of the gradient over one step, relative to the larger of the two, for each unit of the step tolerance.
+# Change of the gradient over one step, relative to the larger of the two, for each unit of the step tolerance,
 CHANGE = 3.0
+# and at most: no tolerance makes a step of first order resolve a path that turns by more than this.
+LARGEST_CHANGE = 0.3
 # A step over which it changes by more than this many times what is accepted is taken back.
 REJECT = 2.5
 SHRINK, GROW = 0.3, 1.5
+# The directions of an adaptive search are given this many times the time that x moves. A climb that starts along a
+# stiff mode would else be over before they have turned.
+LEAD = 3.0
 
 
 class StepLength(Protocol):
@@ -39,7 +44,7 @@ class Momentum(Protocol):
 
     def displace(self, state: State, drive: Any, xp: Any) -> Any: ...
 
-    def commit(self, state: State, step: Any, force: Any, accepted: Any, adaptive: bool, xp: Any) -> None: ...
+    def commit(self, state: State, step: Any, accepted: Any, speeding: Any, xp: Any) -> None: ...
 
 
 class ExplicitStep:
@@ -71,14 +76,19 @@ class ExplicitStep:
         # With momentum x moves faster than beta alone says, and so must the directions.
         moved, driven = xp.linalg.vector_norm(step, axis=-1), xp.linalg.vector_norm(drive, axis=-1)
         pace = xp.clip(moved / xp.where(driven > 0, driven, xp.ones_like(driven)), 1.0, 10.0)
-        return step, length * pace
+        return step, length * pace * (LEAD if self.steps.adaptive else 1.0)
 
     def judge(self, state: State, step: Any, gradient: Any, xp: Any) -> tuple[Any, Any]:
         """Which trial points to accept (n,) bool, and the lengths (n,) of the next steps."""
         accepted = self.steps.judge(state, step, gradient, xp)
         g = xp.where(accepted[:, None], gradient, state.g)
         force = reflect(state.V, -g)
-        self.momentum.commit(state, step, force, accepted, self.steps.adaptive, xp)
+        speeding = accepted
+        if self.steps.adaptive:
+            # Momentum shortens the way down a long slope. Where the force grows it only leads astray.
+            speeding = accepted & (xp.linalg.vector_norm(g, axis=-1) < xp.linalg.vector_norm(state.g, axis=-1))
+            speeding = speeding & (xp.sum(force * step, axis=-1) >= 0)
+        self.momentum.commit(state, step, accepted, speeding, xp)
         if not self.steps.adaptive:
             # A fixed step neither shrinks nor stalls; where the energy ends, it can go no further.
             return accepted, xp.where(accepted, state.trust, xp.zeros_like(state.trust))
@@ -117,8 +127,7 @@ class AdaptiveLength:
     to the stiff modes as soon as a step beyond their limit of stability stirs them.
 
     Args:
-        change: wanted |g(x + step) - g(x)| relative to the larger gradient.
-        first: beta_0; None for change / |H|.
+        change: wanted |g(x + step) - g(x)| relative to the larger gradient; beta_0 is change / |H|.
     """
 
     adaptive = True
@@ -199,7 +208,7 @@ class NoMomentum:
         """The drive itself."""
         return drive
 
-    def commit(self, state: State, step: Any, force: Any, accepted: Any, adaptive: bool, xp: Any) -> None:
+    def commit(self, state: State, step: Any, accepted: Any, speeding: Any, xp: Any) -> None:
         """Nothing to keep."""
 
 
@@ -221,12 +230,9 @@ class HeavyBall:
         """(n, d) steps of x."""
         return drive + self.gamma * state.extra["velocity"]
 
-    def commit(self, state: State, step: Any, force: Any, accepted: Any, adaptive: bool, xp: Any) -> None:
-        """Remember the step made; adaptively, come to rest where the force has turned against it."""
-        keep = accepted
-        if adaptive:
-            keep = keep & (xp.sum(force * step, axis=-1) >= 0)
-        state.extra["velocity"] = xp.where(keep[:, None], step, xp.zeros_like(step))
+    def commit(self, state: State, step: Any, accepted: Any, speeding: Any, xp: Any) -> None:
+        """Remember the step made; come to rest where it is not `speeding`."""
+        state.extra["velocity"] = xp.where(speeding[:, None], step, xp.zeros_like(step))
 
 
 class Nesterov:
@@ -262,18 +268,15 @@ class Nesterov:
         state.extra |= {"next_anchor": anchor, "next_n": n, "next_theta": theta}
         return drive + gamma[:, None] * (anchor - state.extra["anchor"])
 
-    def commit(self, state: State, step: Any, force: Any, accepted: Any, adaptive: bool, xp: Any) -> None:
-        """Take over x_(n+1); begin anew where the step was taken back or, adaptively, the force turned against it."""
+    def commit(self, state: State, step: Any, accepted: Any, speeding: Any, xp: Any) -> None:
+        """Take over x_(n+1); begin anew, at w, where it is not `speeding`."""
         extra = state.extra
         anchor, n, theta = extra.pop("next_anchor"), extra.pop("next_n"), extra.pop("next_theta")
-        goes_on = accepted
-        if adaptive:
-            goes_on = goes_on & (xp.sum(force * (anchor - extra["anchor"]), axis=-1) >= 0)
         at = xp.where(accepted[:, None], state.x + step, state.x)
-        extra["anchor"] = xp.where(goes_on[:, None], anchor, at)
+        extra["anchor"] = xp.where(speeding[:, None], anchor, at)
         # One before 0: the next coefficient is that of n = 0.
-        extra["n"] = xp.where(goes_on, n, -xp.ones_like(n))
-        extra["theta"] = xp.where(goes_on, theta, xp.zeros_like(theta))
+        extra["n"] = xp.where(speeding, n, -xp.ones_like(n))
+        extra["theta"] = xp.where(speeding, theta, xp.zeros_like(theta))
 
 
 def _gamma_fraction(n: Any, theta: Any, xp: Any) -> tuple[Any, Any]:
@@ -296,7 +299,7 @@ def explicit_rule(settings: SolverSettings, tolerance: float) -> ExplicitStep:
             are the papers' own: every step is accepted, nothing is reset or polished.
         tolerance: accepted error of a step relative to the gradient, where the length adapts.
     """
-    adaptive = AdaptiveLength(CHANGE * tolerance) if settings.step_size is None else None
+    adaptive = AdaptiveLength(min(CHANGE * tolerance, LARGEST_CHANGE)) if settings.step_size is None else None
     steps: StepLength
     if settings.step == "barzilai_borwein":
         steps = BarzilaiBorwein(adaptive, settings.step_size)

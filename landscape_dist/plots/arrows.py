@@ -1,4 +1,4 @@
-"""Curved arrows: one artist each while there are few, two collections for all where there are many."""
+"""Curved arrows: one artist each while there are few, one collection for all where there are many."""
 
 from __future__ import annotations
 
@@ -10,71 +10,104 @@ from landscape_dist.plots.style import INK
 from landscape_dist.records import FloatArray
 
 MOST_SINGLE = 150
-"""Arrows up to which each is an artist of its own, which ends exactly at the edge of its marker."""
+"""Arrows up to which each is an artist of its own, with a head at the edge of its marker."""
+MOST_HEADS = 600
+"""Arrows up to which each has a head; beyond, heads hide more than they show."""
 
 
-def draw_arrows(
-    axes: Any, start: FloatArray, end: FloatArray, bend: FloatArray, areas: FloatArray, alpha: float, width: float
-) -> None:
-    """Draw c arrows from `start` to `end`.
+def draw_arrows(axes: Any, curves: list[FloatArray], radii: FloatArray, alpha: float, width: float) -> None:
+    """Draw arrows along curves.
 
     Args:
-        axes: matplotlib axes; its limits should be final where there are many arrows.
-        start, end: (c, 2) in data coordinates. bend: (c,) side step in the middle, as a part of the length.
-        areas: (c, 2) areas of the markers at start and end, in points squared.
+        axes: matplotlib axes whose limits and place in the figure are final.
+        curves: c curves (m, 2) in data coordinates.
+        radii: (c, 2) of the markers at start and end, in points.
         alpha, width: opacity and line width.
     """
-    if len(start) <= MOST_SINGLE:
-        _single(axes, start, end, bend, areas, alpha, width)
+    if len(curves) <= MOST_SINGLE:
+        _single(axes, curves, radii, alpha, width)
     else:
-        _many(axes, start, end, bend, alpha, width)
+        _many(axes, curves, alpha, width)
 
 
-def _single(
-    axes: Any, start: FloatArray, end: FloatArray, bend: FloatArray, areas: FloatArray, alpha: float, width: float
-) -> None:
+def arcs(axes: Any, start: FloatArray, end: FloatArray, bend: FloatArray, n: int = 25) -> FloatArray:
+    """(c, n, 2) quadratic curves in data coordinates, bent on the screen.
+
+    Args:
+        start, end: (c, 2) in data coordinates. bend: (c,) side step in the middle, as a part of the length.
+    """
+    a, b = axes.transData.transform(start), axes.transData.transform(end)
+    along = b - a
+    middle = 0.5 * (a + b) + bend[:, None] * np.stack((along[:, 1], -along[:, 0]), axis=1)
+    t = np.linspace(0.0, 1.0, n)[None, :, None]
+    curve = (1 - t) ** 2 * a[:, None] + 2 * t * (1 - t) * middle[:, None] + t**2 * b[:, None]
+    return np.asarray(axes.transData.inverted().transform(curve.reshape(-1, 2)).reshape(curve.shape))
+
+
+def arcs_clear_of(axes: Any, start: FloatArray, end: FloatArray, bend: FloatArray, points: FloatArray) -> FloatArray:
+    """`arcs`, with another bend where there are few arrows and one would run over a point that it does not join."""
+    if len(start) > MOST_SINGLE:
+        return arcs(axes, start, end, bend, 25 if len(start) <= 2000 else 9)
+    factors = (1.0, -1.0, 2.0, -2.0, 0.2, 3.0)
+    tries = np.stack([arcs(axes, start, end, factor * bend) for factor in factors])
+    screen = axes.transData.transform(tries.reshape(-1, 2)).reshape(tries.shape)
+    others = axes.transData.transform(points)
+    distance = np.linalg.norm(screen[:, :, :, None, :] - others, axis=-1).min(axis=2)  # (tries, arrows, points)
+    own = (np.abs(points - start[:, None]).max(-1) == 0) | (np.abs(points - end[:, None]).max(-1) == 0)
+    clearance = np.where(own, np.inf, distance).min(axis=2)
+    enough = clearance > 9.0 * axes.figure.dpi / 72.0
+    chosen = np.where(enough.any(axis=0), enough.argmax(axis=0), clearance.argmax(axis=0))
+    return np.asarray(tries[chosen, np.arange(len(start))])
+
+
+def _single(axes: Any, curves: list[FloatArray], radii: FloatArray, alpha: float, width: float) -> None:
     from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path
 
-    head = 4.0 + 5.0 * width
-    for a, b, rad, (area_a, area_b) in zip(start, end, bend, areas, strict=True):
+    pixels = axes.figure.dpi / 72.0
+    for curve, (r_start, r_end) in zip(curves, radii, strict=True):
+        screen = axes.transData.transform(curve)
+        kept = _trimmed(screen, pixels * (r_start + 0.5), pixels * (r_end + 0.6))
         patch = FancyArrowPatch(
-            tuple(a),
-            tuple(b),
-            connectionstyle=f"arc3,rad={rad:.4f}",
-            arrowstyle="-|>,head_length=0.55,head_width=0.24",
-            mutation_scale=head,
-            shrinkA=0.5 * np.sqrt(area_a) + 1.0,
-            shrinkB=0.5 * np.sqrt(area_b) + 2.0,
+            path=Path(axes.transData.inverted().transform(kept)),
+            arrowstyle="-|>,head_length=0.6,head_width=0.25",
+            mutation_scale=4.0 + 6.0 * width,
             linewidth=width,
             color=INK,
             alpha=alpha,
+            capstyle="butt",
+            joinstyle="round",
             zorder=2,
         )
         axes.add_patch(patch)
 
 
-def _many(axes: Any, start: FloatArray, end: FloatArray, bend: FloatArray, alpha: float, width: float) -> None:
-    """Quadratic curves as one collection, with small heads at two thirds of the way, where they do not pile up."""
+def _trimmed(curve: FloatArray, start: float, end: float) -> FloatArray:
+    """The curve, evenly resampled, without its first and last piece of the given lengths (half of it stays)."""
+    length = np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))))
+    total = float(length[-1])
+    if total == 0.0:
+        return curve
+    spare = min(1.0, 0.5 * total / max(start + end, 1e-9))
+    at = np.linspace(start * spare, total - end * spare, int(np.clip(total / 4.0, 8, 200)))
+    return np.stack([np.interp(at, length, curve[:, i]) for i in range(2)], axis=1)
+
+
+def _many(axes: Any, curves: list[FloatArray], alpha: float, width: float) -> None:
     from matplotlib.collections import LineCollection, PolyCollection
 
-    to_screen, to_data = axes.transData, axes.transData.inverted()
-    a, b = to_screen.transform(start), to_screen.transform(end)
-    along = b - a
-    middle = 0.5 * (a + b) + bend[:, None] * np.stack((along[:, 1], -along[:, 0]), axis=1)
-    t = np.linspace(0.0, 1.0, 9)[None, :, None]
-    curve = (1 - t) ** 2 * a[:, None] + 2 * t * (1 - t) * middle[:, None] + t**2 * b[:, None]
-    lines = to_data.transform(curve.reshape(-1, 2)).reshape(curve.shape)
-    axes.add_collection(LineCollection(list(lines), colors=INK, linewidths=width, alpha=alpha, zorder=2, rasterized=True))
-    if len(start) > 4000:
+    axes.add_collection(LineCollection(curves, colors=INK, linewidths=width, alpha=alpha, zorder=2, rasterized=True))
+    if len(curves) > MOST_HEADS:
         return
-    s = 0.66
-    tip = (1 - s) ** 2 * a + 2 * s * (1 - s) * middle + s**2 * b
-    tangent = 2 * (1 - s) * (middle - a) + 2 * s * (b - middle)
+    to_screen, to_data = axes.transData, axes.transData.inverted()
+    tip = to_screen.transform(np.stack([curve[int(0.7 * len(curve))] for curve in curves]))
+    before = to_screen.transform(np.stack([curve[int(0.7 * len(curve)) - 1] for curve in curves]))
+    tangent = tip - before
     tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-12)
     side = np.stack((-tangent[:, 1], tangent[:, 0]), axis=1)
-    size = axes.figure.dpi / 72.0 * (2.2 + 4.0 * width)
-    head = np.stack((tip, tip - size * tangent + 0.32 * size * side, tip - size * tangent - 0.32 * size * side), axis=1)
-    corners = to_data.transform(head.reshape(-1, 2)).reshape(head.shape)
+    size = axes.figure.dpi / 72.0 * (2.5 + 4.0 * width)
+    heads = np.stack((tip, tip - size * tangent + 0.35 * size * side, tip - size * tangent - 0.35 * size * side), axis=1)
+    corners = to_data.transform(heads.reshape(-1, 2)).reshape(heads.shape)
     axes.add_collection(
-        PolyCollection(list(corners), facecolors=INK, edgecolors="none", alpha=min(1.0, 1.6 * alpha), zorder=2.1, rasterized=True)
+        PolyCollection(list(corners), facecolors=INK, edgecolors="none", alpha=min(1.0, 1.5 * alpha), zorder=2.1, rasterized=True)
     )

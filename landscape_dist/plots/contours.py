@@ -62,7 +62,7 @@ def energies_on_grid(problem: Any, corners: FloatArray) -> tuple[FloatArray, Flo
     return x, y, np.where(np.isfinite(E), E, np.nan)
 
 
-def levels(E: FloatArray, energy: FloatArray, n: int = 26) -> FloatArray:
+def levels(E: FloatArray, energy: FloatArray, n: int = 20) -> FloatArray:
     """Increasing contour levels: from the lowest energy to somewhat above the highest point, half of them evenly
     spread, half where the picture has area (quantiles), so that basins and ridges of any shape are seen.
 

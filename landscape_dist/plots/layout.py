@@ -71,4 +71,4 @@ def bends(parent: IntArray, child: IntArray, x: FloatArray) -> FloatArray:
     that arrows that share a line stay apart."""
     lean = np.sign(x[child] - x[parent])
     lean[lean == 0] = np.where((parent + child)[lean == 0] % 2 == 0, 1.0, -1.0)
-    return 0.12 * lean
+    return 0.1 * lean

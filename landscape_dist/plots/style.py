@@ -13,13 +13,13 @@ from landscape_dist.records import FloatArray, IntArray
 _STYLES = (
     ("#0072B2", "o"),
     ("#D55E00", "D"),
-    ("#009E73", "^"),
-    ("#CC79A7", "s"),
-    ("#E69F00", "v"),
-    ("#56B4E9", "P"),
-    ("#000000", "*"),
+    ("#009E73", "s"),
+    ("#CC79A7", "h"),
+    ("#E69F00", "^"),
+    ("#56B4E9", "v"),
+    ("#222222", "*"),
 )
-_BEYOND = ("h", "X", "<", ">", "p", "d")
+_BEYOND = ("p", "P", "X", "<", ">", "d")
 
 INK = "#222222"
 """Colour of arrows and text."""
@@ -27,11 +27,13 @@ INK = "#222222"
 
 @dataclass(frozen=True, slots=True)
 class IndexStyle:
-    """How points of one Morse index are drawn; `scale` evens out the areas of the markers."""
+    """How points of one Morse index are drawn; `scale` evens out the areas of the markers, `text` is the colour of
+    what is written on them."""
 
     colour: str
     marker: str
     scale: float
+    text: str
 
 
 def index_style(index: int) -> IndexStyle:
@@ -41,7 +43,8 @@ def index_style(index: int) -> IndexStyle:
     else:
         colour = _STYLES[index % len(_STYLES)][0]
         marker = _BEYOND[(index - len(_STYLES)) % len(_BEYOND)]
-    return IndexStyle(colour, marker, {"*": 1.7, "^": 1.2, "v": 1.2, "D": 0.8, "P": 1.2}.get(marker, 1.0))
+    scale = {"*": 2.2, "^": 1.5, "v": 1.5, "D": 0.85, "s": 0.9, "h": 1.15, "P": 1.2}.get(marker, 1.0)
+    return IndexStyle(colour, marker, scale, "#111111" if colour in ("#E69F00", "#56B4E9", "#CC79A7") else "white")
 
 
 def index_name(index: int, n: int, dim: int) -> str:
@@ -53,12 +56,12 @@ def index_name(index: int, n: int, dim: int) -> str:
     return f"{n} {'saddle' if n == 1 else 'saddles'} of index {index}"
 
 
-def marker_areas(hits: IntArray, n_points: int) -> FloatArray:
-    """(p,) areas in points squared: larger with the hits (square root), smaller the more points there are."""
-    base = float(np.clip(2600.0 / max(n_points, 1), 3.0, 90.0))
-    most = max(int(hits.max(initial=1)), 1)
-    relative = np.sqrt(np.maximum(hits, 0) / most)
-    return base * (0.55 + 0.9 * relative)
+def marker_areas(hits: IntArray, n_points: int, labels: bool) -> FloatArray:
+    """(p,) areas in points squared: larger with the hits (square root), smaller the more points there are; with labels
+    large enough to hold a number."""
+    base = 150.0 if labels else float(np.clip(270.0 / np.sqrt(max(n_points, 1)), 2.0, 90.0))
+    least, most = (1.0, 0.45) if labels else (0.55, 0.9)
+    return base * (least + most * np.sqrt(np.maximum(hits, 0) / max(int(hits.max(initial=1)), 1)))
 
 
 def present(index: NDArray[np.int32]) -> list[tuple[int, NDArray[np.bool_]]]:
