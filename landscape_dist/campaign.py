@@ -86,7 +86,8 @@ def explore(
         workers: run on that many worker processes of a Dask cluster on this machine.
         scheduler: run on the Dask cluster of the scheduler at this address.
         scheduler_file: the same, by the file that the scheduler wrote.
-        serial: run in this process; the default where none of the four above is given.
+        serial: True runs in this process, the default where none of the four above is given; False starts worker
+            processes there, too, one a CPU.
         same: when two points of equal index are the same: a 2-norm distance, d tolerances, a function of two points,
             or a `SameJudgement`; default 1e-4 times max(1, largest coordinate of the start).
         solver: settings of the solver; single ones can also be given by name.
@@ -362,7 +363,7 @@ def _run(
     if coordinator.finished:
         journal.finished = coordinator.complete
         return
-    if not chosen:
+    if serial or (serial is None and not chosen):
         from landscape_dist.distribute.runner import run_serial
 
         end = run_serial(coordinator, problem, settings, on_decisions=journal.write, on_progress=report)

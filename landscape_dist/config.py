@@ -1,7 +1,7 @@
 """Configuration files: TOML to validated models, and from there to a problem and the arguments of `explore`.
 
-The only map from names to classes.  The models of [explore], [solver] and [problem.domain] are made from the fields of the
-classes that they stand for, so every setting is written once.
+The only map from names to classes.  The models of [explore], [solver] and [problem.domain] are made from the fields
+of the classes that they stand for, so every setting is written once.
 """
 
 from __future__ import annotations
@@ -48,8 +48,7 @@ def _numbers(value: Any) -> Any:
     """One start, or a list of them."""
     rows = value if isinstance(value, list) and value and all(isinstance(row, list) for row in value) else [value]
     for row in rows:
-        plain = isinstance(row, list) and row and all(isinstance(v, int | float) and not isinstance(v, bool) for v in row)
-        if not plain:
+        if not isinstance(row, list) or not row or not all(type(value) in (int, float) for value in row):
             raise ValueError("give a list of numbers, such as [0.1, 0.2], or a list of such lists")
     return value
 
@@ -134,19 +133,21 @@ ExploreSection = _settings_model("ExploreSection", ExploreSettings, start=(Start
 SolverSection = _settings_model("SolverSection", SolverSettings)
 
 
-class _File(_Section):
-    problem: ProblemSection
-    explore: ExploreSection = Field(default_factory=ExploreSection)  # type: ignore[valid-type]
-    solver: SolverSection = Field(default_factory=SolverSection)  # type: ignore[valid-type]
-    run: RunSection = Field(default_factory=RunSection)
-
-
 SECTIONS: dict[str, type[BaseModel]] = {
     "problem": ProblemSection,
     "explore": ExploreSection,
     "solver": SolverSection,
     "run": RunSection,
 }
+
+_File = create_model(
+    "_File",
+    __base__=_Section,
+    problem=(ProblemSection, ...),
+    explore=(ExploreSection, Field(default_factory=ExploreSection)),
+    solver=(SolverSection, Field(default_factory=SolverSection)),
+    run=(RunSection, Field(default_factory=RunSection)),
+)
 
 
 # -- configuration --------------------------------------------------------------------------------------------
@@ -157,17 +158,15 @@ class Config:
     Attributes:
         source: what messages call it, usually the path.
         folder: what a relative `module` is relative to.
-        sections: the validated model.
+        problem_section, explore, solver, run: the validated sections.
     """
 
     source: str
     folder: Path
-    sections: _File
-
-    @property
-    def run(self) -> RunSection:
-        """[run]."""
-        return self.sections.run
+    problem_section: ProblemSection
+    explore: BaseModel
+    solver: BaseModel
+    run: RunSection
 
     def problem(self) -> Problem:
         """Build the problem.
@@ -176,9 +175,8 @@ class Config:
             ProblemError: the problem is not what it should be.
             ConfigError: the Python file cannot be used.
         """
-        section = self.sections.problem
         try:
-            return self._build(section)
+            return self._build(self.problem_section)
         except ConfigError:
             raise
         except ProblemError as error:
@@ -213,7 +211,7 @@ class Config:
     def explore_arguments(self) -> dict[str, Any]:
         """Keyword arguments of `explore`: what the file sets and nothing else, so that defaults stay where they are."""
         arguments: dict[str, Any] = {}
-        for section in (self.sections.explore, self.sections.solver, self.sections.run):
+        for section in (self.explore, self.solver, self.run):
             arguments |= section.model_dump(exclude_unset=True)
         return arguments
 
@@ -256,7 +254,7 @@ def make_config(data: dict[str, Any], source: str, folder: Path | None = None) -
         ConfigError: see `load_config`.
     """
     try:
-        sections = _File.model_validate(data)
+        sections: Any = _File.model_validate(data)
     except ValidationError as error:
         raise ConfigError("\n".join(f"{source}: {text}" for text in _texts(error))) from error
     _check_form(sections.problem, source)
@@ -271,7 +269,7 @@ def make_config(data: dict[str, Any], source: str, folder: Path | None = None) -
             build(**values)
         except SettingsError as error:
             raise ConfigError(f"{source}: {name}.{str(error).removeprefix('solver setting ')}") from error
-    return Config(source, folder or Path.cwd(), sections)
+    return Config(source, folder or Path.cwd(), sections.problem, sections.explore, sections.solver, sections.run)
 
 
 def section_of(name: str) -> str:
@@ -305,10 +303,11 @@ def _check_form(section: ProblemSection, source: str) -> None:
         raise ConfigError(f"{source}: problem: {say}; give one of {', '.join(FORMS)}")
     for key in sorted(section.model_fields_set - {given[0]}):
         if key not in FORMS[given[0]]:
-            cure = "write it under [problem.parameters]" if given[0] == "system" else "leave it out"
-            if given[0] == "module":
-                cure = "say it in the Python file"
-            raise ConfigError(f"{source}: problem.{key} is {getattr(section, key)!r}, which {given[0]} does not use; {cure}")
+            cures = {"system": "write it under [problem.parameters]", "module": "say it in the Python file"}
+            raise ConfigError(
+                f"{source}: problem.{key} is {getattr(section, key)!r}, which {given[0]} does not use; "
+                f"{cures.get(given[0], 'leave it out')}"
+            )
 
 
 def _texts(error: ValidationError) -> list[str]:

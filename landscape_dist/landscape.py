@@ -153,7 +153,8 @@ class Landscape:
         c = self.counters
         kinds = np.bincount(self.searches.kind, minlength=len(SearchKind))
         lines.append(
-            f"  {c['n_searches']} searches ({kinds[SearchKind.DOWN]} downward, {kinds[SearchKind.UP]} upward): "
+            f"  {c['n_searches']} searches ({kinds[SearchKind.DOWN]} downward, {kinds[SearchKind.UP]} upward, "
+            f"{kinds[SearchKind.CONFIRM]} to confirm): "
             + (", ".join(f"{n} {label}" for label, n in c["by_status"].items()) or "none")
         )
         lines.append(

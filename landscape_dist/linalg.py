@@ -39,7 +39,7 @@ def subspace_overlap(A: FloatArray, B: FloatArray) -> FloatArray:
     """Smallest cosine of the principal angles between column spaces: (n, d, k), (n, d, k) -> (n,); 1 means equal."""
     if A.shape[-1] == 0:
         return np.ones(len(A))
-    return np.linalg.svd(A.mT @ B, compute_uv=False)[:, -1]
+    return np.asarray(np.linalg.svd(A.mT @ B, compute_uv=False)[:, -1], dtype=np.float64)
 
 
 def canonical_signs(Q: FloatArray) -> FloatArray:

@@ -26,6 +26,8 @@ class SearchKind(enum.IntEnum):
     """A saddle, towards a lower index."""
     UP = 2
     """A minimum or saddle, towards a higher index."""
+    CONFIRM = 3
+    """A saddle, towards a known lower point from which an upward search led to it."""
 
 
 class SearchStatus(enum.IntEnum):
@@ -120,7 +122,8 @@ class Connection:
     """An arrow: downward searches from `parent_id` ended at `child_id`, `count` times.
 
     `origins` lists, for each of those searches, its number among the parent's searches (see
-    `explore.recipes`); two origins that differ are two branches of the unstable manifold.
+    `explore.recipes`); two origins that differ are two branches of the unstable manifold. A negative one stands for a
+    search that was aimed at the child, because an upward search had led from there to the parent.
     """
 
     parent_id: int
@@ -148,6 +151,7 @@ class SearchBatch:
         sign: (n, l) +1 or -1 for each of them, 0 for none.
         keep: (n, k) columns of the frame that become the initial directions.
         repeat: (n,) 0 for the plain perturbation, r > 0 for the r-th one with a random part added.
+        towards: (n, d) for searches of kind CONFIRM, the point aimed at; None otherwise.
     """
 
     target_index: int
@@ -161,9 +165,28 @@ class SearchBatch:
     sign: IntArray
     keep: IntArray
     repeat: IntArray
+    towards: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.slot)
+
+    def select(self, which: IntArray) -> SearchBatch:
+        """The searches at positions `which`, with only the parents that they need."""
+        used, row = np.unique(self.row[which], return_inverse=True)
+        return SearchBatch(
+            self.target_index,
+            self.kind,
+            self.parents[used],
+            self.X[used],
+            self.indices[used],
+            self.slot[which],
+            row.astype(np.int64, copy=False),
+            self.leave[which],
+            self.sign[which],
+            self.keep[which],
+            self.repeat[which],
+            None if self.towards is None else self.towards[which],
+        )
 
 
 @dataclass(slots=True)
@@ -268,9 +291,10 @@ class SearchColumns:
     """s finished searches as columns, in order of arrival.
 
     Attributes:
-        slot: (s,) int64 the coordinator's number of the search; unique.
+        slot: (s,) int64 the coordinator's number of the search; unique, negative for kind CONFIRM.
         parent: (s,) int64 id of the point it started from, -1 for the user's start.
-        kind: (s,) int8 SearchKind. ordinal: (s,) int32 its number among the parent's searches of that kind.
+        kind: (s,) int8 SearchKind. ordinal: (s,) int32 its number among the parent's searches of that kind; for
+        CONFIRM, -1 - id of the point aimed at.
         target: (s,) int32 wanted index. status: (s,) int8 SearchStatus.
         child: (s,) int64 id of the point it ended at, -1 where it ended at none.
         n_steps: (s,) int32. round: (s,) int32.

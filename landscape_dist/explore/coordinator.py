@@ -7,6 +7,10 @@ The exploration proceeds in rounds.  Round 0 runs the starts and, from every poi
 When these have run dry, a round of upward searches is opened, chosen by the content of the points and not by the
 order in which they came, followed again by all downward searches of what it finds; and so on until a round finds
 nothing new.
+
+An upward search that leads from a point S to a saddle P says that P may have an arrow to S.  Where the downward
+searches of P did not end at S (their directions are the eigenvectors, and a narrow wedge between them can lead to S), a
+round of its own aims from P at S.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from landscape_dist.explore.judgement import HashIndex, SameJudgement
 from landscape_dist.explore.recipes import Recipes, downward, upward
 from landscape_dist.explore.sampling import content_hash, mixed
 from landscape_dist.explore.settings import ExploreSettings
-from landscape_dist.explore.tables import Column, PointTable, SearchTable
+from landscape_dist.explore.tables import SEARCH_TYPES, Column, PointTable, SearchTable
 from landscape_dist.records import (
     FailureColumns,
     FloatArray,
@@ -76,10 +80,12 @@ class Coordinator:
         self._n_slots = len(self.starts) * self._per_start
         self._done = Column(np.bool_)
         self._done.extend(np.zeros(self._n_slots, dtype=bool))
+        self._confirmed: set[int] = set()  # told slots of kind CONFIRM, which are negative
         self._in_flight: set[int] = set()
         self._pending: dict[tuple[SearchKind, int], deque[IntArray]] = {}
         self._n_pending = 0
-        self._issued_up: set[int] = set()
+        self._issued: set[int] = set()  # slots of rounds, upward and to confirm
+        self._last_upward = (0, 0)  # round and size of the last sample of upward searches
         self._push(np.arange(len(self.starts)) * self._per_start)
 
     # -- state ----------------------------------------------------------------------------------------------
@@ -164,13 +170,13 @@ class Coordinator:
             what was added, for the journal.
         """
         first_search, first_point = len(self.searches), len(self.points)
-        fresh = np.flatnonzero(~self._done.view()[result.slot])
+        fresh = np.flatnonzero(~self._is_done(result.slot))
         if len(fresh):
             _, once = np.unique(result.slot[fresh], return_index=True)
             fresh = fresh[once]
         slot = result.slot[fresh]
         self._in_flight.difference_update(slot.tolist())
-        self._done.view()[slot] = True
+        self._mark_done(slot)
         parent, kind, ordinal, target = self._describe(slot)
         status = result.status[fresh].copy()
         found = result.index[fresh] >= 0
@@ -301,29 +307,61 @@ class Coordinator:
 
     def _follow_starts(self, slot: IntArray, found: np.ndarray) -> None:
         """A start that found nothing at one index tries the next lower one."""
-        for i in np.flatnonzero((slot < len(self.starts) * self._per_start) & ~found).tolist():
+        for i in np.flatnonzero((slot >= 0) & (slot < len(self.starts) * self._per_start) & ~found).tolist():
             following = int(slot[i]) + 1
             if following % self._per_start and not self._done.view()[following]:
                 self._push(np.array([following]))
 
-    def _open_round(self) -> None:
-        """Queue the next round of upward searches, if there is to be one."""
-        candidates = self._upward_candidates(len(self.points))
-        if not len(candidates):
-            return
-        if self.settings.upward == "auto":
-            fruitless = self.round > 0 and not (self.points.view().round == self.round).any()
-            if fruitless and self._sizes.get(self.round, 0) >= self.settings.patience:
-                return
-            candidates = candidates[: self.settings.patience]
-        self.round += 1
-        self._sizes[self.round] = len(candidates)
-        self._issued_up.update(candidates.tolist())
-        self._push(np.sort(candidates))
+    def _is_done(self, slots: IntArray) -> np.ndarray:
+        done = np.zeros(len(slots), dtype=bool)
+        plain = slots >= 0
+        done[plain] = self._done.view()[slots[plain]]
+        done[~plain] = [s in self._confirmed for s in slots[~plain].tolist()]
+        return done
 
-    @property
-    def _sizes(self) -> dict[int, int]:
-        return self.__dict__.setdefault("_round_sizes", {})
+    def _mark_done(self, slots: IntArray) -> None:
+        plain = slots >= 0
+        self._done.view()[slots[plain]] = True
+        self._confirmed.update(slots[~plain].tolist())
+
+    def _open_round(self) -> None:
+        """Queue the next round: arrows to confirm, else a sample of upward searches, if there is to be one."""
+        slots = self._to_confirm(self.searches.view())
+        if not len(slots):
+            slots = self._upward_candidates(len(self.points))
+            if self.settings.upward == "auto":
+                if self._fruitless():
+                    return
+                slots = slots[: self.settings.patience]
+        if len(slots):
+            self._open(slots)
+            self._push(np.sort(slots))
+
+    def _open(self, slots: IntArray) -> None:
+        """Count a round of these slots."""
+        self.round += 1
+        self._issued.update(slots.tolist())
+        if slots[0] >= 0:
+            self._last_upward = (self.round, len(slots))
+
+    def _fruitless(self) -> bool:
+        """Whether the last full sample of upward searches, and what followed it, found nothing new."""
+        number, size = self._last_upward
+        return size >= self.settings.patience and not (self.points.view().round >= number).any()
+
+    def _to_confirm(self, searches: SearchColumns) -> IntArray:
+        """Slots of arrows that upward searches suggest and no downward search has found."""
+        points = self.points.view()
+        up = np.flatnonzero((searches.kind == SearchKind.UP) & (searches.child >= 0))
+        lower, upper = searches.parent[up], searches.child[up]
+        # From an index-1 point the downward searches go along its only unstable direction, both ways, already.
+        right = (points.index[upper] == points.index[lower] + 1) & (points.index[lower] >= 1)
+        right &= points.index[upper] <= self.settings.max_index
+        suggested = np.unique(confirm_slot(upper[right], lower[right]))
+        down = np.flatnonzero((searches.kind == SearchKind.DOWN) & (searches.child >= 0))
+        known = confirm_slot(searches.parent[down], searches.child[down])
+        suggested = suggested[~np.isin(suggested, known)]
+        return np.array([s for s in suggested.tolist() if s not in self._issued], dtype=np.int64)
 
     def _upward_candidates(self, n_points: int) -> IntArray:
         """Upward slots of the first points that no round has had yet, in the order of their content's hash."""
@@ -335,14 +373,17 @@ class Coordinator:
         slots = _ranges(first + n_down, n_up)
         owner = np.repeat(np.arange(n_points), n_up)
         place = slots - (first + n_down)[owner]
-        if self._issued_up:
-            left = ~np.isin(slots, np.fromiter(self._issued_up, dtype=np.int64))
+        if self._issued:
+            left = ~np.isin(slots, np.fromiter(self._issued, dtype=np.int64))
             slots, owner, place = slots[left], owner[left], place[left]
         return slots[np.argsort(mixed(self._hash.view()[owner], place), kind="stable")]
 
     # -- slots ------------------------------------------------------------------------------------------------
     def _describe(self, slots: IntArray) -> tuple[IntArray, np.ndarray, np.ndarray, np.ndarray]:
         """Parent, kind, ordinal and target of each slot."""
+        if (slots < 0).any():
+            # A batch has one kind only; results of several batches told at once may mix them.
+            return self._describe_mixed(slots)
         n_start = len(self.starts) * self._per_start
         parent = np.searchsorted(self._first_slot.view(), slots, side="right") - 1
         kind = np.full(len(slots), SearchKind.START, dtype=np.int8)
@@ -367,6 +408,17 @@ class Coordinator:
             target[from_point] = wanted
         return parent, kind, ordinal, target
 
+    def _describe_mixed(self, slots: IntArray) -> tuple[IntArray, np.ndarray, np.ndarray, np.ndarray]:
+        plain = slots >= 0
+        out = tuple(np.empty(len(slots), dtype=t) for t in (np.int64, np.int8, np.int32, np.int32))
+        for column, values in zip(out, self._describe(slots[plain]), strict=True):
+            column[plain] = values
+        upper, lower = confirm_pair(slots[~plain])
+        target = self.points.view().index[upper] - 1
+        for column, values in zip(out, (upper, np.full(len(upper), SearchKind.CONFIRM), -1 - lower, target), strict=True):
+            column[~plain] = values
+        return out  # type: ignore[return-value]
+
     def _batch(self, kind: SearchKind, target: int, slots: IntArray) -> SearchBatch:
         n = len(slots)
         if kind == SearchKind.START:
@@ -375,6 +427,8 @@ class Coordinator:
                 target, kind, np.full(n, -1), self.starts[which], np.full(n, -1), slots, np.arange(n), np.full((n, 1), -1),
                 np.zeros((n, 1), dtype=np.int64), np.tile(np.arange(target), (n, 1)), np.zeros(n, dtype=np.int64),
             )  # fmt: skip
+        if kind == SearchKind.CONFIRM:
+            return self._confirm_batch(target, slots)
         parent, _, ordinal, _ = self._describe(slots)
         parents, row = np.unique(parent, return_inverse=True)
         points = self.points.view()
@@ -394,6 +448,17 @@ class Coordinator:
             target, kind, parents, points.x[parents], points.index[parents].astype(np.int64), slots, row, leave, sign, keep, repeat
         )
 
+    def _confirm_batch(self, target: int, slots: IntArray) -> SearchBatch:
+        n = len(slots)
+        upper, lower = confirm_pair(slots)
+        parents, row = np.unique(upper, return_inverse=True)
+        points = self.points.view()
+        none = np.zeros(n, dtype=np.int64)
+        return SearchBatch(
+            target, SearchKind.CONFIRM, parents, points.x[parents], points.index[parents].astype(np.int64), slots, row,
+            np.full((n, 1), -1), none[:, None], np.tile(np.arange(target), (n, 1)), none, points.x[lower],
+        )  # fmt: skip
+
     # -- resume -----------------------------------------------------------------------------------------------
     def replay(self, points: PointColumns, searches: SearchColumns) -> None:
         """Restore the state that told these searches and found these points (from a database).
@@ -406,29 +471,26 @@ class Coordinator:
             self._index.add_many(0, points.x, points.energy, points.index)
             self._add_points(points)
         self.searches.extend(searches)
-        self._done.view()[searches.slot] = True
+        self._mark_done(searches.slot)
         self._pending.clear()
         self._n_pending = 0
-        self._replay_rounds(int(searches.round.max(initial=0)))
-        open_slots = [np.flatnonzero(~self._done.view()[: len(self.starts) * self._per_start])]
-        open_slots = [self._open_starts(searches)]
+        self._replay_rounds(searches)
         down = _ranges(self._first_slot.view(), self._n_down.view())
-        open_slots.append(down[~self._done.view()[down]])
-        up = np.fromiter(sorted(self._issued_up), dtype=np.int64, count=len(self._issued_up))
-        open_slots.append(up[~self._done.view()[up]])
-        self._push(np.concatenate(open_slots))
+        rounds = np.array(sorted(self._issued), dtype=np.int64)
+        waiting = np.concatenate([self._open_starts(searches), down, rounds])
+        self._push(waiting[~self._is_done(waiting)])
 
-    def _replay_rounds(self, last: int) -> None:
-        """Reopen rounds 1..last as they were: each chose among the points of the rounds before it."""
+    def _replay_rounds(self, searches: SearchColumns) -> None:
+        """Reopen the rounds as they were: each chose among what the rounds before it had found."""
         found_in = self.points.view().round
-        for number in range(1, last + 1):
-            n_before = int((found_in < number).sum())
-            candidates = self._upward_candidates(n_before)
-            if self.settings.upward == "auto":
-                candidates = candidates[: self.settings.patience]
-            self.round = number
-            self._sizes[number] = len(candidates)
-            self._issued_up.update(candidates.tolist())
+        for number in range(1, int(searches.round.max(initial=0)) + 1):
+            before = searches.round < number
+            slots = self._to_confirm(SearchColumns(**{f: getattr(searches, f)[before] for f in SEARCH_TYPES}))
+            if not len(slots):
+                slots = self._upward_candidates(int((found_in < number).sum()))
+                if self.settings.upward == "auto":
+                    slots = slots[: self.settings.patience]
+            self._open(slots)
 
     def _open_starts(self, searches: SearchColumns) -> IntArray:
         """For each start, the next index to try: the one after its last, unless that found a point."""
@@ -448,8 +510,8 @@ class Coordinator:
         """Raise AssertionError where the state contradicts itself; called at the end of tests and runs."""
         points, searches = self.points.view(), self.searches.view()
         assert len(np.unique(searches.slot)) == len(searches), "a slot was told twice"
-        assert self._done.view()[searches.slot].all(), "a told slot is not marked"
-        assert int(self._done.view().sum()) == len(searches), "a marked slot was not told"
+        assert self._is_done(searches.slot).all(), "a told slot is not marked"
+        assert int(self._done.view().sum()) + len(self._confirmed) == len(searches), "a marked slot was not told"
         assert (searches.child < len(points)).all(), "a search ended at an unknown point"
         assert (searches.parent < len(points)).all(), "a search started from an unknown point"
         by = np.argsort(searches.slot)
@@ -458,8 +520,22 @@ class Coordinator:
         assert (searches.child[where] == np.arange(len(points))).all(), "a point was not found by its search"
         waiting = np.concatenate([s for q in self._pending.values() for s in q] or [np.zeros(0, dtype=np.int64)])
         assert len(waiting) == self._n_pending == len(np.unique(waiting)), "a slot waits twice"
-        assert not self._done.view()[waiting].any(), "a told slot still waits"
+        assert not self._is_done(waiting).any(), "a told slot still waits"
         assert not self._in_flight.intersection(waiting.tolist()), "a slot is in flight and waits"
+
+
+# A confirming search is known by its two points; ids stay below this.
+_IDS = 1 << 31
+
+
+def confirm_slot(upper: IntArray, lower: IntArray) -> IntArray:
+    """Slots of searches from the points `upper` aimed at the points `lower`; negative, unlike all others."""
+    return -1 - (upper * _IDS + lower)
+
+
+def confirm_pair(slots: IntArray) -> tuple[IntArray, IntArray]:
+    """The inverse of `confirm_slot`."""
+    return (-1 - slots) // _IDS, (-1 - slots) % _IDS
 
 
 def _ranges(first: IntArray, n: Any) -> IntArray:

@@ -68,7 +68,7 @@ def downward(index: int, settings: ExploreSettings) -> Recipes:
     rows: list[Row] = []
     for target in range(index - 1, max(settings.min_index, index - settings.max_index_gap) - 1, -1):
         if settings.combinations == "min":
-            choices = [(tuple(range(target)), (target,))]
+            choices: list[tuple[tuple[int, ...], tuple[int, ...]]] = [(tuple(range(target)), (target,))]
         else:
             choices = [
                 (keep, tuple(j for j in range(index) if j not in keep)) for keep in combinations(range(index), target)

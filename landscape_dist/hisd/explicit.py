@@ -20,9 +20,14 @@ LARGEST_CHANGE = 0.3
 # A step over which it changes by more than this many times what is accepted is taken back.
 REJECT = 2.5
 SHRINK, GROW = 0.3, 1.5
+LEAP = 0.5
+# Gradients beyond this size (not finite ones included) could not even be squared.
+HUGE = 1e150
 # The directions of an adaptive search are given this many times the time that x moves. A climb that starts along a
 # stiff mode would else be over before they have turned.
 LEAD = 3.0
+# Barzilai–Borwein steps may change the gradient this many times more while it decreases.
+FREEDOM = 2.0
 
 
 class StepLength(Protocol):
@@ -34,7 +39,7 @@ class StepLength(Protocol):
 
     def length(self, state: State, xp: Any) -> Any: ...
 
-    def judge(self, state: State, step: Any, gradient: Any, xp: Any) -> Any: ...
+    def judge(self, state: State, step: Any, gradient: Any, sane: Any, xp: Any) -> Any: ...
 
 
 class Momentum(Protocol):
@@ -80,7 +85,8 @@ class ExplicitStep:
 
     def judge(self, state: State, step: Any, gradient: Any, xp: Any) -> tuple[Any, Any]:
         """Which trial points to accept (n,) bool, and the lengths (n,) of the next steps."""
-        accepted = self.steps.judge(state, step, gradient, xp)
+        sane = xp.all(xp.abs(gradient) < HUGE, axis=-1)
+        accepted = self.steps.judge(state, step, xp.where(sane[:, None], gradient, state.g), sane, xp)
         g = xp.where(accepted[:, None], gradient, state.g)
         force = reflect(state.V, -g)
         speeding = accepted
@@ -115,9 +121,9 @@ class FixedLength:
         """(n,) all equal."""
         return self.size * xp.ones_like(state.norm)
 
-    def judge(self, state: State, step: Any, gradient: Any, xp: Any) -> Any:
-        """(n,) bool: all that are finite."""
-        return xp.isfinite(xp.linalg.vector_norm(gradient, axis=-1))
+    def judge(self, state: State, step: Any, gradient: Any, sane: Any, xp: Any) -> Any:
+        """(n,) bool: all that are `sane`."""
+        return sane
 
 
 class AdaptiveLength:
@@ -141,19 +147,26 @@ class AdaptiveLength:
         state.extra["length"] = self.change / size
 
     def length(self, state: State, xp: Any) -> Any:
-        """(n,) current lengths."""
-        return state.extra["length"]
+        """(n,) current lengths; none moves x by more than its own size (at least 1) times `LEAP`."""
+        force = xp.linalg.vector_norm(state.g, axis=-1)
+        size = xp.linalg.vector_norm(state.x, axis=-1)
+        leap = LEAP * xp.where(size > 1, size, xp.ones_like(size))
+        return xp.minimum(state.extra["length"], leap / xp.where(force > 0, force, xp.ones_like(force)))
 
-    def judge(self, state: State, step: Any, gradient: Any, xp: Any) -> Any:
+    def judge(self, state: State, step: Any, gradient: Any, sane: Any, xp: Any) -> Any:
         """(n,) bool; the lengths are updated."""
+        return self.measured(state, gradient, sane, self.change * xp.ones_like(state.norm), xp)
+
+    def measured(self, state: State, gradient: Any, sane: Any, change: Any, xp: Any) -> Any:
+        """The same where the wanted change is given, (n,)."""
         before, after = xp.linalg.vector_norm(state.g, axis=-1), xp.linalg.vector_norm(gradient, axis=-1)
         larger = xp.maximum(before, after)
         seen = xp.linalg.vector_norm(gradient - state.g, axis=-1) / xp.where(larger > 0, larger, xp.ones_like(larger))
-        finite = xp.isfinite(seen)
-        accepted = finite & (seen <= REJECT * self.change)
-        factor = xp.clip(self.change / xp.where(finite & (seen > 1e-12), seen, xp.full_like(seen, 1e-12)), SHRINK, GROW)
+        accepted = sane & (seen <= REJECT * change)
+        factor = xp.clip(change / xp.where(seen > 1e-12, seen, xp.full_like(seen, 1e-12)), SHRINK, GROW)
         factor = xp.where(accepted, factor, xp.clip(factor, None, 0.5))
-        state.extra["length"] = state.extra["length"] * xp.where(finite, factor, xp.full_like(factor, SHRINK))
+        length = self.length(state, xp)
+        state.extra["length"] = length * xp.where(sane, factor, xp.full_like(factor, SHRINK))
         return accepted
 
 
@@ -186,15 +199,19 @@ class BarzilaiBorwein:
         bb = state.extra["bb"]
         return bb if self.guard is None else xp.minimum(bb, self.guard.length(state, xp))
 
-    def judge(self, state: State, step: Any, gradient: Any, xp: Any) -> Any:
+    def judge(self, state: State, step: Any, gradient: Any, sane: Any, xp: Any) -> Any:
         """(n,) bool; the lengths are updated."""
         y = reflect(state.V, gradient - state.g)
         sy, yy = xp.abs(xp.sum(step * y, axis=-1)), xp.sum(y * y, axis=-1)
-        finite = xp.isfinite(yy)
-        known = finite & (yy > 0) & (sy > 0)
+        known = sane & (yy > 0) & (sy > 0)
         bb = xp.where(known, sy / xp.where(known, yy, xp.ones_like(yy)), state.extra["bb"])
         state.extra["bb"] = bb
-        return finite if self.guard is None else self.guard.judge(state, step, gradient, xp)
+        if self.guard is None:
+            return sane
+        size = xp.linalg.vector_norm(gradient, axis=-1)
+        settling = (size < xp.linalg.vector_norm(state.g, axis=-1)) & ~xp.any(state.leave != 0, axis=-1)
+        change = self.guard.change * xp.where(settling, FREEDOM * xp.ones_like(size), xp.ones_like(size))
+        return self.guard.measured(state, gradient, sane, change, xp)
 
 
 # -- momenta ------------------------------------------------------------------------------------------------------

@@ -41,12 +41,12 @@ class ImplicitStep:
 
     def propose(self, state: State, xp: Any) -> tuple[Any, Any]:
         """Displacements (n, d), and the pseudo-times (n,) that they stand for."""
-        d = state.x.shape[1]
+        n, d = state.x.shape
         gradient_size = row_norm(state.g, xp)
         shift = gradient_size / state.trust
         rhs = reflect(state.V, -state.g)
         M = state.H
-        settled = None
+        settled = xp.ones(n, dtype=xp.bool)
         if state.V.shape[-1]:
             HV = M @ state.V
             climbing = rayleigh(state.V, HV, xp) >= 0
@@ -57,26 +57,23 @@ class ImplicitStep:
             # On the Hessian, not on M: while leaving, V is orthogonal to `leave` and the two corrections commute.
             Hu = (state.H @ state.leave[:, :, None])[:, :, 0]
             M = M - state.leave[:, :, None] * Hu[:, None, :]
-            settled = ~leaving if settled is None else settled & ~leaving
+            settled = settled & ~leaving
         eye = xp.eye(d, dtype=M.dtype)
-        rows = slice(None) if settled is None else nonzero(settled, xp)
         step = xp.zeros_like(state.x)
-        open_rows = rows
-        if settled is None or len(rows):
+        taken = xp.zeros(n, dtype=xp.bool)
+        rows = nonzero(settled, xp)
+        if len(rows):
             # The small shift keeps zero modes still; it vanishes with the gradient, so convergence stays quadratic.
             newton = _solve(M[rows], rhs[rows], 1e-4 * shift[rows], state.norm[rows], eye, xp)
-            good = (row_norm(newton, xp) <= NEWTON_REACH * state.trust[rows]) & (xp.sum(newton * rhs[rows], axis=-1) > 0)
+            near = row_norm(newton, xp) <= NEWTON_REACH * state.trust[rows]
+            good = near & (xp.sum(newton * rhs[rows], axis=-1) > 0)
             step[rows] = xp.where(good[:, None], newton, 0.0)
-            taken = xp.zeros(state.x.shape[0], dtype=xp.bool)
             taken[rows] = good
-            open_rows = nonzero(~taken, xp)
-        else:
-            open_rows = slice(None)
-        trust = state.trust[open_rows]
-        if len(trust):
-            far = _solve(M[open_rows], rhs[open_rows], shift[open_rows], state.norm[open_rows], eye, xp)
+        rows = nonzero(~taken, xp)
+        if len(rows):
+            far = _solve(M[rows], rhs[rows], shift[rows], state.norm[rows], eye, xp)
             size = row_norm(far, xp)
-            step[open_rows] = far * xp.clip(trust / xp.where(size > 0, size, 1.0), None, 1.0)[:, None]
+            step[rows] = far * xp.clip(state.trust[rows] / xp.where(size > 0, size, 1.0), None, 1.0)[:, None]
         return step, 1 / (shift + 1e-6 * state.norm)
 
     def judge(self, state: State, step: Any, gradient: Any, xp: Any) -> tuple[Any, Any]:

@@ -182,8 +182,8 @@ def _finite(array: Any, xp: Any) -> Any:
 def _secant_norm(state: State, step: Any, gradient: Any, accepted: Any, xp: Any) -> Any:
     """Curvature seen along the step, as an estimate of the Hessian's size that forgets slowly."""
     length = xp.linalg.vector_norm(step, axis=-1)
-    seen = xp.linalg.vector_norm(gradient - state.g, axis=-1) / xp.where(length > 0, length, xp.ones_like(length))
-    seen = xp.where(accepted & xp.isfinite(seen), seen, state.norm)
+    change = xp.where(accepted[:, None], gradient - state.g, xp.zeros_like(state.g))
+    seen = xp.linalg.vector_norm(change, axis=-1) / xp.where(length > 0, length, xp.ones_like(length))
     return xp.maximum(seen, SLOWLY * state.norm)
 
 

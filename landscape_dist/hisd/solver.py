@@ -55,7 +55,7 @@ def _solve_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> 
     implicit = settings.step == "implicit" or (settings.step == "auto" and dense and settings.acceleration == "none")
     starts = expand(problem, batch, settings, dense=dense)
     n, d = starts.x.shape
-    down = batch.kind == SearchKind.DOWN
+    down = batch.kind in (SearchKind.DOWN, SearchKind.CONFIRM)
     tolerance = settings.step_tolerance if down else settings.upward_step_tolerance
     eigensolver = make_eigensolver(settings, settings.flow_rate if down else settings.upward_flow_rate)
     rule = _step_rule(settings, implicit, tolerance)
@@ -170,30 +170,13 @@ def _second_look(
 def _chunks(batch: SearchBatch, rows: int) -> list[SearchBatch]:
     if len(batch) <= rows:
         return [batch]
-    return [select(batch, np.arange(a, min(a + rows, len(batch)))) for a in range(0, len(batch), rows)]
-
-
-def select(batch: SearchBatch, which: np.ndarray) -> SearchBatch:
-    """The searches `which` (indices) of a batch, with only the parents that they need."""
-    used, row = np.unique(batch.row[which], return_inverse=True)
-    return SearchBatch(
-        batch.target_index,
-        batch.kind,
-        batch.parents[used],
-        batch.X[used],
-        batch.indices[used],
-        batch.slot[which],
-        row,
-        batch.leave[which],
-        batch.sign[which],
-        batch.keep[which],
-        batch.repeat[which],
-    )
+    return [batch.select(np.arange(a, min(a + rows, len(batch)))) for a in range(0, len(batch), rows)]
 
 
 def _joined(parts: list[ResultBatch]) -> ResultBatch:
     names = ("slot", "status", "x", "energy", "index", "nullity", "gradient_norm", "eigenvalues", "n_steps")
-    joined = ResultBatch(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+    columns: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names}
+    joined = ResultBatch(**columns)
     for p in parts:
         joined.messages.update(p.messages)
         joined.trajectories.update(p.trajectories)

@@ -51,10 +51,12 @@ def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense:
     """
     X = _rounded(batch.X)
     columns = 1 + max(int(batch.keep.max(initial=-1)), int(batch.leave.max(initial=-1)))
+    if batch.towards is not None:
+        columns = batch.target_index + 1
     H = None
     if dense:
         H = to_numpy(problem.hessian(problem.xp.asarray(X)))
-        bad = ~np.isfinite(H).all(axis=(1, 2))
+        bad = np.asarray(~np.isfinite(H).all(axis=(1, 2)))
         if bad.any():
             H = np.where(bad[:, None, None], np.eye(X.shape[1]), H)
         w, Q = np.linalg.eigh(H)
@@ -63,6 +65,11 @@ def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense:
         frames = lowest_eigenvectors(problem, X, columns)
     row, n = batch.row, len(batch)
     d = X.shape[1]
+    radius = perturbation_radius(X, settings)[row]
+    if batch.towards is not None:
+        m = batch.target_index + 1
+        away, V = _aimed(frames[row, :, :m], batch.towards - X[row])
+        return Starts(X[row] + radius[:, None] * away, V, away, radius, None if H is None else H[row])
     V = np.zeros((n, d, batch.keep.shape[1]))
     for j in range(batch.keep.shape[1]):
         V[:, :, j] = frames[row, :, batch.keep[:, j]]
@@ -72,12 +79,30 @@ def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense:
     offset = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-300)
     # Only downward searches leave a mode behind; an upward one follows it.
     leave = offset if batch.kind == SearchKind.DOWN else np.zeros((n, d))
-    radius = perturbation_radius(X, settings)[row]
     if (batch.repeat > 0).any():
         offset = offset + _random_part(X, batch)
         offset /= np.maximum(np.linalg.norm(offset, axis=1, keepdims=True), 1e-300)
     radius = np.where(offset.any(axis=1), radius, 0.0)
     return Starts(X[row] + radius[:, None] * offset, V, leave, radius, None if H is None else H[row])
+
+
+def _aimed(unstable: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Leave along the part of `offset` in the unstable space, keep the rest of that space.
+
+    Args:
+        unstable: (n, d, m) orthonormal unstable directions of the parents. offset: (n, d) from them to what is aimed at.
+
+    Returns:
+        (n, d) unit vectors to leave along, and (n, d, m - 1) orthonormal directions.
+    """
+    c = (unstable.mT @ offset[:, :, None])[:, :, 0]
+    size = np.linalg.norm(c, axis=1, keepdims=True)
+    c = np.where(size > 0, c / np.where(size > 0, size, 1.0), np.eye(c.shape[1])[0])
+    # A Householder reflection that takes the first axis to ±c; its other columns span what is orthogonal to c.
+    w = c.copy()
+    w[:, 0] += np.where(c[:, 0] < 0, -1.0, 1.0)
+    reflection = np.eye(c.shape[1]) - 2 * w[:, :, None] * w[:, None, :] / np.sum(w * w, axis=1)[:, None, None]
+    return (unstable @ c[:, :, None])[:, :, 0], unstable @ reflection[:, :, 1:]
 
 
 def lowest_eigenvectors(problem: Any, X: FloatArray, m: int) -> FloatArray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from landscape_dist.records import FloatArray, IntArray
+from landscape_dist.records import IntArray
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class State:
         return State(**parts)
 
 
-def to_numpy(array: Any) -> FloatArray:
+def to_numpy(array: Any) -> Any:
     """A NumPy view or copy of an array of any namespace."""
     if isinstance(array, np.ndarray):
         return array

@@ -31,7 +31,7 @@ def spectrum(H: FloatArray, nullity_rtol: float, n_eigenvalues: int, blur: Float
         n_eigenvalues: how many of the lowest to keep.
         blur: (n,) eigenvalues up to this size count as zero, too (see `remaining_change`).
     """
-    w = np.linalg.eigvalsh(H)
+    w = np.asarray(np.linalg.eigvalsh(H), dtype=np.float64)
     index, nullity = inertia(w, nullity_rtol)
     if blur is not None:
         zero = np.abs(w) <= np.maximum(nullity_rtol * np.abs(w).max(axis=1), blur)[:, None]

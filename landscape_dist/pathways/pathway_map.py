@@ -27,9 +27,13 @@ if TYPE_CHECKING:
 
 
 def connecting(searches: SearchColumns) -> NDArray[np.bool_]:
-    """(s,) whether each search is an arrow: downward, converged to the wanted index, at another point."""
+    """(s,) whether each search is an arrow: downward, converged to the wanted index, at another point.
+
+    A search aimed at a point counts only if it ended there: elsewhere, it merely repeats a branch that has its arrow.
+    """
+    aimed = searches.kind == SearchKind.CONFIRM
     return (
-        (searches.kind == SearchKind.DOWN)
+        ((searches.kind == SearchKind.DOWN) | (aimed & (searches.child == -1 - searches.ordinal)))
         & (searches.status == SearchStatus.CONVERGED)
         & (searches.child >= 0)
         & (searches.parent >= 0)

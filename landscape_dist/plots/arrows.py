@@ -106,8 +106,10 @@ def _many(axes: Any, curves: list[FloatArray], alpha: float, width: float) -> No
     tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-12)
     side = np.stack((-tangent[:, 1], tangent[:, 0]), axis=1)
     size = axes.figure.dpi / 72.0 * (2.5 + 4.0 * width)
-    heads = np.stack((tip, tip - size * tangent + 0.35 * size * side, tip - size * tangent - 0.35 * size * side), axis=1)
+    base, half = tip - size * tangent, 0.35 * size * side
+    heads = np.stack((tip, base + half, base - half), axis=1)
     corners = to_data.transform(heads.reshape(-1, 2)).reshape(heads.shape)
+    opacity = min(1.0, 1.5 * alpha)
     axes.add_collection(
-        PolyCollection(list(corners), facecolors=INK, edgecolors="none", alpha=min(1.0, 1.5 * alpha), zorder=2.1, rasterized=True)
+        PolyCollection(list(corners), facecolors=INK, edgecolors="none", alpha=opacity, zorder=2.1, rasterized=True)
     )

@@ -25,6 +25,7 @@ def problem_of(landscape: Any) -> Any:
     definition = stored.get("definition") or {}
     from landscape_dist.problems import symbolic, systems
 
+    problem: Any
     try:
         if definition.get("kind") == "system":
             problem = systems.get(definition["name"], **definition["parameters"], domain=definition["domain"])

@@ -95,8 +95,8 @@ def _window(landscape: Any) -> FloatArray:
 
 
 def _title(landscape: Any) -> str:
-    points, arrows = len(landscape.points), len(landscape.connections)
-    text = f"{_name(landscape)}: {points:,} stationary point{'s' * (points != 1)}, {arrows:,} connection{'s' * (arrows != 1)}"
+    p, c = len(landscape.points), len(landscape.connections)
+    text = f"{_name(landscape)}: {p:,} stationary point{'s' * (p != 1)}, {c:,} connection{'s' * (c != 1)}"
     return text if landscape.finished else text + " (unfinished)"
 
 
@@ -128,9 +128,8 @@ def _draw_plane(figure: Any, axes: Any, landscape: Any, labels: bool) -> None:
     _legend(figure, axes)
     figure.draw_without_rendering()  # settles where the axes are, which arrows need to know
     shown = _shown(axes, len(connections))
-    bent = arcs_clear_of(
-        axes, points.x[connections.parent[shown]], points.x[connections.child[shown]], np.full(len(shown), 0.1), points.x
-    )
+    parent, child = connections.parent[shown], connections.child[shown]
+    bent = arcs_clear_of(axes, points.x[parent], points.x[child], np.full(len(shown), 0.1), points.x)
     curves, ends = [], []
     for row, arrow in enumerate(shown.tolist()):
         for curve in known.get(arrow, [bent[row]]):
@@ -158,7 +157,8 @@ def _pale_map() -> Any:
     """Grey-blue in the basins to white above the points, so that the points' colours stand out."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    return LinearSegmentedColormap.from_list("pale", ["#7f93a8", "#b4c2cf", "#dde4ea", "#ffffff"]).with_extremes(over="#ffffff")
+    colours = ["#7f93a8", "#b4c2cf", "#dde4ea", "#ffffff"]
+    return LinearSegmentedColormap.from_list("pale", colours).with_extremes(over="#ffffff")
 
 
 # -- graph ----------------------------------------------------------------------------------------------------
@@ -178,7 +178,8 @@ def _draw_graph(figure: Any, axes: Any, landscape: Any, labels: bool, by_energy:
         axes.set_ylabel("energy")
     else:
         _label_rows(axes, points)
-        note = "a row for each Morse index" + ("; height within a row: energy" if np.isfinite(points.energy).all() else "")
+        note = "a row for each Morse index"
+        note += "; height within a row: energy" if np.isfinite(points.energy).all() else ""
         note += "; connections lead downwards" if len(connections) > MOST_HEADS else ""
         axes.set_xlabel(note, fontsize=8.5, color="#555555")
     areas = marker_areas(landscape.pathways.hits, len(points), labels)
@@ -196,7 +197,8 @@ def _label_rows(axes: Any, points: Any) -> None:
     """Names and numbers of points beside their rows, in their colours."""
     rows = present(points.index)
     dim = points.x.shape[1]
-    names = [index_name(k, int(of_index.sum()), dim).replace(" of ", "\nof ").replace(" (", "\n(") for k, of_index in rows]
+    names = [index_name(k, int(of_index.sum()), dim) for k, of_index in rows]
+    names = [name.replace(" of ", "\nof ").replace(" (", "\n(") for name in names]
     axes.set_yticks([k for k, _ in rows], names, fontsize=8.5)
     for (k, _), tick in zip(rows, axes.get_yticklabels(), strict=True):
         tick.set_color(index_style(k).colour)

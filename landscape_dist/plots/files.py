@@ -24,7 +24,7 @@ def check_path(path: str | os.PathLike[str]) -> Path:
     ending = path.suffix.lower().removeprefix(".")
     if ending not in FORMATS:
         endings = ", ".join(f".{name}" for name in FORMATS)
-        raise SettingsError(f"picture {str(path)!r} ends in {path.suffix or 'nothing'!r}; give a path that ends in {endings}")
+        raise SettingsError(f"picture {str(path)!r} has the ending {path.suffix!r}; give one of {endings}")
     if not path.parent.is_dir():
         raise SettingsError(f"picture {str(path)!r}: there is no folder {str(path.parent)!r}; make it first")
     return path
@@ -68,4 +68,5 @@ def _save_png(figure: Any, path: Path, dpi: float) -> None:
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     buffer.seek(0)
     with Image.open(buffer) as image:
-        image.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True, dpi=(dpi, dpi))
+        few = image.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(path, optimize=True, dpi=(dpi, dpi))

@@ -35,7 +35,7 @@ def problem_from_file(reference: str, folder: Path, parameters: dict[str, Any]) 
     found = getattr(_load(path), name, None)
     if isinstance(found, Problem):
         if parameters:
-            raise ConfigError(f"{name} in {path} is a problem already, so problem.parameters have no use; leave them out")
+            raise ConfigError(f"{name} in {path} is a problem, which takes no parameters; leave problem.parameters out")
         return found
     if not callable(found):
         say = f"has no {name!r}" if found is None else f"has {name} = {found!r}"

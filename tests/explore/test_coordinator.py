@@ -17,7 +17,7 @@ from landscape_dist.explore.coordinator import Coordinator
 from landscape_dist.explore.judgement import Distance
 from landscape_dist.explore.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.hisd.solver import select, solve_batch
+from landscape_dist.hisd.solver import solve_batch
 from landscape_dist.pathways.pathway_map import PathwayMap
 from landscape_dist.records import FailureColumns, PointColumns, ResultBatch, SearchColumns, SearchStatus
 
@@ -81,7 +81,7 @@ def test_any_order_twice_told_pickled_and_forgotten(name: str, seed: int) -> Non
                     coordinator.forget(batch.slot)
                 else:
                     order = np.array(rng.sample(range(len(batch)), len(batch)))
-                    flying.append(solve_batch(problem, select(batch, order), SOLVER))
+                    flying.append(solve_batch(problem, batch.select(order), SOLVER))
         elif action < 0.9 and flying:
             result = flying.pop(rng.randrange(len(flying)))
             told.append(result)

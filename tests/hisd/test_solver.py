@@ -8,7 +8,7 @@ import pytest
 import landscape_dist as ld
 from landscape_dist.errors import SettingsError
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.hisd.solver import select, solve_batch
+from landscape_dist.hisd.solver import solve_batch
 from landscape_dist.hisd.start import expand, lowest_eigenvectors
 from landscape_dist.records import SearchBatch, SearchKind, SearchStatus
 
@@ -72,7 +72,7 @@ def test_batches_and_single_searches_agree() -> None:
     )  # fmt: skip
     whole = solve_batch(problem, batch, SolverSettings())
     for i in range(n):
-        one = solve_batch(problem, select(batch, np.array([i])), SolverSettings())
+        one = solve_batch(problem, batch.select(np.array([i])), SolverSettings())
         np.testing.assert_allclose(one.x[0], whole.x[i], atol=1e-10)
         assert one.status[0] == whole.status[i]
 

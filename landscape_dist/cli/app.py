@@ -1,0 +1,52 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from landscape_dist.cli import run, stores, systems
+
+HELP = """Find the stationary points of an energy (minima, transition states, saddles of every index) and the arrows
+between them, by high-index saddle dynamics, on this machine or a Dask cluster.
+
+Exit codes: 0 done; 2 an error, said in one line; 3 the cluster was lost during a run; 130 Ctrl-C. After 3 and 130 the
+same command goes on where it stopped."""
+
+app = typer.Typer(
+    name="landscape-dist", help=HELP, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from landscape_dist import __version__
+
+        typer.echo(f"landscape-dist {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("run")(run.run)
+app.command("info")(stores.info)
+app.command("points")(stores.points)
+app.command("connections")(stores.connections)
+app.command("plot")(stores.plot)
+app.command("export")(stores.export)
+app.command("audit")(stores.audit)
+app.command("systems")(systems.systems)
+_options.__doc__ = HELP
+
+
+def main() -> None:
+    """Entry point of `landscape-dist`."""
+    app(prog_name="landscape-dist")

@@ -1,0 +1,271 @@
+"""`landscape-dist run`: from a configuration or a system's name to a landscape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from landscape_dist.cli.guard import CLUSTER_LOST, INTERRUPTED, Debug, complain, guarded, note
+from landscape_dist.cli.stores import info_dict
+from landscape_dist.errors import ClusterError, ConfigError, SettingsError
+
+if TYPE_CHECKING:
+    from landscape_dist.config import Config
+    from landscape_dist.landscape import Landscape
+
+MOST_LISTED = 20
+WHERE = ("workers", "scheduler", "scheduler_file", "serial")
+
+
+@guarded
+def run(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="CONFIG.toml|SYSTEM", help="A configuration file, or the name of a system.", show_default=False
+        ),
+    ],
+    store: Annotated[
+        str | None,
+        typer.Option(
+            help="Database to write, or to go on with. Default: NAME.zarr in this folder.", show_default=False
+        ),
+    ] = None,
+    no_store: Annotated[bool, typer.Option("--no-store", help="Keep nothing on disk.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes on this machine. Default: one a CPU.", show_default=False)
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Run on the Dask cluster of this scheduler.", show_default=False),
+    ] = None,
+    scheduler_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The same, by the file that the scheduler wrote.", show_default=False),
+    ] = None,
+    serial: Annotated[bool, typer.Option("--serial", help="Run in this process, without Dask.")] = False,
+    start: Annotated[
+        list[str] | None,
+        typer.Option(metavar="X1,X2,...", help="Where to start; may be given several times.", show_default=False),
+    ] = None,
+    max_index: Annotated[int | None, typer.Option(help="Highest Morse index to look for.", show_default=False)] = None,
+    min_index: Annotated[int | None, typer.Option(help="Lowest one. Default: 0.", show_default=False)] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A setting of the search or of the solver, by its name in the configuration.", show_default=False
+        ),
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A parameter of the system, such as dim=6.", show_default=False),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            help="Picture to draw: .png, .pdf or .svg. Default: a .png next to the store.", show_default=False
+        ),
+    ] = None,
+    no_plot: Annotated[bool, typer.Option("--no-plot", help="Draw no picture.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, as `info --json` does.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Find a landscape, keep it in a store and draw it; run again to go on where it stopped.
+
+    Options override the configuration file. A system needs no more than its name: landscape-dist run muller_brown
+    """
+    from landscape_dist.campaign import explore
+    from landscape_dist.cli.progress import progress
+
+    where = {"workers": workers, "scheduler": scheduler, "scheduler_file": scheduler_file, "serial": serial or None}
+    explored = {"max_index": max_index, "min_index": min_index, "start": _starts(start or [])}
+    config = configured(target, explored, where, settings or [], param or [])
+    store = _store(config, store, no_store)
+    picture = _picture(store, plot, no_plot)
+    problem = config.problem()
+    arguments = config.explore_arguments() | {"store": store}
+    if not any(arguments.get(name) for name in WHERE):
+        arguments["serial"] = False
+    talk = not quiet and not as_json
+    if talk:
+        found = store is not None and Path(store).exists()
+        kept = "nothing is kept" if store is None else f"{'going on with' if found else 'store'} {store}"
+        note(f"{problem.name}, {problem.dim} variable{'s' * (problem.dim != 1)}; {kept}")
+    try:
+        with progress(problem.name, quiet or as_json) as show:
+            landscape = explore(problem, on_status=show, **arguments)
+    except KeyboardInterrupt as error:
+        complain(f"interrupted; {_resumable(store)}")
+        raise typer.Exit(INTERRUPTED) from error
+    except ClusterError as error:
+        if debug or not show.started:
+            raise
+        complain(f"{error}\n{_resumable(store)}")
+        raise typer.Exit(CLUSTER_LOST) from error
+    if picture is not None:
+        landscape.plot(picture)
+    if as_json:
+        from landscape_dist.cli.tables import print_json
+
+        print_json(info_dict(landscape) | {"store": store, "picture": None if picture is None else str(picture)})
+    elif talk:
+        report(landscape, store, picture)
+    if not landscape.finished:
+        complain(f"interrupted; {_resumable(store)}")
+        raise typer.Exit(INTERRUPTED)
+
+
+# -- before -----------------------------------------------------------------------------------------------------
+def configured(
+    target: str, explored: dict[str, Any], where: dict[str, Any], settings: list[str], parameters: list[str]
+) -> Config:
+    """The configuration of a file, or of a system's defaults, with what the command line says put over it.
+
+    Raises:
+        ConfigError: neither file nor system, or a value that cannot work.
+    """
+    from landscape_dist.config import SECTIONS, make_config, nearest, section_of
+
+    data, folder = _tables(target)
+
+    def put(section: str, name: str, value: Any) -> None:
+        table = data.setdefault(section, {})
+        if isinstance(table, dict):  # if not, validation says so
+            table[name] = value
+
+    for name, value in explored.items():
+        if value is not None:
+            put("explore", name, value)
+    if any(value is not None for value in where.values()):  # replaces the file's choice as a whole
+        for name, value in where.items():
+            put("run", name, value)
+    for text in settings:
+        name, value = assignment("--set", text)
+        section, dot, key = name.rpartition(".")
+        if dot and section not in SECTIONS:
+            raise ConfigError(f"--set {text}: no section {section!r}{nearest(section, SECTIONS)}")
+        put(section if dot else section_of(name), key, value)
+    for text in parameters:
+        name, value = assignment("--param", text)
+        problem = data.get("problem")
+        if isinstance(problem, dict):
+            problem.setdefault("parameters", {})[name] = value
+    return make_config(data, target, folder)
+
+
+def _tables(target: str) -> tuple[dict[str, Any], Path]:
+    from landscape_dist.config import nearest, read_toml
+    from landscape_dist.problems.systems import names
+
+    if target.endswith(".toml") or Path(target).is_file():
+        return read_toml(target), Path(target).resolve().parent
+    if target in names():
+        return {"problem": {"system": target}}, Path.cwd()
+    raise ConfigError(f"{target!r} is neither a configuration file (.toml) nor a system{nearest(target, names())}")
+
+
+def assignment(option: str, text: str) -> tuple[str, Any]:
+    """'name=value' taken apart; the value is read as in a configuration file, but text needs no quotes.
+
+    Raises:
+        ConfigError: not of that form.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise ConfigError(f"{option} {text}: give NAME=VALUE")
+    return name.strip(), read_value(value.strip())
+
+
+def read_value(text: str) -> Any:
+    """A TOML value, numbers such as '.5' or 'inf', 'a,b' as a list, or the text itself."""
+    import tomllib
+
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        parsed = {}
+    if len(parsed) == 1:
+        return parsed["value"]
+    try:
+        return float(text)
+    except ValueError:
+        return [read_value(part.strip()) for part in text.split(",")] if "," in text else text
+
+
+def _starts(texts: list[str]) -> Any:
+    if not texts:
+        return None
+    starts = []
+    for text in texts:
+        try:
+            starts.append([float(part) for part in text.strip("[]() ").split(",")])
+        except ValueError as error:
+            raise SettingsError(f"--start {text}: {error}; give numbers and commas, such as 0.1,0.2") from error
+    return starts[0] if len(starts) == 1 else starts
+
+
+def _store(config: Config, store: str | None, no_store: bool) -> str | None:
+    if store is not None and no_store:
+        raise SettingsError("--store and --no-store are given together; choose one of them")
+    if no_store:
+        return None
+    section = config.problem_section
+    return store or config.run.store or f"{section.name or section.system or Path(config.source).stem}.zarr"
+
+
+def _picture(store: str | None, plot: Path | None, no_plot: bool) -> Path | None:
+    from landscape_dist.plots import check_path
+
+    if plot is not None and no_plot:
+        raise SettingsError("--plot and --no-plot are given together; choose one of them")
+    if plot is not None:
+        return check_path(plot)
+    if no_plot or store is None or "://" in store:
+        return None
+    picture = Path(store).with_suffix(".png")
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    return picture
+
+
+# -- after ------------------------------------------------------------------------------------------------------
+def report(landscape: Landscape, store: str | None, picture: Path | None) -> None:
+    """Summary, points if they are few, verdict of the audit, where everything is."""
+    typer.echo(landscape.summary())
+    explore = landscape.header["explore"]
+    for name, n in (("max_searches", len(landscape.searches)), ("max_points", len(landscape.points))):
+        if landscape.finished and explore[name] is not None and n >= explore[name]:
+            typer.echo(f"  stopped at {name} = {explore[name]}; a larger one goes on")
+    if 0 < len(landscape.points) <= MOST_LISTED:
+        from landscape_dist.cli.tables import point_table
+        from landscape_dist.pathways.export import point_dicts
+
+        typer.echo()
+        point_table(point_dicts(landscape.pathways))
+    typer.echo()
+    typer.echo(f"audit:   {verdict(landscape)}")
+    if store is not None:
+        typer.echo(f"store:   {store}")
+    if picture is not None:
+        typer.echo(f"picture: {picture}")
+    if store is not None:
+        typer.echo(f"more:    landscape-dist audit {store}; also info, points, connections, plot, export")
+
+
+def verdict(landscape: Landscape) -> str:
+    """The audit in one line."""
+    found = landscape.audit()
+    if found.contradictions:
+        return "something is missing: " + "; ".join(found.contradictions)
+    morse = found.morse
+    if morse.sum_verdict == "consistent":
+        return f"nothing contradicts completeness (Morse sum {morse.morse_sum}, as the Euler characteristic demands)"
+    return "nothing contradicts completeness (the Morse sum says nothing here)"
+
+
+def _resumable(store: str | None) -> str:
+    if store is None:
+        return "nothing is kept, because there is no store"
+    return f"what was found is in {store}; run the same command again to go on"

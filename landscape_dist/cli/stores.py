@@ -1,0 +1,199 @@
+"""The commands that read a store."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from landscape_dist.cli.guard import Debug, guarded, note
+from landscape_dist.errors import SettingsError
+
+if TYPE_CHECKING:
+    from landscape_dist.landscape import Landscape
+
+Store = Annotated[str, typer.Argument(metavar="STORE", help="Database that a run wrote.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV and nothing else.")]
+
+
+class Format(enum.StrEnum):
+    """What `export` writes."""
+
+    graphml = "graphml"
+    json = "json"
+    csv = "csv"
+    mat = "mat"
+
+
+class Kind(enum.StrEnum):
+    """What `plot` draws."""
+
+    auto = "auto"
+    plane = "plane"
+    graph = "graph"
+    levels = "levels"
+
+
+def _open(store: str) -> Landscape:
+    from landscape_dist.campaign import open_landscape
+
+    return open_landscape(store)
+
+
+def _one_format(as_json: bool, as_csv: bool) -> None:
+    if as_json and as_csv:
+        raise SettingsError("--json and --csv are given together; choose one of them")
+
+
+def info_dict(landscape: Landscape) -> dict[str, Any]:
+    """What `info --json` prints."""
+    header = landscape.header
+    return {
+        "name": landscape.name,
+        "dim": header["problem"]["dim"],
+        "finished": landscape.finished,
+        "n_points": len(landscape.points),
+        "n_connections": len(landscape.connections),
+        "counts_by_index": {str(k): n for k, n in sorted(landscape.counts_by_index.items())},
+        "counters": landscape.counters,
+        "problem": header["problem"],
+        "start": header["start"],
+        "explore": header["explore"],
+        "solver": header["solver"],
+        "same": header["same"],
+        "made_by": header["made_by"],
+    }
+
+
+@guarded
+def info(store: Store, as_json: AsJson = False, debug: Debug = False) -> None:
+    """Say what is in a store: points by index, searches, evaluations, settings. Works while a run is writing to it."""
+    from landscape_dist.cli.tables import numbers, print_json
+
+    landscape = _open(store)
+    said = info_dict(landscape)
+    if as_json:
+        print_json(said)
+        return
+    typer.echo(landscape.summary())
+    problem = said["problem"]
+    domain = dict(problem["domain"])
+    rows = {
+        "store": store,
+        "finished": "yes" if landscape.finished else "no: run the same command again to go on",
+        "variables": f"{said['dim']}, domain {domain.pop('kind')} " + ", ".join(f"{k} {v}" for k, v in domain.items()),
+        "start": "; ".join(f"({numbers(x, 6, '.6g')})" for x in said["start"]),
+        "explore": _settings(said["explore"]),
+        "solver": _settings(said["solver"]),
+        "same point": _settings(said["same"]),
+        "made by": ", ".join(f"{name} {version}" for name, version in said["made_by"].items()),
+    }
+    for label, text in rows.items():
+        typer.echo(f"  {label + ':':<12}{text.rstrip()}")
+
+
+def _settings(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items() if value is not None)
+
+
+@guarded
+def points(
+    store: Store,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+    index: Annotated[int | None, typer.Option(help="Only points of this Morse index.", show_default=False)] = None,
+    debug: Debug = False,
+) -> None:
+    """Print the stationary points.
+
+    JSON: a list of {id, x, energy, index, nullity, gradient_norm, eigenvalues, hits}; energy is null in vector fields.
+    """
+    from landscape_dist.cli import tables
+    from landscape_dist.pathways.export import point_dicts
+
+    _one_format(as_json, as_csv)
+    found = point_dicts(_open(store).pathways)
+    if index is not None:
+        found = [p for p in found if p["index"] == index]
+    show = tables.print_json if as_json else tables.point_csv if as_csv else tables.point_table
+    show(found)
+
+
+@guarded
+def connections(store: Store, as_json: AsJson = False, as_csv: AsCsv = False, debug: Debug = False) -> None:
+    """Print the arrows, from each saddle to the lower points that its downward searches ended at.
+
+    JSON: a list of {parent, child, count, origins}; parent and child are ids of points, count is the number of
+    searches behind the arrow, origins lists which of the parent's searches they were.
+    """
+    from landscape_dist.cli import tables
+    from landscape_dist.pathways.export import connection_dicts
+
+    _one_format(as_json, as_csv)
+    landscape = _open(store)
+    found = connection_dicts(landscape.pathways)
+    if as_json:
+        tables.print_json(found)
+    elif as_csv:
+        tables.connection_csv(found)
+    else:
+        tables.connection_table(found, landscape.columns.index.tolist())
+
+
+@guarded
+def plot(
+    store: Store,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Picture to write: .png, .pdf or .svg.", show_default=False)],
+    kind: Annotated[
+        Kind,
+        typer.Option(
+            help="plane: energy contours (two variables); graph: a row for each index; levels: the energy as axis; "
+            "auto: plane for two variables, else graph."
+        ),
+    ] = Kind.auto,
+    labels: Annotated[
+        bool | None,
+        typer.Option("--labels/--no-labels", help="Write ids on points. Default up to 40.", show_default=False),
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the picture.", show_default=False)] = None,
+    debug: Debug = False,
+) -> None:
+    """Draw the landscape in a store."""
+    from landscape_dist.plots import check_path
+
+    check_path(out)
+    _open(store).plot(out, kind=kind.value, labels=labels, title=title)
+    note(f"picture: {out}")
+
+
+@guarded
+def export(
+    store: Store,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write; for csv a folder.", show_default=False)],
+    format: Annotated[Format, typer.Option("--format", "-f", help="What to write.", show_default=False)],
+    debug: Debug = False,
+) -> None:
+    """Write points and connections for other programs."""
+    pathways = _open(store).pathways
+    if not out.parent.is_dir():
+        raise SettingsError(f"--out {str(out)!r}: there is no folder {str(out.parent)!r}; make it first")
+    try:
+        getattr(pathways, f"to_{format.value}")(out)
+    except OSError as error:
+        raise SettingsError(f"--out {str(out)!r} cannot be written ({error.strerror}); give another path") from error
+    note(f"{format.value}: {out}")
+
+
+@guarded
+def audit(store: Store, as_json: AsJson = False, debug: Debug = False) -> None:
+    """Say what speaks for and against completeness: Morse theory, arrows due, hits, failures by reason."""
+    from landscape_dist.cli.tables import print_json
+
+    report = _open(store).audit()
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        typer.echo(str(report))

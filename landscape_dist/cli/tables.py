@@ -1,0 +1,122 @@
+"""Tables as text: drawn by rich on a terminal, aligned columns elsewhere; CSV; JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+MOST_COORDINATES = 6
+MOST_EIGENVALUES = 3
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
+    """Print rows of text on stdout.
+
+    Args:
+        columns: headings. rows: as many texts each. right: which columns are aligned to the right.
+    """
+    if sys.stdout.isatty():
+        from rich.box import SIMPLE_HEAD
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for name, to_right in zip(columns, right, strict=True):
+            table.add_column(name, justify="right" if to_right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(text) for text in row))
+        Console().print(table)
+        return
+    widths = [max(len(text) for text in column) for column in zip(columns, *rows, strict=True)]
+    for row in (columns, *rows):
+        cells = (text.rjust(w) if r else text.ljust(w) for text, w, r in zip(row, widths, right, strict=True))
+        typer.echo("  ".join(cells).rstrip())
+
+
+def print_json(value: Any) -> None:
+    """Strict JSON (no NaN) on stdout, a line for each item of a list."""
+    if isinstance(value, list) and value:
+        typer.echo("[\n" + ",\n".join(json.dumps(item, allow_nan=False) for item in value) + "\n]")
+    else:
+        typer.echo(json.dumps(value, allow_nan=False, indent=2))
+
+
+def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """CSV on stdout; None is an empty field, numbers read back exactly."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+
+
+# -- points and connections -------------------------------------------------------------------------------------
+def point_table(points: Sequence[dict[str, Any]]) -> None:
+    """Points, as `pathways.export.point_dicts` gives them, for reading."""
+    rows = [
+        [
+            str(p["id"]),
+            str(p["index"]),
+            number(p["energy"]),
+            numbers(p["x"], MOST_COORDINATES),
+            str(p["nullity"]),
+            "-" if p["gradient_norm"] is None else f"{p['gradient_norm']:.1e}",
+            numbers(p["eigenvalues"], MOST_EIGENVALUES, ".4g"),
+            str(p["hits"]),
+        ]
+        for p in points
+    ]
+    names = ("id", "index", "energy", "x", "nullity", "|gradient|", "lowest eigenvalues", "hits")
+    print_table(names, rows, (True, True, True, False, True, True, False, True))
+
+
+def point_csv(points: Sequence[dict[str, Any]]) -> None:
+    """The same columns as the file points.csv of an export."""
+    scalars = ("id", "index", "nullity", "energy", "gradient_norm", "hits")
+    d = len(points[0]["x"]) if points else 0
+    m = len(points[0]["eigenvalues"]) if points else 0
+    columns = [*scalars, *(f"x{i + 1}" for i in range(d)), *(f"eigenvalue{i + 1}" for i in range(m))]
+    print_csv(columns, [[*(p[name] for name in scalars), *p["x"], *p["eigenvalues"]] for p in points])
+
+
+def connection_table(connections: Sequence[dict[str, Any]], index: Sequence[int]) -> None:
+    """Connections, as `pathways.export.connection_dicts` gives them, with the indices of their ends."""
+    rows = [
+        [
+            str(c["parent"]),
+            str(index[c["parent"]]),
+            str(c["child"]),
+            str(index[c["child"]]),
+            str(c["count"]),
+            " ".join(map(str, c["origins"])),
+        ]
+        for c in connections
+    ]
+    names = ("parent", "its index", "child", "its index", "count", "origins")
+    print_table(names, rows, (True, True, True, True, True, False))
+
+
+def connection_csv(connections: Sequence[dict[str, Any]]) -> None:
+    """The same columns as the file connections.csv of an export."""
+    rows = [(c["parent"], c["child"], c["count"], " ".join(map(str, c["origins"]))) for c in connections]
+    print_csv(("parent", "child", "count", "origins"), rows)
+
+
+# -- numbers ----------------------------------------------------------------------------------------------------
+def number(value: float | None, form: str = ".6f") -> str:
+    """A number for reading; '-' where there is none."""
+    if value is None:
+        return "-"
+    if form == ".6f" and abs(value) >= 1e9:
+        form = ".9e"
+    text = format(value, form)
+    return text.removeprefix("-") if float(text) == 0.0 else text
+
+
+def numbers(values: Sequence[float | None], most: int, form: str = ".6f") -> str:
+    """The first few of a list of numbers."""
+    return ", ".join(number(v, form) for v in values[:most]) + (", ..." if len(values) > most else "")
