@@ -28,18 +28,18 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             complain(str(error))
             raise typer.Exit(ERROR) from error
         except KeyboardInterrupt as error:
-            complain("interrupted")
+            complain("", "interrupted", "bold yellow")
             raise typer.Exit(INTERRUPTED) from error
 
     return call
 
 
-def complain(message: str) -> None:
+def complain(message: str, label: str = "error: ", style: str = "bold red") -> None:
     """'error: ...' on stderr, in red on a terminal."""
     from rich.console import Console
     from rich.text import Text
 
-    Console(stderr=True).print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
+    Console(stderr=True).print(Text.assemble((label, style), message), soft_wrap=True)
 
 
 def note(message: str) -> None:

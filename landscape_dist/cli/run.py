@@ -98,7 +98,7 @@ def run(
         with progress(problem.name, quiet or as_json) as show:
             landscape = explore(problem, on_status=show, **arguments)
     except KeyboardInterrupt as error:
-        complain(f"interrupted; {_resumable(store)}")
+        complain(_resumable(store), "interrupted: ", "bold yellow")
         raise typer.Exit(INTERRUPTED) from error
     except ClusterError as error:
         if debug or not show.started:
@@ -114,7 +114,7 @@ def run(
     elif talk:
         report(landscape, store, picture)
     if not landscape.finished:
-        complain(f"interrupted; {_resumable(store)}")
+        complain(_resumable(store), "interrupted: ", "bold yellow")
         raise typer.Exit(INTERRUPTED)
 
 
@@ -256,6 +256,8 @@ def report(landscape: Landscape, store: str | None, picture: Path | None) -> Non
 
 def verdict(landscape: Landscape) -> str:
     """The audit in one line."""
+    if not landscape.finished:
+        return "the run is not finished, so points are missing"
     found = landscape.audit()
     if found.contradictions:
         return "something is missing: " + "; ".join(found.contradictions)
