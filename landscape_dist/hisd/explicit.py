@@ -28,6 +28,8 @@ HUGE = 1e150
 LEAD = 3.0
 # Barzilai–Borwein steps may change the gradient this many times more while it decreases.
 FREEDOM = 2.0
+# and be this many times longer than the last.
+ROOM = 4.0
 
 
 class StepLength(Protocol):
@@ -173,11 +175,11 @@ class AdaptiveLength:
 class BarzilaiBorwein:
     """beta_n = |s^T y| / y^T y (Barzilai and Borwein 1988) with s and y the last changes of x and of the force R f.
 
-    The shorter of their two lengths, because s^T y has no sign on a saddle; never above `reach` times the adaptive
-    one, which rejects steps that go astray.
+    The shorter of their two lengths, because s^T y has no sign on a saddle.
 
     Args:
-        guard: the adaptive length; None for the formula alone after a first step of `first`.
+        guard: the adaptive length, which limits it and rejects steps that go astray; None for the formula alone after
+            a first step of `first`.
         first: length of that first step.
     """
 
@@ -201,6 +203,7 @@ class BarzilaiBorwein:
 
     def judge(self, state: State, step: Any, gradient: Any, sane: Any, xp: Any) -> Any:
         """(n,) bool; the lengths are updated."""
+        used = self.length(state, xp)
         y = reflect(state.V, gradient - state.g)
         sy, yy = xp.abs(xp.sum(step * y, axis=-1)), xp.sum(y * y, axis=-1)
         known = sane & (yy > 0) & (sy > 0)
@@ -211,6 +214,8 @@ class BarzilaiBorwein:
         size = xp.linalg.vector_norm(gradient, axis=-1)
         settling = (size < xp.linalg.vector_norm(state.g, axis=-1)) & ~xp.any(state.leave != 0, axis=-1)
         change = self.guard.change * xp.where(settling, FREEDOM * xp.ones_like(size), xp.ones_like(size))
+        # What the guard allows must stay near what was tried, or it would guard nothing when long steps come.
+        state.extra["length"] = xp.minimum(state.extra["length"], ROOM * used)
         return self.guard.measured(state, gradient, sane, change, xp)
 
 

@@ -15,15 +15,13 @@ from landscape_dist.hisd.loop import NORM_FLOOR, Outcome, StepRule, run
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.start import Starts, expand
 from landscape_dist.hisd.state import State, to_numpy
-from landscape_dist.hisd.verify import Verdict, remaining_change, spectrum
+from landscape_dist.hisd.verify import verify
 from landscape_dist.records import ResultBatch, SearchBatch, SearchKind, SearchStatus
 
 # Searches advance together in chunks whose Hessians fit in the cache.
 CHUNK_BYTES = 4 << 20
 IMPLICIT_MAX_STEPS, EXPLICIT_MAX_STEPS = 300, 20_000
 FIRST_STEP = 0.05
-# Eigenvalues below this fraction of the Hessian's size at the start may be zero at the exact point.
-SUSPICIOUS = 1e-5
 
 
 def solve_batch(problem: Any, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
@@ -137,12 +135,7 @@ def _fill(problem: Any, result: ResultBatch, rows: np.ndarray, outcome: Outcome,
     result.n_steps[rows] = outcome.n_steps
     found = np.flatnonzero(outcome.status == SearchStatus.CONVERGED)
     if len(found):
-        H = outcome.H[found] if outcome.H is not None else to_numpy(problem.hessian(problem.xp.asarray(outcome.x[found])))
-        verdict = spectrum(H, settings.nullity_rtol, settings.n_eigenvalues)
-        # An eigenvalue this small against the start's is looked at twice; elsewhere that would be an evaluation lost.
-        doubtful = found[np.abs(verdict.eigenvalues).min(axis=1) <= SUSPICIOUS * outcome.norm_at_start[found]]
-        if len(doubtful):
-            verdict = _second_look(problem, outcome, H, found, doubtful, settings)
+        verdict = verify(problem, outcome, found, batch.target_index, settings)
         to = rows[found]
         result.eigenvalues[to] = verdict.eigenvalues
         result.index[to] = verdict.index
@@ -153,18 +146,6 @@ def _fill(problem: Any, result: ResultBatch, rows: np.ndarray, outcome: Outcome,
         result.status[to[other]] = SearchStatus.OTHER_INDEX
     for i, path in outcome.paths.items():
         result.trajectories[int(batch.slot[rows[i]])] = np.array(path)
-
-
-def _second_look(
-    problem: Any, outcome: Outcome, H: np.ndarray, found: np.ndarray, doubtful: np.ndarray, settings: SolverSettings
-) -> Verdict:
-    """Verdicts on the points `found`, eigenvalues that vanish at the exact point told from small ones."""
-    X = outcome.x[doubtful]
-    g = to_numpy(problem.gradient(problem.xp.asarray(X)))
-    blur = np.zeros(len(found))
-    rows = np.searchsorted(found, doubtful)
-    blur[rows] = remaining_change(problem, X, g, H[rows])
-    return spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, blur)
 
 
 def _chunks(batch: SearchBatch, rows: int) -> list[SearchBatch]:

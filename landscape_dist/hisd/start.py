@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from landscape_dist.hisd.lanczos import lowest_eigenvectors
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.state import to_numpy
-from landscape_dist.linalg import canonical_eigenbasis, canonical_signs, orthonormalize
+from landscape_dist.linalg import canonical_eigenbasis
 from landscape_dist.records import FloatArray, SearchBatch, SearchKind
 
 # Parents found by different searches differ in their last digits; their children start from the rounded point.
@@ -103,25 +104,6 @@ def _aimed(unstable: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatA
     w[:, 0] += np.where(c[:, 0] < 0, -1.0, 1.0)
     reflection = np.eye(c.shape[1]) - 2 * w[:, :, None] * w[:, None, :] / np.sum(w * w, axis=1)[:, None, None]
     return (unstable @ c[:, :, None])[:, :, 0], unstable @ reflection[:, :, 1:]
-
-
-def lowest_eigenvectors(problem: Any, X: FloatArray, m: int) -> FloatArray:
-    """(p, d) points -> (p, d, m) lowest eigenvectors of their Hessians, from products alone (Lanczos)."""
-    from scipy.sparse.linalg import LinearOperator, eigsh
-
-    p, d = X.shape
-    frames = np.zeros((p, d, m))
-    for i in range(p if m else 0):
-        x = problem.xp.asarray(X[i : i + 1])
-
-        def product(v: FloatArray, x: Any = x) -> FloatArray:
-            return to_numpy(problem.hvp(x, problem.xp.asarray(np.ascontiguousarray(v.reshape(1, d, -1)))))[0].reshape(v.shape)
-
-        operator = LinearOperator((d, d), matvec=product, matmat=product, dtype=np.float64)
-        start = np.random.default_rng(d).standard_normal(d)
-        w, Q = eigsh(operator, k=min(m, d - 1), which="SA", v0=start, tol=1e-8, ncv=min(d, max(4 * m + 1, 40)), maxiter=20 * d)
-        frames[i, :, : len(w)] = canonical_signs(Q[None, :, np.argsort(w)])[0]
-    return orthonormalize(frames)
 
 
 def _rounded(X: FloatArray) -> FloatArray:

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape_dist.hisd.lanczos import extreme_eigenvalues, hessian_operator
+from landscape_dist.hisd.loop import Outcome
+from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.state import to_numpy
 from landscape_dist.linalg import inertia
-from landscape_dist.records import FloatArray
+from landscape_dist.records import FloatArray, IntArray
 
 
 @dataclass(slots=True)
@@ -39,8 +42,54 @@ def spectrum(H: FloatArray, nullity_rtol: float, n_eigenvalues: int, blur: Float
     return Verdict(w[:, :n_eigenvalues], index, nullity)
 
 
+# Eigenvalues below this fraction of the Hessian's size at the start may be zero at the exact point.
+SUSPICIOUS = 1e-5
+# Eigenvalues sought beyond the wanted index, so that the first positive one is among them.
+SPARE = 4
 # Newton's method at a root of multiplicity m is off by m of its steps; so is the Hessian, by m of its changes.
 MULTIPLICITY = 4.0
+
+
+def verify(problem: Any, outcome: Outcome, found: IntArray, target_index: int, settings: SolverSettings) -> Verdict:
+    """Verdicts on the converged searches `found` of an outcome."""
+    X = outcome.x[found]
+    if problem.dim > settings.dense_limit:
+        return lowest_spectrum(problem, X, target_index, settings)
+    H = outcome.H[found] if outcome.H is not None else to_numpy(problem.hessian(problem.xp.asarray(X)))
+    verdict = spectrum(H, settings.nullity_rtol, settings.n_eigenvalues)
+    # These few are looked at twice; for the others that would be an evaluation lost.
+    smallest = np.abs(verdict.eigenvalues).min(axis=1)
+    rows = np.flatnonzero(smallest <= SUSPICIOUS * outcome.norm_at_start[found])
+    if not len(rows):
+        return verdict
+    blur = np.zeros(len(found))
+    g = to_numpy(problem.gradient(problem.xp.asarray(X[rows])))
+    blur[rows] = remaining_change(problem, X[rows], g, H[rows])
+    return spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, blur)
+
+
+def lowest_spectrum(problem: Any, X: FloatArray, target_index: int, settings: SolverSettings) -> Verdict:
+    """Index and nullity from Hessian-vector products alone (Lanczos), for large d.
+
+    The lowest eigenvalues are found until a positive one is among them, so the count of those below is complete as far
+    as Lanczos finds each eigenvalue. Beyond those computed, eigenvalues are NaN.
+    """
+    p, d = X.shape
+    verdict = Verdict(np.full((p, min(d, settings.n_eigenvalues)), np.nan), np.zeros(p, np.int32), np.zeros(p, np.int32))
+    for i in range(p):
+        hessian = hessian_operator(problem, X[i])
+        largest = float(np.abs(extreme_eigenvalues(hessian, 1, "LM")).max())
+        zero = settings.nullity_rtol * largest
+        m = target_index + SPARE
+        while True:
+            w = extreme_eigenvalues(hessian, m, "SA")
+            if w[-1] > zero or m >= d - 1:
+                break
+            m = min(2 * m, d - 1)
+        kept = w[: verdict.eigenvalues.shape[1]]
+        verdict.eigenvalues[i, : len(kept)] = kept
+        verdict.index[i], verdict.nullity[i] = (w < -zero).sum(), (np.abs(w) <= zero).sum()
+    return verdict
 
 
 def remaining_change(problem: Any, X: FloatArray, g: FloatArray, H: FloatArray) -> FloatArray:

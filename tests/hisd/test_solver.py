@@ -9,7 +9,8 @@ import landscape_dist as ld
 from landscape_dist.errors import SettingsError
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import solve_batch
-from landscape_dist.hisd.start import expand, lowest_eigenvectors
+from landscape_dist.hisd.lanczos import lowest_eigenvectors
+from landscape_dist.hisd.start import expand
 from landscape_dist.records import SearchBatch, SearchKind, SearchStatus
 
 
