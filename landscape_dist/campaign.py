@@ -102,6 +102,10 @@ def explore(
     Returns:
         Landscape. After Ctrl-C it holds what was found, with `finished` False, and the store can be resumed.
     """
+    if not problem.has_energy:
+        raise SettingsError(
+            f"{problem.name} is a vector field without an energy, which explore cannot search yet; give an energy"
+        )
     starts = _starts(problem, start)
     if max_index is None:
         suggested = getattr(problem, "suggested_max_index", None)

@@ -19,6 +19,7 @@ SMALLEST_STEP = 1e-14
 NORM_FLOOR = 1e-3
 # In matrix-free runs an estimate of the Hessian's size falls by no more than this factor in one step.
 SLOWLY = 0.98
+POWER_STEPS = 6
 
 
 class StepRule(Protocol):
@@ -177,6 +178,18 @@ def _matrix_free(problem: Any, state: State, needs_hessian: bool, xp: Any) -> Cu
 def _finite(array: Any, xp: Any) -> Any:
     """Zeros for what is not finite: eigensolvers then stand still; the gradient will tell."""
     return xp.where(xp.isfinite(array), array, xp.zeros_like(array))
+
+
+def power_norm(problem: Any, x: Any, g: Any) -> Any:
+    """Estimates (n,) of the size of the Hessians at x (n, d), from below, by a few power iterations from g (n, d)."""
+    xp = problem.xp
+    v = _finite(g, xp)
+    # Not exactly along g, which may be an eigenvector of a small eigenvalue.
+    v = v + 0.1 * xp.max(xp.abs(v), axis=-1, keepdims=True) * xp.cos(xp.arange(1, v.shape[-1] + 1, dtype=v.dtype))
+    for _ in range(POWER_STEPS):
+        length = xp.linalg.vector_norm(v, axis=-1, keepdims=True)
+        v = problem.hvp(x, (v / xp.where(length > 0, length, xp.ones_like(length)))[:, :, None])[:, :, 0]
+    return xp.linalg.vector_norm(v, axis=-1)
 
 
 def _secant_norm(state: State, step: Any, gradient: Any, accepted: Any, xp: Any) -> Any:

@@ -8,8 +8,8 @@ import numpy as np
 
 from landscape_dist.eigensolvers.base import frobenius
 from landscape_dist.hisd.dynamics import rayleigh, reflect
+from landscape_dist.hisd.lanczos import extreme_eigenvalues, hessian_operator
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.hisd.start import lowest_eigenvectors
 from landscape_dist.hisd.state import State, to_numpy
 from landscape_dist.records import FloatArray
 
@@ -162,7 +162,7 @@ def _krylov(problem: Any, x: Any, g: Any, V: Any, norm: Any, reach: Any, toleran
         origin, first = to_numpy(x[i]).copy(), float(xp.linalg.vector_norm(g[i]))
         for iteration in range(MAX_ITERATIONS):
             before = float(xp.linalg.vector_norm(g[i]))
-            step = _minres(problem, x[i : i + 1], to_numpy(g[i]), min(0.1, 0.5 * before / first))
+            step = _minres(problem, to_numpy(x[i]), to_numpy(g[i]), min(0.1, 0.5 * before / first))
             if iteration == 0 and not step @ rhs[i] > 0:
                 break
             trial = x[i : i + 1] + xp.asarray(step[None, :])
@@ -173,29 +173,21 @@ def _krylov(problem: Any, x: Any, g: Any, V: Any, norm: Any, reach: Any, toleran
             x[i], g[i] = trial[0], gradient[0]
             at = _rows(among, x, xp)
             if after <= float(tolerance(trial, norm[at], at)[0]):
-                if _has_index(problem, to_numpy(trial), V.shape[-1], zero * float(norm[i])):
+                if _has_index(problem, to_numpy(trial[0]), V.shape[-1], zero * float(norm[i])):
                     done.append(i)
                 break
     return np.array(done, dtype=np.int64), x, g, norm
 
 
-def _minres(problem: Any, x: Any, g: FloatArray, rtol: float) -> FloatArray:
-    """Newton step at x (1, d) for the gradient g (d,); the residual is at most rtol |g| where d iterations do."""
-    from scipy.sparse.linalg import LinearOperator, minres
+def _minres(problem: Any, x: FloatArray, g: FloatArray, rtol: float) -> FloatArray:
+    """Newton step at x (d,) for the gradient g (d,); the residual is at most rtol |g| where 2 d iterations do."""
+    from scipy.sparse.linalg import minres
 
-    xp, d = problem.xp, len(g)
-
-    def product(v: FloatArray) -> FloatArray:
-        return to_numpy(problem.hvp(x, xp.asarray(np.ascontiguousarray(v).reshape(1, d, 1)))).reshape(d)
-
-    step, _ = minres(LinearOperator((d, d), matvec=product, dtype=np.float64), -g, rtol=rtol, maxiter=2 * d)
+    step, _ = minres(hessian_operator(problem, x), -g, rtol=rtol, maxiter=2 * len(g))
     return np.asarray(step)
 
 
 def _has_index(problem: Any, x: FloatArray, k: int, zero: float) -> bool:
-    """Whether the Hessian at x (1, d) has k eigenvalues below -zero, from its k + 1 lowest (at most d - 1)."""
-    m = min(k + 1, x.shape[1] - 1)
-    frame = problem.xp.asarray(lowest_eigenvectors(problem, x, m))
-    at = problem.xp.asarray(x)
-    w = to_numpy(rayleigh(frame, problem.hvp(at, frame), problem.xp))[0]
+    """Whether the Hessian at x (d,) has exactly k eigenvalues below -zero, as far as the d - 1 lowest tell."""
+    w = extreme_eigenvalues(hessian_operator(problem, x), k + 1, "SA")
     return bool((w[:k] < -zero).all() and (w[k:] >= -zero).all())

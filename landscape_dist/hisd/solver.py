@@ -11,7 +11,7 @@ from landscape_dist.eigensolvers import make_eigensolver
 from landscape_dist.eigensolvers.base import frobenius
 from landscape_dist.errors import SettingsError
 from landscape_dist.hisd.implicit import ImplicitStep, first_trust
-from landscape_dist.hisd.loop import NORM_FLOOR, Outcome, StepRule, run
+from landscape_dist.hisd.loop import NORM_FLOOR, Outcome, StepRule, power_norm, run
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.start import Starts, expand
 from landscape_dist.hisd.state import State, to_numpy
@@ -51,11 +51,16 @@ def solve_batch(problem: Any, batch: SearchBatch, settings: SolverSettings) -> R
 def _solve_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
     dense = problem.dim <= settings.dense_limit
     implicit = settings.step == "implicit" or (settings.step == "auto" and dense and settings.acceleration == "none")
+    down = batch.kind in (SearchKind.DOWN, SearchKind.CONFIRM)
+    eigensolver = make_eigensolver(settings, settings.flow_rate if down else settings.upward_flow_rate)
+    if eigensolver.needs_hessian and not (dense or implicit):
+        raise SettingsError(
+            f"eigensolver {eigensolver.name!r} needs Hessians, but the problem has {problem.dim} variables and "
+            f"dense_limit is {settings.dense_limit}; use 'flow', 'lobpcg' or 'sirqit', or raise dense_limit"
+        )
     starts = expand(problem, batch, settings, dense=dense)
     n, d = starts.x.shape
-    down = batch.kind in (SearchKind.DOWN, SearchKind.CONFIRM)
     tolerance = settings.step_tolerance if down else settings.upward_step_tolerance
-    eigensolver = make_eigensolver(settings, settings.flow_rate if down else settings.upward_flow_rate)
     rule = _step_rule(settings, implicit, tolerance)
     xp = problem.xp
     state, broken = _first_state(problem, starts, rule, tolerance, xp)
@@ -87,7 +92,10 @@ def _first_state(problem: Any, starts: Starts, rule: StepRule, tolerance: float,
         norm = frobenius(H, xp)
     else:
         g, H = problem.gradient(x), None
-        norm = xp.ones(x.shape[0], dtype=x.dtype) if starts.H_parent is None else xp.asarray(np.linalg.norm(starts.H_parent, axis=(1, 2)))
+        if starts.H_parent is None:
+            norm = power_norm(problem, x, g)
+        else:
+            norm = xp.asarray(np.linalg.norm(starts.H_parent, axis=(1, 2)))
     finite = to_numpy(xp.isfinite(xp.linalg.vector_norm(g, axis=-1)) & xp.isfinite(norm))
     radius = xp.asarray(starts.radius)
     # Without a perturbation to measure the energy's scale by, the first step is a small part of the coordinates.

@@ -53,7 +53,7 @@ def landscape_figure(
     if labels is None:
         labels = len(landscape.points) <= MOST_LABELS
     figure, axes = _canvas(size or _size(landscape, kind))
-    axes.set_title(title or _title(landscape), fontsize=11, loc="left")
+    figure.suptitle(title or _title(landscape), fontsize=11, x=0.01, horizontalalignment="left")
     if not len(landscape.points):
         axes.set_axis_off()
         axes.text(0.5, 0.5, "no stationary point found yet", ha="center", va="center", transform=axes.transAxes)
