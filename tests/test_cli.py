@@ -102,7 +102,7 @@ def test_run_reads_a_configuration_and_options_override_it(tmp_path: Path) -> No
 
 def test_run_says_when_a_budget_stopped_it(tmp_path: Path) -> None:
     result = call("run", "coupled_lattice", "--serial", "--no-store", "--set", "max_points=5")
-    assert "stopped at max_points = 5" in result.stdout
+    assert "stopped at max_points = 5; the same command with a larger one goes on" in result.stdout
 
 
 def test_run_quietly(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_connections_as_json(store: Path) -> None:
 def test_csv_is_that_of_the_export(store: Path, tmp_path: Path) -> None:
     call("export", store, "--format", "csv", "--out", tmp_path / "csv")
     for name in ("points", "connections"):
-        exported = list(csv.reader((tmp_path / "csv" / f"{name}.csv").open(newline="")))
+        exported = list(csv.reader(io.StringIO((tmp_path / "csv" / f"{name}.csv").read_text())))
         assert list(csv.reader(io.StringIO(call(name, store, "--csv").stdout))) == exported
 
 
@@ -282,7 +282,7 @@ def test_paths_that_are_no_store(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "file").write_text("text")
     assert "is not a landscape database" in error("info", tmp_path / "folder")
-    assert "is not a landscape database" in error("info", tmp_path / "folder" / "file")
+    assert "is a file, not a landscape database" in error("info", tmp_path / "folder" / "file")
     assert "is not a landscape database" in error("run", "butterfly", "--serial", "--store", tmp_path / "folder")
 
 
@@ -396,3 +396,54 @@ def test_a_lost_scheduler_ends_the_run_with_code_3(tmp_path: Path) -> None:
     assert run.returncode == 3, err
     assert "run the same command again to go on" in err
     assert "Traceback" not in err
+
+
+def on_a_terminal(tmp_path: Path, *arguments: Any) -> str:
+    """What a command writes where both stdout and stderr are a terminal."""
+    pty = pytest.importorskip("pty", reason="needs a pseudo-terminal")
+    ours, theirs = pty.openpty()
+    root = str(Path(landscape_dist.__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1", "TERM": "xterm", "COLUMNS": "120"}
+    command = [sys.executable, "-m", "landscape_dist", *map(str, arguments)]
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path, env=environment
+    ) as running:
+        os.close(theirs)
+        parts = []
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            parts.append(part)
+        os.close(ours)
+        assert running.wait(timeout=60) == 0
+    return b"".join(parts).decode()
+
+
+def test_a_terminal_gets_a_live_display_and_drawn_tables(store: Path, tmp_path: Path) -> None:
+    written = on_a_terminal(tmp_path, "run", "coupled_lattice", "--param", "dim=7", "--serial", "--no-store")
+    assert "in this process" in written
+    assert "searches/s" in written
+    assert "2187 stationary points" in written
+    assert "─" in on_a_terminal(tmp_path, "points", store)
+
+
+def test_progress_in_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    from landscape_dist.campaign import Status
+    from landscape_dist.cli.progress import progress
+
+    with progress("name", quiet=False) as show:
+        assert not show.started
+        for step in range(21):
+            show(Status({0: step, 1: 2}, {"converged": 100 * step}, step + 2, 100 * step, 7, 3, 2, 0.5 * step))
+        assert show.started
+    assert capsys.readouterr().err.splitlines() == [
+        "5 s  12 points (0: 10, 1: 2)  1,000 searches (1,000 converged)  200/s  7 pending  2 workers",
+        "10 s  22 points (0: 20, 1: 2)  2,000 searches (2,000 converged)  200/s  7 pending  2 workers",
+    ]
+    with progress("name", quiet=True) as show:
+        show(Status({}, {}, 0, 0, 0, 0, 0, 100.0))
+    assert capsys.readouterr().err == ""

@@ -55,7 +55,10 @@ def run(
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="NAME=VALUE", help="A setting of the search or of the solver, by its name in the configuration.", show_default=False
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting of the search or of the solver, by its name in the configuration.",
+            show_default=False,
         ),
     ] = None,
     param: Annotated[
@@ -105,6 +108,7 @@ def run(
             raise
         complain(f"{error}\n{_resumable(store)}")
         raise typer.Exit(CLUSTER_LOST) from error
+    spent = budget_spent(landscape, arguments)
     if picture is not None:
         landscape.plot(picture)
     if as_json:
@@ -112,8 +116,8 @@ def run(
 
         print_json(info_dict(landscape) | {"store": store, "picture": None if picture is None else str(picture)})
     elif talk:
-        report(landscape, store, picture)
-    if not landscape.finished:
+        report(landscape, store, picture, spent)
+    if not landscape.finished and spent is None:
         complain(_resumable(store), "interrupted: ", "bold yellow")
         raise typer.Exit(INTERRUPTED)
 
@@ -231,13 +235,11 @@ def _picture(store: str | None, plot: Path | None, no_plot: bool) -> Path | None
 
 
 # -- after ------------------------------------------------------------------------------------------------------
-def report(landscape: Landscape, store: str | None, picture: Path | None) -> None:
+def report(landscape: Landscape, store: str | None, picture: Path | None, spent: str | None) -> None:
     """Summary, points if they are few, verdict of the audit, where everything is."""
     typer.echo(landscape.summary())
-    explore = landscape.header["explore"]
-    for name, n in (("max_searches", len(landscape.searches)), ("max_points", len(landscape.points))):
-        if landscape.finished and explore[name] is not None and n >= explore[name]:
-            typer.echo(f"  stopped at {name} = {explore[name]}; a larger one goes on")
+    if spent is not None:
+        typer.echo(f"  stopped at {spent}; the same command with a larger one goes on")
     if 0 < len(landscape.points) <= MOST_LISTED:
         from landscape_dist.cli.tables import point_table
         from landscape_dist.pathways.export import point_dicts
@@ -252,6 +254,15 @@ def report(landscape: Landscape, store: str | None, picture: Path | None) -> Non
         typer.echo(f"picture: {picture}")
     if store is not None:
         typer.echo(f"more:    landscape-dist audit {store}; also info, points, connections, plot, export")
+
+
+def budget_spent(landscape: Landscape, arguments: dict[str, Any]) -> str | None:
+    """'max_searches = 100' where that, and not Ctrl-C, ended the run; None where nothing of the kind did."""
+    for name, n in (("max_searches", len(landscape.searches)), ("max_points", len(landscape.points))):
+        budget = arguments.get(name)  # not the header's: it may differ between runs on one store
+        if not landscape.finished and budget is not None and n >= budget:
+            return f"{name} = {budget}"
+    return None
 
 
 def verdict(landscape: Landscape) -> str:

@@ -64,7 +64,8 @@ def _follow(
 
 def _check_shapes(solver: Eigensolver, xp: Any, matrix_free: bool) -> None:
     rng = np.random.default_rng(1)
-    for d, k, leaving in ((2, 1, True), (2, 2, False), (3, 2, True), (D, 1, False), (D, 3, True), (D, D - 1, True), (D, D, False)):
+    shapes = [(2, 1, True), (2, 2, False), (3, 2, True), (D, 1, False), (D, 3, True), (D, D - 1, True), (D, D, False)]
+    for d, k, leaving in shapes:
         H, _, _ = _spectra(N, d)
         frame = orthonormalize(rng.standard_normal((N, d, d)))
         V = frame[:, :, :k]
@@ -72,9 +73,10 @@ def _check_shapes(solver: Eigensolver, xp: Any, matrix_free: bool) -> None:
         for time in (1e-8, 0.3, 1e6):
             out = _follow(solver, H, V, leave, time, xp, matrix_free)
             gram = np.abs(out.mT @ out - np.eye(k)).max()
-            assert gram < 1e-10, f"{solver.name}: directions (d={d}, k={k}, time={time}) are not orthonormal by {gram:.3g}"
+            what = f"{solver.name}: directions (d={d}, k={k}, time={time})"
+            assert gram < 1e-10, f"{what} are not orthonormal by {gram:.3g}"
             along = np.abs(leave[:, None, :] @ out).max()
-            assert along < 1e-10, f"{solver.name}: directions (d={d}, k={k}, time={time}) contain {along:.3g} of leave"
+            assert along < 1e-10, f"{what} contain {along:.3g} of leave"
 
 
 def _check_convergence(solver: Eigensolver, xp: Any, matrix_free: bool) -> None:

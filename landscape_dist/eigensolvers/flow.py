@@ -54,7 +54,8 @@ class Flow(Eigensolver):
             block, _, real = basis(without(project_out(W, leave), Q), size, xp)
             block = without(project_out(block, leave), Q)
             W = curvature.product(block)
-            Q, HQ, there = xp.concat([Q, block], axis=-1), xp.concat([HQ, W], axis=-1), xp.concat([there, real], axis=-1)
+            Q, HQ = xp.concat([Q, block], axis=-1), xp.concat([HQ, W], axis=-1)
+            there = xp.concat([there, real], axis=-1)
         A = Q.mT @ HQ
         norm = frobenius(A, xp)[:, None]
         w, U = ritz(A, there, xp)

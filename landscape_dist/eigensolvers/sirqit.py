@@ -32,21 +32,19 @@ class Sirqit(Eigensolver):
     def follow(self, curvature: Curvature, V: Any, leave: Any, time: Any) -> Any:
         xp = curvature.xp
         start = V = orthonormalize(project_out(V, leave), xp)
-        limit = size = P = before = None
-        for _ in range(self.iterations):
-            HV = project_out(curvature.product(V), leave)
-            if limit is None:
-                limit = flow_angle(V, HV, self.rate * time, xp)
-                size = xp.max(xp.linalg.vector_norm(HV, axis=1), axis=-1)
-            G = without(HV, V)
-            square = xp.sum(G * G, axis=1)
-            if P is None:
-                P = -G
-            else:
+        HV = project_out(curvature.product(V), leave)
+        limit = flow_angle(V, HV, self.rate * time, xp)
+        size = xp.max(xp.linalg.vector_norm(HV, axis=1), axis=-1)
+        G = without(HV, V)
+        P, square = -G, xp.sum(G * G, axis=1)
+        for iteration in range(self.iterations):
+            if iteration:
+                HV = project_out(curvature.product(V), leave)
+                G = without(HV, V)
+                before, square = square, xp.sum(G * G, axis=1)
                 # Fletcher–Reeves; the old directions are carried to the new tangent space by projection.
-                ratio = xp.where(before > 0, square / xp.where(before > 0, before, xp.ones_like(before)), xp.zeros_like(before))
+                ratio = square / xp.where(before > 0, before, xp.ones_like(before))
                 P = -G + without(P, V) * xp.clip(ratio, None, 1.0)[:, None, :]
-            before = square
             V = orthonormalize(self._searched(curvature, V, HV, P, size, leave, xp), xp)
         V = turned(start, V, limit, xp)
         return orthonormalize(project_out(V, leave), xp)

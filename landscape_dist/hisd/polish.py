@@ -75,7 +75,9 @@ class Polish:
         ended[which[done]] = True
         kept, to = _rows(done, state.x, xp), _rows(which[done], state.x, xp)
         # Not in place: the arrays may be shared with the trial's.
-        state.x, state.g, state.norm = (_replaced(a, to, b[kept], xp) for a, b in ((state.x, x), (state.g, g), (state.norm, norm)))
+        state.x = _replaced(state.x, to, x[kept], xp)
+        state.g = _replaced(state.g, to, g[kept], xp)
+        state.norm = _replaced(state.norm, to, norm[kept], xp)
         return ended
 
 

@@ -75,7 +75,7 @@ def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense:
     for j in range(batch.keep.shape[1]):
         V[:, :, j] = frames[row, :, batch.keep[:, j]]
     away = np.zeros((n, d))
-    for j in range(batch.leave.shape[1]):
+    for j in range(batch.leave.shape[1] if columns else 0):
         away += batch.sign[:, j, None] * frames[row, :, np.maximum(batch.leave[:, j], 0)]
     offset = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-300)
     # Only downward searches leave a mode behind; an upward one follows it.

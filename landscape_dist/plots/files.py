@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from landscape_dist.errors import SettingsError
 
 FORMATS = ("png", "pdf", "svg")
@@ -30,7 +32,7 @@ def check_path(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def save(figure: Any, path: str | os.PathLike[str], *, dpi: float = 120) -> Path:
+def save(figure: Any, path: str | os.PathLike[str], *, dpi: float = 110) -> Path:
     """Write a figure; the ending decides the format (.png, .pdf, .svg).  Equal figures give equal files.
 
     Args:
@@ -59,7 +61,7 @@ def save(figure: Any, path: str | os.PathLike[str], *, dpi: float = 120) -> Path
 
 
 def _save_png(figure: Any, path: Path, dpi: float) -> None:
-    """A palette of 256 colours, plenty for these pictures, makes files a third as large."""
+    """With a palette, plenty for these pictures, which makes files a third as large."""
     import io
 
     from PIL import Image
@@ -68,5 +70,25 @@ def _save_png(figure: Any, path: Path, dpi: float) -> None:
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     buffer.seek(0)
     with Image.open(buffer) as image:
-        few = image.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        few.save(path, optimize=True, dpi=(dpi, dpi))
+        _with_palette(image.convert("RGB")).save(path, optimize=True, dpi=(dpi, dpi))
+
+
+def _with_palette(image: Any) -> Any:
+    """The image in 52 colours: the most frequent, which are areas and markers, exactly, the shades of edges nearly."""
+    from PIL import Image
+
+    pixels = np.asarray(image, dtype=np.uint32)
+    codes = (pixels[..., 0] << 16) | (pixels[..., 1] << 8) | pixels[..., 2]
+    colours, where, count = np.unique(codes, return_inverse=True, return_counts=True)
+    rgb = np.stack([(colours >> shift) & 255 for shift in (16, 8, 0)], axis=1).astype(np.uint8)
+    frequent = rgb[np.argsort(-count, kind="stable")[:32]]
+    few = image.quantize(20, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    spread = np.array(few.getpalette(), dtype=np.uint8).reshape(-1, 3)[:20]
+    palette = np.concatenate((frequent, spread))
+    nearest = np.empty(len(rgb), dtype=np.uint8)
+    for start in range(0, len(rgb), 4096):
+        block = rgb[start : start + 4096, None].astype(np.int32)
+        nearest[start : start + 4096] = ((block - palette.astype(np.int32)) ** 2).sum(axis=2).argmin(axis=1)
+    indexed = Image.fromarray(nearest[where].reshape(codes.shape))
+    indexed.putpalette(palette.tobytes())
+    return indexed

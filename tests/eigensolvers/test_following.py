@@ -48,7 +48,9 @@ def test_products_alone_do_as_well_as_the_hessian_where_two_blocks_span_everythi
     assert subspace_overlap(a, b).min() > 1 - 1e-5
 
 
-@pytest.mark.parametrize("solver", [Lobpcg(1e9, 1), Lobpcg(1e9, 3), Sirqit(1e9, 1), Sirqit(1e9, 3)], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "solver", [Lobpcg(1e9, 1), Lobpcg(1e9, 3), Sirqit(1e9, 1), Sirqit(1e9, 3)], ids=lambda s: s.name
+)
 def test_rayleigh_quotients_go_down(solver: Lobpcg | Sirqit) -> None:
     H, V = symmetric(6, 12), random_frames(6, 12, 3)
     nowhere = np.zeros((6, 12))

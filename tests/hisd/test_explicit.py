@@ -105,9 +105,7 @@ def test_equation_2_4(gamma: float) -> None:
 @pytest.mark.parametrize("restart", [None, 1, 5])
 def test_equation_2_5(choice: int, restart: int | None) -> None:
     problem = ld.systems.muller_brown()
-    made = path(
-        problem, 12, step="explicit", acceleration="nesterov", nesterov_choice=choice, nesterov_restart=restart
-    )
+    made = path(problem, 12, step="explicit", acceleration="nesterov", nesterov_choice=choice, nesterov_restart=restart)
     np.testing.assert_allclose(made, nesterov_by_hand(problem, 12, choice, restart), atol=1e-9)
     if restart == 1:
         np.testing.assert_allclose(made, plain_by_hand(problem, 12), atol=1e-9)
@@ -348,9 +346,7 @@ def test_torch_problems(eigensolver: str) -> None:
 
     problem = ld.problems.from_torch(energy, dim=3)
     for step in ("implicit", "explicit"):
-        landscape = ld.explore(
-            problem, start=[0.1] * 3, max_index=3, step=step, eigensolver=eigensolver, upward="none"
-        )
+        landscape = ld.explore(problem, start=[0.1] * 3, max_index=3, step=step, eigensolver=eigensolver, upward="none")
         assert_counts(landscape, (8, 12, 6, 1), 54)
 
 
@@ -371,7 +367,7 @@ def test_beyond_the_dense_limit(step: str, eigensolver: str) -> None:
 def test_the_dense_eigensolver_refuses_what_is_too_large() -> None:
     problem = ld.systems.coupled_lattice(dim=6)
     with pytest.raises(SettingsError, match=r"'dense' needs Hessians.*6 variables.*dense_limit is 4"):
-        ld.explore(problem, step="explicit", eigensolver="dense", dense_limit=4)
+        from_start(problem, np.full(6, 0.1), 2, step="explicit", eigensolver="dense", dense_limit=4)
 
 
 def test_where_the_energy_overflows_searches_end_with_a_status() -> None:
