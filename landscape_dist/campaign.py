@@ -19,6 +19,7 @@ from landscape_dist.explore.coordinator import Coordinator, Decisions
 from landscape_dist.explore.judgement import make_judgement
 from landscape_dist.explore.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.hisd.solver import check_settings
 from landscape_dist.landscape import Landscape
 from landscape_dist.records import Counters, FailureColumns, FloatArray, ResultBatch
 
@@ -115,6 +116,7 @@ def explore(
         raise SettingsError(f"max_index is {max_index}, above the dimension {problem.dim}; give at most {problem.dim}")
     if same is None:
         same = explore_settings.same_atol or SAME_ATOL * max(1.0, float(np.abs(starts).max()))
+    check_settings(problem, solver_settings)
     judgement = make_judgement(same, problem.dim)
     n_eigenvalues = min(problem.dim, solver_settings.n_eigenvalues)
     coordinator = Coordinator(starts, explore_settings, judgement, n_eigenvalues)

@@ -14,7 +14,20 @@ from landscape_dist.problems.checks import check_problem_once
 from landscape_dist.problems.starts import sample_points
 from landscape_dist.records import Counters
 
-__all__ = ["check_problem"]
+__all__ = ["DatabaseTests", "check_eigensolver", "check_problem"]
+
+
+def __getattr__(name: str) -> Any:
+    # Not at import: these bring in zarr and pytest, which a test of a problem needs neither of.
+    if name == "DatabaseTests":
+        from landscape_dist.store.conformance import DatabaseTests
+
+        return DatabaseTests
+    if name == "check_eigensolver":
+        from landscape_dist.eigensolvers.conformance import check_eigensolver
+
+        return check_eigensolver
+    raise AttributeError(f"module 'landscape_dist.testing' has no attribute {name!r}")
 
 
 def check_problem(problem: Problem, X: Any = None, *, rtol: float = 1e-9, pickled: bool = True) -> None:

@@ -1,8 +1,5 @@
 """The coordinator: asks for searches, is told results, decides what is new.  No I/O, no clock.
 
-Searches have slots: first the user's starts, then, for each point in the order of discovery, its downward searches
-and its upward ones.  A slot is therefore the same number in every resume of a store.
-
 The exploration proceeds in rounds.  Round 0 runs the starts and, from every point found, all downward searches.
 When these have run dry, a round of upward searches is opened, chosen by the content of the points and not by the
 order in which they came, followed again by all downward searches of what it finds; and so on until a round finds
@@ -23,9 +20,9 @@ import numpy as np
 
 from landscape_dist.errors import SettingsError
 from landscape_dist.explore.judgement import HashIndex, SameJudgement
-from landscape_dist.explore.recipes import Recipes, downward, upward
 from landscape_dist.explore.sampling import content_hash, mixed
 from landscape_dist.explore.settings import ExploreSettings
+from landscape_dist.explore.slots import Slots, confirm_slot
 from landscape_dist.explore.tables import SEARCH_TYPES, Column, PointTable, SearchTable
 from landscape_dist.records import (
     FailureColumns,
@@ -72,21 +69,17 @@ class Coordinator:
         self.searches = SearchTable()
         self.round = 0
         self._index = HashIndex(judgement)
-        self._recipes: dict[tuple[SearchKind, int, int], Recipes] = {}
-        self._first_slot = Column(np.int64)  # of each point; its downward searches come first
-        self._n_down = Column(np.int32)
+        self._slots = Slots(self.starts, settings, self.points)
         self._hash = Column(np.uint64)
-        self._per_start = settings.max_index - settings.min_index + 1
-        self._n_slots = len(self.starts) * self._per_start
         self._done = Column(np.bool_)
-        self._done.extend(np.zeros(self._n_slots, dtype=bool))
+        self._done.extend(np.zeros(self._slots.n, dtype=bool))
         self._confirmed: set[int] = set()  # told slots of kind CONFIRM, which are negative
         self._in_flight: set[int] = set()
         self._pending: dict[tuple[SearchKind, int], deque[IntArray]] = {}
         self._n_pending = 0
         self._issued: set[int] = set()  # slots of rounds, upward and to confirm
         self._last_upward = (0, 0)  # round and size of the last sample of upward searches
-        self._push(np.arange(len(self.starts)) * self._per_start)
+        self._push(np.arange(len(self.starts)) * self._slots.per_start)
 
     # -- state ----------------------------------------------------------------------------------------------
     @property
@@ -153,7 +146,7 @@ class Coordinator:
         taken = np.concatenate(parts)
         self._n_pending -= len(taken)
         self._in_flight.update(taken.tolist())
-        return self._batch(key[0], key[1], taken)
+        return self._slots.batch(key[0], key[1], taken)
 
     def forget(self, slots: Any) -> None:
         """Take back searches that were handed out and will not be told."""
@@ -177,7 +170,7 @@ class Coordinator:
         slot = result.slot[fresh]
         self._in_flight.difference_update(slot.tolist())
         self._mark_done(slot)
-        parent, kind, ordinal, target = self._describe(slot)
+        parent, kind, ordinal, target = self._slots.describe(slot)
         status = result.status[fresh].copy()
         found = result.index[fresh] >= 0
         child = np.full(len(fresh), -1, dtype=np.int64)
@@ -266,32 +259,15 @@ class Coordinator:
     def _add_points(self, points: PointColumns) -> None:
         """Append points and give them their slots."""
         self.points.extend(points)
-        n_down = np.array([len(self._recipe(SearchKind.DOWN, i, 0)) for i in points.index.tolist()], dtype=np.int64)
-        n_up = np.array(
-            [len(self._recipe(SearchKind.UP, i, z)) for i, z in zip(points.index.tolist(), points.nullity.tolist(), strict=True)],
-            dtype=np.int64,
-        )
-        ends = self._n_slots + np.cumsum(n_down + n_up)
-        self._first_slot.extend(np.concatenate([[self._n_slots], ends[:-1]]))
-        self._n_down.extend(n_down)
+        before = self._slots.n
+        self._slots.add(points)
+        self._done.extend(np.zeros(self._slots.n - before, dtype=bool))
         self._hash.extend(content_hash(points.x))
-        self._done.extend(np.zeros(int(ends[-1]) - self._n_slots, dtype=bool))
-        self._n_slots = int(ends[-1])
 
     # -- what comes next --------------------------------------------------------------------------------------
-    def _recipe(self, kind: SearchKind, index: int, nullity: int) -> Recipes:
-        # Downward recipes do not depend on the nullity; points beyond max_index are kept but not expanded.
-        key = (kind, index, nullity if kind == SearchKind.UP else 0)
-        if key not in self._recipes:
-            if kind == SearchKind.UP:
-                self._recipes[key] = upward(index, nullity, self.dim, self.settings)
-            else:
-                self._recipes[key] = downward(index if index <= self.settings.max_index else 0, self.settings)
-        return self._recipes[key]
-
     def _push(self, slots: IntArray) -> None:
         """Queue slots by kind and target."""
-        _, kind, _, target = self._describe(slots)
+        _, kind, _, target = self._slots.describe(slots)
         code = kind.astype(np.int64) * (self.dim + 1) + target
         for value in np.unique(code).tolist():
             key = (SearchKind(value // (self.dim + 1)), value % (self.dim + 1))
@@ -300,16 +276,15 @@ class Coordinator:
 
     def _enqueue_downward(self, first_point: int) -> None:
         """Queue the downward searches of the points from `first_point` on."""
-        new = slice(first_point, len(self.points))
-        first, n = self._first_slot.view()[new], self._n_down.view()[new]
-        if n.any():
-            self._push(_ranges(first, n))
+        slots = self._slots.downward(first_point)
+        if len(slots):
+            self._push(slots)
 
     def _follow_starts(self, slot: IntArray, found: np.ndarray) -> None:
         """A start that found nothing at one index tries the next lower one."""
-        for i in np.flatnonzero((slot >= 0) & (slot < len(self.starts) * self._per_start) & ~found).tolist():
+        for i in np.flatnonzero((slot >= 0) & (slot < self._slots.n_start) & ~found).tolist():
             following = int(slot[i]) + 1
-            if following % self._per_start and not self._done.view()[following]:
+            if following % self._slots.per_start and not self._done.view()[following]:
                 self._push(np.array([following]))
 
     def _is_done(self, slots: IntArray) -> np.ndarray:
@@ -365,99 +340,11 @@ class Coordinator:
 
     def _upward_candidates(self, n_points: int) -> IntArray:
         """Upward slots of the first points that no round has had yet, in the order of their content's hash."""
-        first, n_down = self._first_slot.view()[:n_points], self._n_down.view()[:n_points].astype(np.int64)
-        if not n_points:
-            return np.zeros(0, dtype=np.int64)
-        ends = np.append(first[1:], self._n_slots) if n_points == len(self.points) else self._first_slot.view()[1 : n_points + 1]
-        n_up = ends - first - n_down
-        slots = _ranges(first + n_down, n_up)
-        owner = np.repeat(np.arange(n_points), n_up)
-        place = slots - (first + n_down)[owner]
+        slots, owner, place = self._slots.upward(n_points)
         if self._issued:
             left = ~np.isin(slots, np.fromiter(self._issued, dtype=np.int64))
             slots, owner, place = slots[left], owner[left], place[left]
         return slots[np.argsort(mixed(self._hash.view()[owner], place), kind="stable")]
-
-    # -- slots ------------------------------------------------------------------------------------------------
-    def _describe(self, slots: IntArray) -> tuple[IntArray, np.ndarray, np.ndarray, np.ndarray]:
-        """Parent, kind, ordinal and target of each slot."""
-        if (slots < 0).any():
-            # A batch has one kind only; results of several batches told at once may mix them.
-            return self._describe_mixed(slots)
-        n_start = len(self.starts) * self._per_start
-        parent = np.searchsorted(self._first_slot.view(), slots, side="right") - 1
-        kind = np.full(len(slots), SearchKind.START, dtype=np.int8)
-        ordinal = slots.astype(np.int32)
-        target = (self.settings.max_index - slots % self._per_start).astype(np.int32)
-        from_point = slots >= n_start
-        parent[~from_point] = -1
-        if from_point.any():
-            p = parent[from_point]
-            place = slots[from_point] - self._first_slot.view()[p]
-            n_down = self._n_down.view()[p]
-            up = place >= n_down
-            kind[from_point] = np.where(up, SearchKind.UP, SearchKind.DOWN)
-            ordinal[from_point] = np.where(up, place - n_down, place)
-            points = self.points.view()
-            index, nullity = points.index[p], points.nullity[p]
-            wanted = index + 1
-            if (~up).any():
-                for m in np.unique(index[~up]).tolist():
-                    rows = ~up & (index == m)
-                    wanted[rows] = self._recipe(SearchKind.DOWN, m, 0).target[place[rows]]
-            target[from_point] = wanted
-        return parent, kind, ordinal, target
-
-    def _describe_mixed(self, slots: IntArray) -> tuple[IntArray, np.ndarray, np.ndarray, np.ndarray]:
-        plain = slots >= 0
-        out = tuple(np.empty(len(slots), dtype=t) for t in (np.int64, np.int8, np.int32, np.int32))
-        for column, values in zip(out, self._describe(slots[plain]), strict=True):
-            column[plain] = values
-        upper, lower = confirm_pair(slots[~plain])
-        target = self.points.view().index[upper] - 1
-        for column, values in zip(out, (upper, np.full(len(upper), SearchKind.CONFIRM), -1 - lower, target), strict=True):
-            column[~plain] = values
-        return out  # type: ignore[return-value]
-
-    def _batch(self, kind: SearchKind, target: int, slots: IntArray) -> SearchBatch:
-        n = len(slots)
-        if kind == SearchKind.START:
-            which = slots // self._per_start
-            return SearchBatch(
-                target, kind, np.full(n, -1), self.starts[which], np.full(n, -1), slots, np.arange(n), np.full((n, 1), -1),
-                np.zeros((n, 1), dtype=np.int64), np.tile(np.arange(target), (n, 1)), np.zeros(n, dtype=np.int64),
-            )  # fmt: skip
-        if kind == SearchKind.CONFIRM:
-            return self._confirm_batch(target, slots)
-        parent, _, ordinal, _ = self._describe(slots)
-        parents, row = np.unique(parent, return_inverse=True)
-        points = self.points.view()
-        index, nullity = points.index[parent], points.nullity[parent]
-        groups = []
-        for m, z in sorted({(m, z) for m, z in zip(index.tolist(), nullity.tolist(), strict=True)}):
-            rows = np.flatnonzero((index == m) & (nullity == z))
-            groups.append((rows, self._recipe(kind, m, z), *self._recipe(kind, m, z).left()))
-        width = max(left.shape[1] for _, _, left, _ in groups)
-        leave, sign = np.full((n, width), -1), np.zeros((n, width), dtype=np.int64)
-        keep, repeat = np.zeros((n, target), dtype=np.int64), np.zeros(n, dtype=np.int64)
-        for rows, recipe, left, signs in groups:
-            o = ordinal[rows]
-            leave[rows, : left.shape[1]], sign[rows, : left.shape[1]] = left[o], signs[o]
-            keep[rows], repeat[rows] = recipe.kept(target)[o], recipe.repeat[o]
-        return SearchBatch(
-            target, kind, parents, points.x[parents], points.index[parents].astype(np.int64), slots, row, leave, sign, keep, repeat
-        )
-
-    def _confirm_batch(self, target: int, slots: IntArray) -> SearchBatch:
-        n = len(slots)
-        upper, lower = confirm_pair(slots)
-        parents, row = np.unique(upper, return_inverse=True)
-        points = self.points.view()
-        none = np.zeros(n, dtype=np.int64)
-        return SearchBatch(
-            target, SearchKind.CONFIRM, parents, points.x[parents], points.index[parents].astype(np.int64), slots, row,
-            np.full((n, 1), -1), none[:, None], np.tile(np.arange(target), (n, 1)), none, points.x[lower],
-        )  # fmt: skip
 
     # -- resume -----------------------------------------------------------------------------------------------
     def replay(self, points: PointColumns, searches: SearchColumns) -> None:
@@ -475,7 +362,7 @@ class Coordinator:
         self._pending.clear()
         self._n_pending = 0
         self._replay_rounds(searches)
-        down = _ranges(self._first_slot.view(), self._n_down.view())
+        down = self._slots.downward()
         rounds = np.array(sorted(self._issued), dtype=np.int64)
         waiting = np.concatenate([self._open_starts(searches), down, rounds])
         self._push(waiting[~self._is_done(waiting)])
@@ -497,11 +384,11 @@ class Coordinator:
         out = []
         mine = searches.kind == SearchKind.START
         for s in range(len(self.starts)):
-            rows = mine & (searches.slot // self._per_start == s)
+            rows = mine & (searches.slot // self._slots.per_start == s)
             if (searches.child[rows] >= 0).any():
                 continue
-            following = s * self._per_start + int(rows.sum())
-            if following < (s + 1) * self._per_start:
+            following = s * self._slots.per_start + int(rows.sum())
+            if following < (s + 1) * self._slots.per_start:
                 out.append(following)
         return np.array(out, dtype=np.int64)
 
@@ -522,26 +409,3 @@ class Coordinator:
         assert len(waiting) == self._n_pending == len(np.unique(waiting)), "a slot waits twice"
         assert not self._is_done(waiting).any(), "a told slot still waits"
         assert not self._in_flight.intersection(waiting.tolist()), "a slot is in flight and waits"
-
-
-# A confirming search is known by its two points; ids stay below this.
-_IDS = 1 << 31
-
-
-def confirm_slot(upper: IntArray, lower: IntArray) -> IntArray:
-    """Slots of searches from the points `upper` aimed at the points `lower`; negative, unlike all others."""
-    return -1 - (upper * _IDS + lower)
-
-
-def confirm_pair(slots: IntArray) -> tuple[IntArray, IntArray]:
-    """The inverse of `confirm_slot`."""
-    return (-1 - slots) // _IDS, (-1 - slots) % _IDS
-
-
-def _ranges(first: IntArray, n: Any) -> IntArray:
-    """Concatenation of arange(first_i, first_i + n_i)."""
-    n = np.asarray(n, dtype=np.int64)
-    total = int(n.sum())
-    if not total:
-        return np.zeros(0, dtype=np.int64)
-    return np.arange(total) + np.repeat(first - np.concatenate([[0], np.cumsum(n)[:-1]]), n)

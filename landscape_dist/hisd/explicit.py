@@ -102,9 +102,9 @@ class ExplicitStep:
             return accepted, xp.where(accepted, state.trust, xp.zeros_like(state.trust))
         return accepted, self.steps.length(state, xp) * xp.linalg.vector_norm(force, axis=-1)
 
-    def finish(self, problem: Any, state: State, settings: SolverSettings, rtol: float) -> Any:
+    def finish(self, problem: Any, state: State, settings: SolverSettings) -> Any:
         """Polish the searches that are close; (n,) NumPy bool, which have been, or None."""
-        return None if self.polish is None else self.polish.finish(problem, state, settings, rtol)
+        return None if self.polish is None else self.polish.finish(problem, state, settings)
 
 
 # -- step lengths -------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from landscape_dist.linalg import row_norm
 NEWTON_REACH = 1.0
 # Above this relative error of the linear model the step is taken back.
 REJECT = 0.5
+HUGE = 1e150
 SHRINK, GROW = 0.25, 4.0
 
 
@@ -78,11 +79,14 @@ class ImplicitStep:
 
     def judge(self, state: State, step: Any, gradient: Any, xp: Any) -> tuple[Any, Any]:
         """Which trial points to accept (n,) bool, and the new trust radii (n,)."""
+        # Squares of such a gradient overflow; it is as good as infinite.
+        huge = ~(xp.max(xp.abs(gradient), axis=-1) < HUGE)
+        gradient = xp.where(huge[:, None], 0.0, gradient)
         change = (state.H @ step[:, :, None])[:, :, 0]
         larger = xp.maximum(row_norm(gradient, xp), row_norm(state.g, xp))
         error = row_norm(gradient - state.g - change, xp) / xp.where(larger > 0, larger, 1.0)
         size = row_norm(step, xp)
-        finite = xp.isfinite(error)
+        finite = xp.isfinite(error) & ~huge
         accepted = finite & (error <= REJECT)
         factor = xp.clip(self.tolerance / xp.where(finite & (error > 1e-12), error, 1e-12), SHRINK, GROW)
         factor = xp.where(finite, factor, SHRINK)

@@ -25,7 +25,7 @@ POWER_STEPS = 6
 class StepRule(Protocol):
     """How x moves; one object serves a whole batch and keeps its per-search arrays in `State.extra`.
 
-    A rule may also have `finish(problem, state, settings, rtol)`, which takes searches that are close to their ends
+    A rule may also have `finish(problem, state, settings)`, which takes searches that are close to their ends
     and returns which (NumPy bool (n,), or None).
     """
 
@@ -66,13 +66,11 @@ def run(
     settings: SolverSettings,
     *,
     max_steps: int,
-    rtol: float,
 ) -> Outcome:
     """Move a batch of searches until each has ended.
 
     Args:
         state: starts, with gradients (and Hessians, where the rule uses them) evaluated and finite.
-        rtol: relative gradient tolerance in force.
     """
     xp = problem.xp
     n, d = state.x.shape
@@ -93,7 +91,7 @@ def run(
     rule.begin(state, xp)
     finish = getattr(rule, "finish", None)
     for _ in range(max_steps):
-        status = _finished(problem, state, settings, rtol, origin, reach)
+        status = _finished(problem, state, settings, origin, reach)
         if ends_at is not None and time.monotonic() > ends_at:
             status = np.where(status < 0, SearchStatus.DEADLINE, status)
         if (status >= 0).any():
@@ -119,13 +117,13 @@ def run(
         if H is not None:
             state.H = H if everywhere else xp.where(accepted[:, None, None], H, state.H)
         _turn(problem, state, eigensolver, accepted, everywhere, pseudo_time, xp)
-        ended = None if finish is None else finish(problem, state, settings, rtol)
+        ended = None if finish is None else finish(problem, state, settings)
         if settings.keep_trajectories:
             moved = to_numpy(accepted) if ended is None else to_numpy(accepted) | ended
             for i, row in enumerate(state.row):
                 if moved[i]:
                     out.paths[int(row)].append(to_numpy(state.x[i]).copy())
-    status = _finished(problem, state, settings, rtol, origin, reach)
+    status = _finished(problem, state, settings, origin, reach)
     _retire(out, state, np.where(status < 0, SearchStatus.MAX_STEPS, status), xp)
     return out
 
@@ -200,12 +198,12 @@ def _secant_norm(state: State, step: Any, gradient: Any, accepted: Any, xp: Any)
     return xp.maximum(seen, SLOWLY * state.norm)
 
 
-def _finished(problem: Any, state: State, settings: SolverSettings, rtol: float, origin: FloatArray, reach: FloatArray) -> np.ndarray:
+def _finished(problem: Any, state: State, settings: SolverSettings, origin: FloatArray, reach: FloatArray) -> np.ndarray:
     """(n,) status of searches that have ended, -1 for those still running."""
     xp = problem.xp
     x_size = xp.linalg.vector_norm(state.x, axis=-1)
     norm = xp.maximum(state.norm, state.floor)
-    tolerance = settings.gradient_atol + rtol * norm * (1 + x_size)
+    tolerance = settings.gradient_atol + settings.gradient_rtol * norm * (1 + x_size)
     status = np.full(len(state), -1, dtype=np.int8)
     status[to_numpy(state.trust <= SMALLEST_STEP * (1 + x_size))] = SearchStatus.STALLED
     status[to_numpy(xp.linalg.vector_norm(state.g, axis=-1) <= tolerance)] = SearchStatus.CONVERGED

@@ -43,7 +43,7 @@ class Polish:
         g = xp.linalg.vector_norm(state.g, axis=-1)
         state.extra |= {"start": state.x, "largest": g, "below": g, "since": xp.zeros_like(g)}
 
-    def finish(self, problem: Any, state: State, settings: SolverSettings, rtol: float) -> Any:
+    def finish(self, problem: Any, state: State, settings: SolverSettings) -> Any:
         """Polish the searches that are close; their x, g and norm are replaced.
 
         Returns:
@@ -65,7 +65,7 @@ class Polish:
 
         def tolerance(x: Any, norm: Any, among: Any) -> Any:
             size = xp.maximum(norm, floor[among])
-            return settings.gradient_atol + rtol * size * (1 + xp.linalg.vector_norm(x, axis=-1))
+            return settings.gradient_atol + settings.gradient_rtol * size * (1 + xp.linalg.vector_norm(x, axis=-1))
 
         x, g, V = state.x[rows], state.g[rows], state.V[rows]
         reach = REACH * xp.linalg.vector_norm(x - extra["start"][rows], axis=-1)

@@ -25,7 +25,8 @@ class SolverSettings:
         momentum: gamma of heavy ball, in [0, 1).
         nesterov_choice: 1 for gamma_n = n / (n + 3), 2 for the theta recursion.
         nesterov_restart: momentum starts anew every so many steps; None never.
-        step_size: fixed step of the explicit schemes (beta of eq. 2.2); None adapts it.
+        step_size: fixed step of the explicit schemes (beta of eq. 2.2): exactly the papers' schemes, no step is taken
+            back and nothing is polished; None adapts it and polishes.
         step_tolerance: accepted nonlinearity of the gradient along one step of a downward search, relative to the
             gradient. Smaller follows the dynamics more closely and costs more evaluations.
         upward_step_tolerance: the same for upward searches and those from the user's start, which look for points

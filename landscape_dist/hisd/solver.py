@@ -40,6 +40,7 @@ def solve_batch(problem: Any, batch: SearchBatch, settings: SolverSettings) -> R
     d = batch.X.shape[1]
     if d != problem.dim:
         raise SettingsError(f"searches start in dimension {d}, but the problem has {problem.dim} variables")
+    check_settings(problem, settings)
     rows = max(16, CHUNK_BYTES // (8 * d * d)) if d <= settings.dense_limit else max(1, CHUNK_BYTES // (8 * d))
     parts = [_solve_chunk(problem, part, settings) for part in _chunks(batch, rows)]
     result = parts[0] if len(parts) == 1 else _joined(parts)
@@ -48,29 +49,40 @@ def solve_batch(problem: Any, batch: SearchBatch, settings: SolverSettings) -> R
     return result
 
 
-def _solve_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
-    dense = problem.dim <= settings.dense_limit
-    implicit = settings.step == "implicit" or (settings.step == "auto" and dense and settings.acceleration == "none")
-    down = batch.kind in (SearchKind.DOWN, SearchKind.CONFIRM)
-    eigensolver = make_eigensolver(settings, settings.flow_rate if down else settings.upward_flow_rate)
-    if eigensolver.needs_hessian and not (dense or implicit):
+def is_implicit(problem: Any, settings: SolverSettings) -> bool:
+    """Whether these settings mean the linearly implicit step for this problem."""
+    if settings.step == "auto":
+        return problem.dim <= settings.dense_limit and settings.acceleration == "none"
+    return settings.step == "implicit"
+
+
+def check_settings(problem: Any, settings: SolverSettings) -> None:
+    """Raise `SettingsError` where settings, each fine in itself, do not fit the problem."""
+    eigensolver = make_eigensolver(settings, settings.flow_rate)
+    if eigensolver.needs_hessian and problem.dim > settings.dense_limit and not is_implicit(problem, settings):
         raise SettingsError(
             f"eigensolver {eigensolver.name!r} needs Hessians, but the problem has {problem.dim} variables and "
             f"dense_limit is {settings.dense_limit}; use 'flow', 'lobpcg' or 'sirqit', or raise dense_limit"
         )
+
+
+def _solve_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
+    dense = problem.dim <= settings.dense_limit
+    implicit = is_implicit(problem, settings)
+    down = batch.kind in (SearchKind.DOWN, SearchKind.CONFIRM)
+    eigensolver = make_eigensolver(settings, settings.flow_rate if down else settings.upward_flow_rate)
     starts = expand(problem, batch, settings, dense=dense)
-    n, d = starts.x.shape
+    d = problem.dim
     tolerance = settings.step_tolerance if down else settings.upward_step_tolerance
     rule = _step_rule(settings, implicit, tolerance)
     xp = problem.xp
     state, broken = _first_state(problem, starts, rule, tolerance, xp)
-    rtol = max(settings.gradient_rtol, getattr(problem, "gradient_accuracy", 0.0))
     max_steps = settings.max_steps or (IMPLICIT_MAX_STEPS if implicit else EXPLICIT_MAX_STEPS)
     result = _blank(batch, starts, min(d, settings.n_eigenvalues))
     if len(state):
         rows = state.row.copy()
         state.row = np.arange(len(rows))
-        outcome = run(problem, state, rule, eigensolver, settings, max_steps=max_steps, rtol=rtol)
+        outcome = run(problem, state, rule, eigensolver, settings, max_steps=max_steps)
         _fill(problem, result, rows, outcome, batch, settings)
     result.status[broken] = SearchStatus.NOT_FINITE
     return result

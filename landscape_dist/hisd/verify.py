@@ -82,10 +82,11 @@ def lowest_spectrum(problem: Any, X: FloatArray, target_index: int, settings: So
         zero = settings.nullity_rtol * largest
         m = target_index + SPARE
         while True:
-            w = extreme_eigenvalues(hessian, m, "SA")
-            if w[-1] > zero or m >= d - 1:
+            # Lanczos gives at most d - 1 of them.
+            w = extreme_eigenvalues(hessian, m, "SA") if m < d else np.linalg.eigvalsh(hessian.matmat(np.eye(d)))
+            if w[-1] > zero or m >= d:
                 break
-            m = min(2 * m, d - 1)
+            m = min(2 * m, d)
         kept = w[: verdict.eigenvalues.shape[1]]
         verdict.eigenvalues[i, : len(kept)] = kept
         verdict.index[i], verdict.nullity[i] = (w < -zero).sum(), (np.abs(w) <= zero).sum()

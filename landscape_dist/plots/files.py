@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import SettingsError
+from landscape_dist.plots.style import COLOURS
 
 FORMATS = ("png", "pdf", "svg")
 
@@ -74,7 +75,7 @@ def _save_png(figure: Any, path: Path, dpi: float) -> None:
 
 
 def _with_palette(image: Any) -> Any:
-    """The image in 52 colours: the most frequent, which are areas and markers, exactly, the shades of edges nearly."""
+    """The image in 69 colours: areas and markers exactly, the shades of edges nearly."""
     from PIL import Image
 
     pixels = np.asarray(image, dtype=np.uint32)
@@ -82,9 +83,11 @@ def _with_palette(image: Any) -> Any:
     colours, where, count = np.unique(codes, return_inverse=True, return_counts=True)
     rgb = np.stack([(colours >> shift) & 255 for shift in (16, 8, 0)], axis=1).astype(np.uint8)
     frequent = rgb[np.argsort(-count, kind="stable")[:32]]
-    few = image.quantize(20, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    spread = np.array(few.getpalette(), dtype=np.uint8).reshape(-1, 3)[:20]
-    palette = np.concatenate((frequent, spread))
+    few = image.quantize(16, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    spread = np.array(few.getpalette(), dtype=np.uint8).reshape(-1, 3)[:16]
+    greys = np.repeat(np.linspace(34, 255, 14).astype(np.uint8)[:, None], 3, axis=1)  # lines over one another
+    markers = np.array([list(bytes.fromhex(colour[1:])) for colour in COLOURS], dtype=np.uint8)
+    palette = np.concatenate((frequent, spread, greys, markers))
     nearest = np.empty(len(rgb), dtype=np.uint8)
     for start in range(0, len(rgb), 4096):
         block = rgb[start : start + 4096, None].astype(np.int32)

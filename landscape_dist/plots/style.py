@@ -19,6 +19,7 @@ _STYLES = (
     ("#56B4E9", "v"),
     ("#222222", "*"),
 )
+COLOURS = tuple(colour for colour, _ in _STYLES)
 _BEYOND = ("p", "P", "X", "<", ">", "d")
 
 INK = "#222222"

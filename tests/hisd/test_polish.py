@@ -51,7 +51,7 @@ def test_searches_near_their_end_are_taken_there(limit: int) -> None:
     V = np.linalg.eigh(problem.hessian(exact))[1][:, :, :1]
     state = state_at(problem, exact + 1e-2, V, exact + 1.0)
     before = state.x.copy()
-    ended = Polish().finish(problem, state, SolverSettings(dense_limit=limit), 1e-10)
+    ended = Polish().finish(problem, state, SolverSettings(dense_limit=limit))
     assert ended.tolist() == [True, True]
     np.testing.assert_allclose(state.x, exact, atol=1e-10)
     np.testing.assert_allclose(state.g, problem.gradient(state.x))
@@ -76,7 +76,7 @@ def test_others_are_left_alone(why: str, limit: int) -> None:
     state = state_at(problem, near, V, start, leave)
     if why == "not close":
         state.extra["largest"] = np.linalg.norm(state.g, axis=1)
-    ended = Polish().finish(problem, state, SolverSettings(dense_limit=limit), 1e-10)
+    ended = Polish().finish(problem, state, SolverSettings(dense_limit=limit))
     assert ended is None or not ended.any()
     np.testing.assert_array_equal(state.x, near)
 
@@ -87,10 +87,10 @@ def test_an_attempt_that_failed_waits(limit: int) -> None:
     state = state_at(problem, np.array([[1.0, 1.0, 0.01]]), np.zeros((1, 3, 0)), np.zeros((1, 3)))
     settings = SolverSettings(dense_limit=limit)
     polish = Polish()
-    first = polish.finish(problem, state, settings, 1e-10)
+    first = polish.finish(problem, state, settings)
     assert not first.any()
     before = problem.counters.copy()
-    assert polish.finish(problem, state, settings, 1e-10) is None
+    assert polish.finish(problem, state, settings) is None
     assert problem.counters == before
 
 
