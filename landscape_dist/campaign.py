@@ -246,19 +246,25 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Where two headers disagree in what matters for a resume, as 'field: old, now new'."""
     found = []
     for part in ("problem", "start", "explore", "solver", "same"):
-        a, b = old.get(part), new.get(part)
-        if part != "problem" and not isinstance(a, dict):
-            if a != b:
-                found.append(f"{part}: {a}, now {b}")
-            continue
-        keys = sorted(set(a or {}) | set(b or {}))
-        free = FREE_SETTINGS.get(part, set())
-        found += [
-            f"{part}.{k}: {(a or {}).get(k)}, now {(b or {}).get(k)}"
-            for k in keys
-            if k not in free and (a or {}).get(k) != (b or {}).get(k)
-        ]
+        a, b = dict(_flat(part, old.get(part))), dict(_flat(part, new.get(part)))
+        free = {f"{part}.{name}" for name in FREE_SETTINGS.get(part, ())}
+        changed = [k for k in {**a, **b} if k not in free and a.get(k) != b.get(k)]
+        if len(changed) > 1:
+            # The fingerprint says that something differs; the others say what.
+            changed = [k for k in changed if k != "problem.fingerprint"]
+        found += [f"{k}: {a.get(k)}, now {b.get(k)}" for k in changed]
     return found
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Leaves of nested dicts with dotted names."""
+    if not isinstance(value, dict):
+        yield name, value
+        return
+    for key, inner in value.items():
+        # Definitions repeat the domain, which has an entry of its own.
+        if (name, key) != ("problem.definition", "domain"):
+            yield from _flat(f"{name}.{key}", inner)
 
 
 # -- journal --------------------------------------------------------------------------------------------------

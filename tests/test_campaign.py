@@ -79,7 +79,7 @@ def test_failures_survive_a_resume(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"problem": lattice(3, 0.1)}, "problem.fingerprint"), ({"max_index": 2}, "explore.max_index: 3, now 2"),
+        ({"problem": lattice(3, 0.1)}, "problem.definition.parameters.coupling: 0.2, now 0.1"), ({"max_index": 2}, "explore.max_index: 3, now 2"),
         ({"start": [0.2, 0.2, 0.2]}, r"start: \[\[0.1, 0.1, 0.1\]\], now \[\[0.2"),
         ({"step_tolerance": 0.2}, "solver.step_tolerance: 0.1, now 0.2"), ({"same": 1e-3}, "same.atol"),
     ],
