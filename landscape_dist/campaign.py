@@ -271,7 +271,9 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 class Journal:
     """Keeps what the coordinator decides: counters always, rows in the database where there is one."""
 
-    def __init__(self, header: dict[str, Any], problem: Any, coordinator: Coordinator, database: Database | None) -> None:
+    def __init__(
+        self, header: dict[str, Any], problem: Any, coordinator: Coordinator, database: Database | None
+    ) -> None:
         self.header = header
         self.problem = problem
         self.coordinator = coordinator
@@ -328,7 +330,9 @@ def _concatenated(parts: list[FailureColumns], dim: int) -> FailureColumns:
 
 
 @contextmanager
-def _journal(store: Any, header: dict[str, Any], problem: Any, coordinator: Coordinator, n_eigenvalues: int) -> Iterator[Journal]:
+def _journal(
+    store: Any, header: dict[str, Any], problem: Any, coordinator: Coordinator, n_eigenvalues: int
+) -> Iterator[Journal]:
     """A journal on the store, resumed if there is something in it; whatever happens, what is known is committed."""
     if store is None:
         yield Journal(header, problem, coordinator, None)
@@ -378,14 +382,14 @@ def _run(
     if serial or (serial is None and not chosen):
         from landscape_dist.distribute.runner import run_serial
 
-        end = run_serial(coordinator, problem, settings, on_decisions=journal.write, on_progress=report)
+        run_serial(coordinator, problem, settings, on_decisions=journal.write, on_progress=report)
     else:
         from landscape_dist.distribute.clusters import connect
         from landscape_dist.distribute.runner import DaskRunner
 
         with connect(**where) as connected:
             runner = DaskRunner(connected, problem, settings)
-            end = runner.run(coordinator, on_decisions=journal.write, on_progress=report)
+            runner.run(coordinator, on_decisions=journal.write, on_progress=report)
     journal.finished = coordinator.complete
 
 

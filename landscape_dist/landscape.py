@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from landscape_dist.pathways.pathway_map import Connections, PathwayMap
-from landscape_dist.records import FailureColumns, PointColumns, SearchColumns, SearchKind, SearchStatus, StationaryPoint
+from landscape_dist.records import (
+    FailureColumns,
+    PointColumns,
+    SearchColumns,
+    SearchKind,
+    SearchStatus,
+    StationaryPoint,
+)
 
 if TYPE_CHECKING:
     import os

@@ -22,9 +22,7 @@ class SlowLattice(_QuarticChain):
 
 
 def slow_lattice(dim: int, seconds: float) -> SlowLattice:
-    problem = SlowLattice(
-        "coupled_lattice", {"dim": dim, "coupling": 0.2}, 1.0 + 0.3 * np.arange(dim), 0.2, None
-    )
+    problem = SlowLattice("coupled_lattice", {"dim": dim, "coupling": 0.2}, 1.0 + 0.3 * np.arange(dim), 0.2, None)
     problem.seconds = seconds
     return problem
 
@@ -32,6 +30,10 @@ def slow_lattice(dim: int, seconds: float) -> SlowLattice:
 if __name__ == "__main__":
     store, workers, seconds, dim = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
     landscape = ld.explore(
-        slow_lattice(dim, seconds), max_index=dim, store=store, workers=workers or None, serial=None if workers else True
+        slow_lattice(dim, seconds),
+        max_index=dim,
+        store=store,
+        workers=workers or None,
+        serial=None if workers else True,
     )
     print(len(landscape.points), len(landscape.connections), landscape.finished, flush=True)

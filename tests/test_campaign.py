@@ -79,11 +79,13 @@ def test_failures_survive_a_resume(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"problem": lattice(3, 0.1)}, "problem.definition.parameters.coupling: 0.2, now 0.1"), ({"max_index": 2}, "explore.max_index: 3, now 2"),
+        ({"problem": lattice(3, 0.1)}, "problem.definition.parameters.coupling: 0.2, now 0.1"),
+        ({"max_index": 2}, "explore.max_index: 3, now 2"),
         ({"start": [0.2, 0.2, 0.2]}, r"start: \[\[0.1, 0.1, 0.1\]\], now \[\[0.2"),
-        ({"step_tolerance": 0.2}, "solver.step_tolerance: 0.1, now 0.2"), ({"same": 1e-3}, "same.atol"),
+        ({"step_tolerance": 0.2}, "solver.step_tolerance: 0.1, now 0.2"),
+        ({"same": 1e-3}, "same.atol"),
     ],
-)  # fmt: skip
+)
 def test_another_problem_or_setting_is_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     ld.explore(lattice(), max_index=3, store=tmp_path / "l.zarr")
     arguments = {"problem": lattice(), "max_index": 3, **change}
@@ -115,13 +117,16 @@ def test_zarr_store_objects(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         ({"start": [0.1, 0.1]}, "start has dimension 2 but coupled_lattice has 3 variables"),
-        ({"start": [0.1, np.nan, 0.1]}, "finite"), ({"start": "here"}, "give a list of 3 numbers"),
-        ({"start": [9.0, 0.0, 0.0]}, "outside of the domain"), ({"max_index": 4}, "max_index is 4, above the dimension 3"),
+        ({"start": [0.1, np.nan, 0.1]}, "finite"),
+        ({"start": "here"}, "give a list of 3 numbers"),
+        ({"start": [9.0, 0.0, 0.0]}, "outside of the domain"),
+        ({"max_index": 4}, "max_index is 4, above the dimension 3"),
         ({"max_indx": 3}, "no setting named 'max_indx'; did you mean 'max_index'"),
-        ({"tolerence": 3}, "no setting named 'tolerence'"), ({"serial": True, "workers": 2}, "contradict"),
+        ({"tolerence": 3}, "no setting named 'tolerence'"),
+        ({"serial": True, "workers": 2}, "contradict"),
         ({"workers": 0}, "workers"),
     ],
-)  # fmt: skip
+)
 def test_bad_arguments_name_field_value_and_cure(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         ld.explore(lattice(), **{"max_index": 3, **arguments})
@@ -138,7 +143,7 @@ def test_no_start_anywhere() -> None:
 
 
 def test_no_scheduler_at_the_address() -> None:
-    with pytest.raises(ClusterError, match="127.0.0.1:1"):
+    with pytest.raises(ClusterError, match=r"127\.0\.0\.1:1"):
         ld.explore(lattice(), max_index=3, scheduler="tcp://127.0.0.1:1")
 
 

@@ -102,7 +102,7 @@ def campaign(tmp_path: Path, kills: int, workers: int, dim: int, span: float, se
         kill_session(process)
         progress.append(searches_in(store))
     assert progress == sorted(progress), "something committed was lost"
-    assert 0 < progress[-1], "every kill came before the first commit"
+    assert progress[-1] > 0, "every kill came before the first commit"
     complete(store, workers, dim)
     reader.stop.set()
     reader.join()

@@ -63,7 +63,9 @@ def test_basis_of_repeated_eigenvalues_does_not_depend_on_lapack(seed: int, spli
 def test_repeated_eigenvalues_of_a_separable_energy_give_the_axes() -> None:
     rng = np.random.default_rng(0)
     turned = random_orthogonal(rng, 3)
-    np.testing.assert_allclose(np.abs(canonical_eigenbasis(np.full((1, 3), -4.0), turned[None])[0]), np.eye(3), atol=1e-9)
+    np.testing.assert_allclose(
+        np.abs(canonical_eigenbasis(np.full((1, 3), -4.0), turned[None])[0]), np.eye(3), atol=1e-9
+    )
 
 
 @pytest.mark.parametrize(

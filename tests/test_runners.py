@@ -45,10 +45,14 @@ def test_problems_of_the_users_own_reach_the_workers() -> None:
 
     depth = np.array([1.0, 1.3])
     problems = [
-        ld.problems.from_callable(lambda x: float(np.sum(depth * (x**2 - 1) ** 2)), dim=2, domain=ld.problems.Box(-2, 2)),
+        ld.problems.from_callable(
+            lambda x: float(np.sum(depth * (x**2 - 1) ** 2)), dim=2, domain=ld.problems.Box(-2, 2)
+        ),
         ld.problems.symbolic("(x1**2-1)**2 + 1.3*(x2**2-1)**2", domain=ld.problems.Box(-2, 2)),
         ld.problems.from_torch(
-            lambda x: (torch.tensor([1.0, 1.3], dtype=x.dtype) * (x**2 - 1) ** 2).sum(), dim=2, domain=ld.problems.Box(-2, 2)
+            lambda x: (torch.tensor([1.0, 1.3], dtype=x.dtype) * (x**2 - 1) ** 2).sum(),
+            dim=2,
+            domain=ld.problems.Box(-2, 2),
         ),
     ]
     with connect(workers=1) as client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.machinery
 import json
 import logging
@@ -14,6 +15,7 @@ import tempfile
 import time
 import weakref
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,19 +165,44 @@ def _remote_client(address: str, timeout: float, what: str) -> Iterator[Client]:
 
     try:
         # what Dask logs about attempts to connect is said again in the error
-        with _quiet("distributed.client", "distributed.comm"):
-            client = Client(address, timeout=timeout, set_as_default=False)
+        with _quiet("distributed"):
+            # Asked first, because a Client that fails in its constructor is left to the garbage collector, and Dask can
+            # deadlock when that closes it at some later moment.
+            kind = _identify(address, timeout)
+            if kind == "Scheduler":
+                client = Client(address, timeout=timeout, set_as_default=False)
     except (OSError, ValueError) as error:  # TimeoutError is an OSError
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         raise ClusterError(
-            f"no {what} answered within {timeout:g} s ({type(error).__name__}: {error}). Check that the address is "
-            "host:port as the scheduler printed it, that it runs (`dask scheduler`), and that this machine reaches it; "
-            "or leave it out to use worker processes on this machine"
+            f"no {what} answered within {timeout:g} s ({reason}). Check that the address is host:port as the scheduler "
+            "printed it, that it runs (`dask scheduler`), and that this machine reaches it; or leave it out to use "
+            "worker processes on this machine"
         ) from error
+    if kind != "Scheduler":
+        raise ClusterError(f"no {what}: what answers there is a {kind}; give the address that the scheduler printed")
     try:
         yield client
     finally:
-        with _quiet("distributed.client"):
+        with _quiet("distributed.client"), suppress(TimeoutError):
             client.close(timeout=2)
+
+
+def _identify(address: str, timeout: float) -> str:
+    """What kind of Dask server answers at the address.  OSError or ValueError if none does."""
+    from distributed import Security, rpc
+    from distributed.comm import normalize_address
+
+    async def ask() -> str:
+        options = Security().get_connection_args("client")
+        async with rpc(normalize_address(address), timeout=timeout, connection_args=options) as server:
+            return str((await server.identity())["type"])
+
+    def run() -> str:
+        return asyncio.run(asyncio.wait_for(ask(), timeout + 0.5))
+
+    # in a thread of its own: the caller's may have a running event loop, as in a notebook
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(run).result()
 
 
 @contextmanager

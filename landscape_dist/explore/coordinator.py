@@ -56,7 +56,9 @@ class Coordinator:
         n_eigenvalues: width of the eigenvalue columns.
     """
 
-    def __init__(self, starts: FloatArray, settings: ExploreSettings, judgement: SameJudgement, n_eigenvalues: int) -> None:
+    def __init__(
+        self, starts: FloatArray, settings: ExploreSettings, judgement: SameJudgement, n_eigenvalues: int
+    ) -> None:
         self.starts = np.atleast_2d(np.asarray(starts, dtype=np.float64))
         self.settings = settings
         self.judgement = judgement

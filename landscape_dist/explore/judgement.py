@@ -90,7 +90,9 @@ class Custom(SameJudgement):
         name: stands for the function in the header of a store.
     """
 
-    def __init__(self, function: Callable[[FloatArray, FloatArray], bool], energy_atol: float = 1e-6, name: str | None = None) -> None:
+    def __init__(
+        self, function: Callable[[FloatArray, FloatArray], bool], energy_atol: float = 1e-6, name: str | None = None
+    ) -> None:
         if not callable(function):
             raise SettingsError(f"same is {function!r}; give a tolerance, d tolerances, or a function of two points")
         self.function = function
@@ -145,7 +147,9 @@ class HashIndex:
         for i, key in enumerate(keys):
             self._cells.setdefault(tuple(key), []).append(first + i)
 
-    def candidates(self, X: FloatArray, energy: FloatArray, index: NDArray[np.int32]) -> tuple[list[tuple[int, ...]], list[list[tuple[int, ...]]]]:
+    def candidates(
+        self, X: FloatArray, energy: FloatArray, index: NDArray[np.int32]
+    ) -> tuple[list[tuple[int, ...]], list[list[tuple[int, ...]]]]:
         """For each of n points, the key of its cell, and the keys of all cells where an equal point may be."""
         width = self.CELL_WIDTH * self.judgement.fingerprint_atol
         f = self.judgement.fingerprint(X, energy) / width

@@ -89,4 +89,6 @@ def upward(index: int, nullity: int, dim: int, settings: ExploreSettings) -> Rec
     first = index + nullity
     last = dim if settings.upward_modes is None else min(dim, first + settings.upward_modes)
     negative = tuple(range(index))
-    return _collect([(index + 1, (leave,), (sign,), (*negative, leave), 0) for leave in range(first, last) for sign in (1, -1)])
+    return _collect(
+        [(index + 1, (leave,), (sign,), (*negative, leave), 0) for leave in range(first, last) for sign in (1, -1)]
+    )

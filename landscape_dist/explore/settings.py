@@ -54,7 +54,9 @@ class ExploreSettings:
         if self.min_index > self.max_index:
             raise SettingsError(f"min_index is {self.min_index}, above max_index {self.max_index}; lower it")
         if self.combinations not in COMBINATIONS:
-            raise SettingsError(f"combinations is {self.combinations!r}; use one of {', '.join(map(repr, COMBINATIONS))}")
+            raise SettingsError(
+                f"combinations is {self.combinations!r}; use one of {', '.join(map(repr, COMBINATIONS))}"
+            )
         if self.upward not in UPWARD:
             raise SettingsError(f"upward is {self.upward!r}; use one of {', '.join(map(repr, UPWARD))}")
         if self.same_atol is not None and not self.same_atol > 0:

@@ -128,7 +128,9 @@ def run(
     return out
 
 
-def _turn(problem: Any, state: State, eigensolver: Eigensolver, accepted: Any, everywhere: bool, pseudo_time: Any, xp: Any) -> None:
+def _turn(
+    problem: Any, state: State, eigensolver: Eigensolver, accepted: Any, everywhere: bool, pseudo_time: Any, xp: Any
+) -> None:
     """Let the directions follow, and let go of the mode left behind where its curvature has turned."""
     leaving = bool(xp.any(state.leave != 0))
     k = state.V.shape[-1]
@@ -198,7 +200,9 @@ def _secant_norm(state: State, step: Any, gradient: Any, accepted: Any, xp: Any)
     return xp.maximum(seen, SLOWLY * state.norm)
 
 
-def _finished(problem: Any, state: State, settings: SolverSettings, origin: FloatArray, reach: FloatArray) -> np.ndarray:
+def _finished(
+    problem: Any, state: State, settings: SolverSettings, origin: FloatArray, reach: FloatArray
+) -> np.ndarray:
     """(n,) status of searches that have ended, -1 for those still running."""
     xp = problem.xp
     x_size = xp.linalg.vector_norm(state.x, axis=-1)

@@ -98,9 +98,9 @@ class SolverSettings:
                 self._count(name)
         if not 0 <= self.momentum < 1:
             raise SettingsError(f"solver setting momentum is {self.momentum!r}; give a number in [0, 1)")
-        if not 0 <= self.excursion:
+        if not self.excursion >= 0:
             raise SettingsError(f"solver setting excursion is {self.excursion!r}; give 0 or a positive number")
-        if not 0 <= self.gradient_atol:
+        if not self.gradient_atol >= 0:
             raise SettingsError(f"solver setting gradient_atol is {self.gradient_atol!r}; give 0 or a positive number")
         if not 0 <= self.nullity_rtol < 1:
             raise SettingsError(f"solver setting nullity_rtol is {self.nullity_rtol!r}; give a number in [0, 1)")

@@ -147,7 +147,9 @@ def _blank(batch: SearchBatch, starts: Starts, m: int) -> ResultBatch:
     )
 
 
-def _fill(problem: Any, result: ResultBatch, rows: np.ndarray, outcome: Outcome, batch: SearchBatch, settings: SolverSettings) -> None:
+def _fill(
+    problem: Any, result: ResultBatch, rows: np.ndarray, outcome: Outcome, batch: SearchBatch, settings: SolverSettings
+) -> None:
     """Verify the stationary points found and write everything into the result."""
     result.status[rows] = outcome.status
     result.x[rows] = outcome.x

@@ -91,7 +91,8 @@ def _aimed(unstable: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatA
     """Leave along the part of `offset` in the unstable space, keep the rest of that space.
 
     Args:
-        unstable: (n, d, m) orthonormal unstable directions of the parents. offset: (n, d) from them to what is aimed at.
+        unstable: (n, d, m) orthonormal unstable directions of the parents.
+        offset: (n, d) from the parents to what is aimed at.
 
     Returns:
         (n, d) unit vectors to leave along, and (n, d, m - 1) orthonormal directions.

@@ -75,7 +75,9 @@ def lowest_spectrum(problem: Any, X: FloatArray, target_index: int, settings: So
     as Lanczos finds each eigenvalue. Beyond those computed, eigenvalues are NaN.
     """
     p, d = X.shape
-    verdict = Verdict(np.full((p, min(d, settings.n_eigenvalues)), np.nan), np.zeros(p, np.int32), np.zeros(p, np.int32))
+    verdict = Verdict(
+        np.full((p, min(d, settings.n_eigenvalues)), np.nan), np.zeros(p, np.int32), np.zeros(p, np.int32)
+    )
     for i in range(p):
         hessian = hessian_operator(problem, X[i])
         largest = float(np.abs(extreme_eigenvalues(hessian, 1, "LM")).max())

@@ -52,7 +52,9 @@ class Box(Domain):
         for name in ("lower", "upper"):
             value = np.asarray(getattr(self, name), dtype=float)
             if value.ndim > 1:
-                raise ProblemError(f"domain box: {name} has shape {value.shape}; give one number or a list of d numbers")
+                raise ProblemError(
+                    f"domain box: {name} has shape {value.shape}; give one number or a list of d numbers"
+                )
             object.__setattr__(self, name, float(value) if value.ndim == 0 else tuple(value.tolist()))
         if not np.all(np.asarray(self.lower) < np.asarray(self.upper)):
             raise ProblemError(f"domain box: lower {self.lower} is not below upper {self.upper} in every coordinate")
@@ -61,13 +63,15 @@ class Box(Domain):
         lower = xp.asarray(self.lower, dtype=X.dtype)
         upper = xp.asarray(self.upper, dtype=X.dtype)
         room = margin * (upper - lower)
-        return xp.all((X >= lower - room) & (X <= upper + room), axis=-1)
+        return xp.all((lower - room <= X) & (upper + room >= X), axis=-1)
 
     def check(self, dim: int) -> None:
         for name in ("lower", "upper"):
             value = np.asarray(getattr(self, name))
             if value.ndim == 1 and len(value) != dim:
-                raise ProblemError(f"domain box: {name} has {len(value)} entries for {dim} variables; give one number or {dim}")
+                raise ProblemError(
+                    f"domain box: {name} has {len(value)} entries for {dim} variables; give one number or {dim}"
+                )
 
     def as_dict(self) -> dict[str, Any]:
         return {"kind": "box", "lower": self.lower, "upper": self.upper}
@@ -93,7 +97,9 @@ class Ball(Domain):
     def check(self, dim: int) -> None:
         value = np.asarray(self.center)
         if value.ndim == 1 and len(value) != dim:
-            raise ProblemError(f"domain ball: center has {len(value)} entries for {dim} variables; give one number or {dim}")
+            raise ProblemError(
+                f"domain ball: center has {len(value)} entries for {dim} variables; give one number or {dim}"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         return {"kind": "ball", "radius": self.radius, "center": self.center}

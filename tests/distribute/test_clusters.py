@@ -95,6 +95,16 @@ def test_nobody_at_the_address():
     assert time.monotonic() - started < 5
 
 
+def test_somebody_else_at_the_address():
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(ClusterError, match=f"'{address}' answered within 0.5 s"):  # noqa: SIM117
+            with connect(scheduler=address, timeout=0.5):
+                pass
+
+
 @pytest.mark.parametrize("address", ["no-such-host.invalid:8786", "tcp://127.0.0.1", "nonsense://x:1"])
 def test_addresses_that_are_none(address):
     with pytest.raises(ClusterError, match="Check that the address is"), connect(scheduler=address, timeout=1):
@@ -142,6 +152,9 @@ def test_local_cluster_and_what_it_leaves_behind(monkeypatch):
         assert scheduler.WORKER_SATURATION == 1.0
         assert scheduler.address.startswith("tcp://127.0.0.1:")
         assert list(client.nthreads().values()) == [1, 1]
+        worker = next(iter(scheduler.workers))
+        with pytest.raises(ClusterError, match="what answers there is a Worker"), connect(scheduler=worker):
+            pass
         seen = client.run(lambda dask_worker: (os.environ["OMP_NUM_THREADS"], dask_worker.local_directory, os.getpid()))
         assert {threads for threads, _, _ in seen.values()} == {"1"}
         # a client that is given is used and left open

@@ -146,10 +146,17 @@ def test_failures_are_told_apart_from_points() -> None:
     nothing = np.full(n, -1, dtype=np.int32)
     decisions = coordinator.tell(
         ResultBatch(
-            batch.slot, np.full(n, SearchStatus.RAISED, dtype=np.int8), np.zeros((n, 2)), np.full(n, np.nan), nothing,
-            nothing, np.full(n, np.nan), np.full((n, 2), np.nan), np.zeros(n, dtype=np.int32),
+            batch.slot,
+            np.full(n, SearchStatus.RAISED, dtype=np.int8),
+            np.zeros((n, 2)),
+            np.full(n, np.nan),
+            nothing,
+            nothing,
+            np.full(n, np.nan),
+            np.full((n, 2), np.nan),
+            np.zeros(n, dtype=np.int32),
             messages={int(batch.slot[0]): "ValueError: no"},
-        )  # fmt: skip
+        )
     )
     assert isinstance(decisions.failures, FailureColumns)
     assert decisions.failures.message[0] == "ValueError: no"
@@ -208,11 +215,14 @@ def test_min_index_is_respected() -> None:
 @pytest.mark.parametrize(
     ("settings_", "message"),
     [
-        ({"max_index": 4}, "above the dimension"), ({"max_index": 1, "min_index": 2}, "min_index is 2"),
-        ({"max_index": -1}, "max_index is -1"), ({"max_index": 1, "upward": "some"}, "upward is 'some'"),
-        ({"max_index": 1, "patience": 0}, "patience is 0"), ({"max_index": 1, "combinations": "few"}, "combinations is 'few'"),
+        ({"max_index": 4}, "above the dimension"),
+        ({"max_index": 1, "min_index": 2}, "min_index is 2"),
+        ({"max_index": -1}, "max_index is -1"),
+        ({"max_index": 1, "upward": "some"}, "upward is 'some'"),
+        ({"max_index": 1, "patience": 0}, "patience is 0"),
+        ({"max_index": 1, "combinations": "few"}, "combinations is 'few'"),
     ],
-)  # fmt: skip
+)
 def test_settings_that_cannot_work(settings_: dict, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         Coordinator(np.zeros(3), ExploreSettings(**settings_), Distance(1e-4, 3), 3)

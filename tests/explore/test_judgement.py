@@ -36,9 +36,7 @@ def test_lookup_finds_what_a_scan_finds(name: str, seed: int, spread: float) -> 
     _, keys = lookup.candidates(asked, energy(asked), asked_index)
     for x, k, near in zip(asked, asked_index, keys, strict=True):
         scan = {i for i in range(40) if index[i] == k and judgement.same(x[None], known[i][None])[0]}
-        found = {
-            p for key in near for p in lookup.members(key) if judgement.same(x[None], known[p][None])[0]
-        }
+        found = {p for key in near for p in lookup.members(key) if judgement.same(x[None], known[p][None])[0]}
         assert found == scan
 
 
@@ -68,6 +66,8 @@ def test_symmetric_points_are_one_with_a_custom_rule() -> None:
     import landscape_dist as ld
 
     landscape = ld.explore(
-        ld.systems.butterfly(), max_index=2, same=lambda a, b: bool(abs(abs(a[0]) - abs(b[0])) + abs(a[1] - b[1]) < 1e-4)
+        ld.systems.butterfly(),
+        max_index=2,
+        same=lambda a, b: bool(abs(abs(a[0]) - abs(b[0])) + abs(a[1] - b[1]) < 1e-4),
     )
     assert landscape.counts_by_index == {0: 2, 1: 3, 2: 1}

@@ -7,9 +7,9 @@ import pytest
 
 import landscape_dist as ld
 from landscape_dist.errors import SettingsError
+from landscape_dist.hisd.lanczos import lowest_eigenvectors
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import solve_batch
-from landscape_dist.hisd.lanczos import lowest_eigenvectors
 from landscape_dist.hisd.start import expand
 from landscape_dist.records import SearchBatch, SearchKind, SearchStatus
 
@@ -19,17 +19,35 @@ def downward(x: list[float], index: int, sign: int = 1, leave: int | None = None
     leave = index - 1 if leave is None else leave
     keep = [[j for j in range(index) if j != leave]]
     return SearchBatch(
-        index - 1, SearchKind.DOWN, np.array([0]), np.array([x], dtype=float), np.array([index]), np.array([7]),
-        np.array([0]), np.array([[leave]]), np.array([[sign]]), np.array(keep, dtype=np.int64).reshape(1, -1), np.array([0]),
-    )  # fmt: skip
+        index - 1,
+        SearchKind.DOWN,
+        np.array([0]),
+        np.array([x], dtype=float),
+        np.array([index]),
+        np.array([7]),
+        np.array([0]),
+        np.array([[leave]]),
+        np.array([[sign]]),
+        np.array(keep, dtype=np.int64).reshape(1, -1),
+        np.array([0]),
+    )
 
 
 def from_start(x: list[float], target: int) -> SearchBatch:
     one = np.array([0])
     return SearchBatch(
-        target, SearchKind.START, np.array([-1]), np.array([x], dtype=float), np.array([-1]), one, one, np.array([[-1]]),
-        np.array([[0]]), np.arange(target)[None], one,
-    )  # fmt: skip
+        target,
+        SearchKind.START,
+        np.array([-1]),
+        np.array([x], dtype=float),
+        np.array([-1]),
+        one,
+        one,
+        np.array([[-1]]),
+        np.array([[0]]),
+        np.arange(target)[None],
+        one,
+    )
 
 
 def test_a_downward_search_ends_at_the_minimum_on_its_side() -> None:
@@ -68,9 +86,18 @@ def test_batches_and_single_searches_agree() -> None:
     n = 8
     keep = np.array([[j for j in range(4) if j != i // 2] for i in range(n)])
     batch = SearchBatch(
-        3, SearchKind.DOWN, np.array([0]), top[None], np.array([4]), np.arange(n), np.zeros(n, dtype=np.int64),
-        np.arange(n)[:, None] // 2, np.where(np.arange(n) % 2, -1, 1)[:, None], keep, np.zeros(n, dtype=np.int64),
-    )  # fmt: skip
+        3,
+        SearchKind.DOWN,
+        np.array([0]),
+        top[None],
+        np.array([4]),
+        np.arange(n),
+        np.zeros(n, dtype=np.int64),
+        np.arange(n)[:, None] // 2,
+        np.where(np.arange(n) % 2, -1, 1)[:, None],
+        keep,
+        np.zeros(n, dtype=np.int64),
+    )
     whole = solve_batch(problem, batch, SolverSettings())
     for i in range(n):
         one = solve_batch(problem, batch.select(np.array([i])), SolverSettings())
@@ -125,7 +152,9 @@ def test_degenerate_point_where_the_hessian_vanishes() -> None:
 
 
 def test_saddle_with_equal_eigenvalues_sends_its_children_along_the_axes() -> None:
-    landscape = ld.explore(ld.problems.symbolic("(x1**2-1)**2 + (x2**2-1)**2 + (x3**2-1)**2"), start=[0.1, 0.05, 0.02], max_index=3)
+    landscape = ld.explore(
+        ld.problems.symbolic("(x1**2-1)**2 + (x2**2-1)**2 + (x3**2-1)**2"), start=[0.1, 0.05, 0.02], max_index=3
+    )
     assert [landscape.counts_by_index[k] for k in range(4)] == [8, 12, 6, 1]
     assert len(landscape.connections) == 54
 
@@ -164,10 +193,18 @@ def test_random_repeats_depend_on_content_alone() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("step", "euler"), ("eigensolver", "qr"), ("acceleration", "adam"), ("momentum", 1.0), ("step_tolerance", 0.0),
-        ("max_steps", 0), ("nesterov_choice", 3), ("nullity_rtol", -1.0), ("gradient_atol", -1.0), ("dense_limit", 1.5),
+        ("step", "euler"),
+        ("eigensolver", "qr"),
+        ("acceleration", "adam"),
+        ("momentum", 1.0),
+        ("step_tolerance", 0.0),
+        ("max_steps", 0),
+        ("nesterov_choice", 3),
+        ("nullity_rtol", -1.0),
+        ("gradient_atol", -1.0),
+        ("dense_limit", 1.5),
     ],
-)  # fmt: skip
+)
 def test_settings_that_cannot_work_name_field_value_and_cure(name: str, value: object) -> None:
     with pytest.raises(SettingsError, match=name) as caught:
         SolverSettings(**{name: value})  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import PROBLEMS, reference_entries, reference_points
+from tests.helpers import PROBLEMS, reference_entries, reference_points
 
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems import Ball, Box, Unbounded, systems
