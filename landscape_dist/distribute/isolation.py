@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from landscape_dist.distribute.packing import failed, halves, merge
-from landscape_dist.records import ResultBatch, SearchBatch, SearchStatus
+from landscape_dist.distribute.packing import failed, halves
+from landscape_dist.records import ResultBatch, SearchBatch, SearchStatus, join_results
 
 Solve = Callable[[Any, SearchBatch, Any], ResultBatch]
 """`solve(problem, batch, settings) -> ResultBatch`, as `hisd.solver.solve_batch`; importable by name."""
@@ -39,7 +39,7 @@ def solve_isolated(solve: Solve, problem: Any, batch: SearchBatch, settings: Any
     started = time.perf_counter()
     parts: list[ResultBatch] = []
     clean = _solve(solve, problem, batch, settings, parts)
-    return Solved(None, merge(parts), time.perf_counter() - started, clean)
+    return Solved(None, join_results(parts), time.perf_counter() - started, clean)
 
 
 def _solve(solve: Solve, problem: Any, batch: SearchBatch, settings: Any, parts: list[ResultBatch]) -> bool:

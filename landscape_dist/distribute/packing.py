@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -30,21 +29,7 @@ class Coordinator(Protocol):
 
 def take(batch: SearchBatch, start: int, stop: int) -> SearchBatch:
     """Searches `start:stop` of a batch, with only the parents that they need."""
-    part = slice(start, stop)
-    used, row = np.unique(batch.row[part], return_inverse=True)
-    return SearchBatch(
-        target_index=batch.target_index,
-        kind=batch.kind,
-        parents=batch.parents[used],
-        X=batch.X[used],
-        indices=batch.indices[used],
-        slot=batch.slot[part],
-        row=row.astype(np.int64, copy=False),
-        leave=batch.leave[part],
-        sign=batch.sign[part],
-        keep=batch.keep[part],
-        repeat=batch.repeat[part],
-    )
+    return batch.select(np.arange(start, stop))
 
 
 def halves(batch: SearchBatch) -> tuple[SearchBatch, SearchBatch]:
@@ -68,41 +53,6 @@ def failed(batch: SearchBatch, status: SearchStatus, message: str) -> ResultBatc
         n_steps=np.zeros(n, dtype=np.int32),
         counters=Counters(),
         messages={int(slot): message for slot in batch.slot},
-    )
-
-
-def merge(results: Sequence[ResultBatch]) -> ResultBatch:
-    """One batch of results out of several; eigenvalues are as wide as those of searches that ended somewhere."""
-    if len(results) == 1:
-        return results[0]
-    ended = [r.eigenvalues.shape[1] for r in results if np.any(r.index >= 0)]
-    width = max(ended or [r.eigenvalues.shape[1] for r in results])
-    eigenvalues = np.full((sum(map(len, results)), width), np.nan)
-    counters = Counters()
-    messages: dict[int, str] = {}
-    trajectories = {}
-    filled = 0
-    for r in results:
-        columns = min(width, r.eigenvalues.shape[1])
-        eigenvalues[filled : filled + len(r), :columns] = r.eigenvalues[:, :columns]
-        filled += len(r)
-        counters.add(r.counters)
-        messages.update(r.messages)
-        trajectories.update(r.trajectories)
-    return ResultBatch(
-        slot=np.concatenate([r.slot for r in results]),
-        status=np.concatenate([r.status for r in results]),
-        x=np.concatenate([r.x for r in results]),
-        energy=np.concatenate([r.energy for r in results]),
-        index=np.concatenate([r.index for r in results]),
-        nullity=np.concatenate([r.nullity for r in results]),
-        gradient_norm=np.concatenate([r.gradient_norm for r in results]),
-        eigenvalues=eigenvalues,
-        n_steps=np.concatenate([r.n_steps for r in results]),
-        counters=counters,
-        messages=messages,
-        cpu_seconds=sum(r.cpu_seconds for r in results),
-        trajectories=trajectories,
     )
 
 

@@ -16,7 +16,7 @@ from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.start import Starts, expand
 from landscape_dist.hisd.state import State, to_numpy
 from landscape_dist.hisd.verify import verify
-from landscape_dist.records import ResultBatch, SearchBatch, SearchKind, SearchStatus
+from landscape_dist.records import ResultBatch, SearchBatch, SearchKind, SearchStatus, join_results
 
 # Searches advance together in chunks whose Hessians fit in the cache.
 CHUNK_BYTES = 4 << 20
@@ -43,7 +43,7 @@ def solve_batch(problem: Any, batch: SearchBatch, settings: SolverSettings) -> R
     check_settings(problem, settings)
     rows = max(16, CHUNK_BYTES // (8 * d * d)) if d <= settings.dense_limit else max(1, CHUNK_BYTES // (8 * d))
     parts = [_solve_chunk(problem, part, settings) for part in _chunks(batch, rows)]
-    result = parts[0] if len(parts) == 1 else _joined(parts)
+    result = join_results(parts)
     result.counters = problem.counters.minus(before)
     result.cpu_seconds = time.process_time() - began
     return result
@@ -174,13 +174,3 @@ def _chunks(batch: SearchBatch, rows: int) -> list[SearchBatch]:
     if len(batch) <= rows:
         return [batch]
     return [batch.select(np.arange(a, min(a + rows, len(batch)))) for a in range(0, len(batch), rows)]
-
-
-def _joined(parts: list[ResultBatch]) -> ResultBatch:
-    names = ("slot", "status", "x", "energy", "index", "nullity", "gradient_norm", "eigenvalues", "n_steps")
-    columns: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names}
-    joined = ResultBatch(**columns)
-    for p in parts:
-        joined.messages.update(p.messages)
-        joined.trajectories.update(p.trajectories)
-    return joined

@@ -11,9 +11,9 @@ from distribute_fakes import FakeCoordinator, FakeProblem, FakeSettings, fake_so
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landscape_dist.distribute.packing import Feed, PackSizer, failed, halves, merge, take
+from landscape_dist.distribute.packing import Feed, PackSizer, failed, halves, take
 from landscape_dist.errors import SettingsError
-from landscape_dist.records import SearchStatus
+from landscape_dist.records import SearchStatus, join_results
 
 
 def a_batch(dim=4):
@@ -34,7 +34,7 @@ def test_pieces_together_are_the_batch(cuts):
     edges = sorted({0, len(BATCH), *cuts})
     pieces = [take(BATCH, a, b) for a, b in itertools.pairwise(edges)]
     assert all(len(piece.X) == len(np.unique(piece.row)) for piece in pieces)
-    together = merge([fake_solve(FakeProblem(4), piece, FakeSettings()) for piece in pieces])
+    together = join_results([fake_solve(FakeProblem(4), piece, FakeSettings()) for piece in pieces])
     np.testing.assert_array_equal(together.slot, BATCH.slot)
     np.testing.assert_array_equal(together.x, ALL_ENDS)
     assert together.counters.n_gradients == len(BATCH)
@@ -62,7 +62,7 @@ def test_merge_keeps_the_width_of_searches_that_ended():
     good.eigenvalues = good.eigenvalues[:, :2]
     bad = failed(take(BATCH, 3, 5), SearchStatus.RAISED, "why")
     for order in ([good, bad], [bad, good]):
-        assert merge(order).eigenvalues.shape == (5, 2)
+        assert join_results(order).eigenvalues.shape == (5, 2)
 
 
 def test_size_follows_the_measured_cost():

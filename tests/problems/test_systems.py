@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.helpers import PROBLEMS, reference_entries, reference_points
 
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems import Ball, Box, Unbounded, systems
 from landscape_dist.testing import check_problem
+from tests.helpers import PROBLEMS, reference_entries, reference_points
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "reference" / "points"
 VARIANTS = [(name, {}) for name in systems.names()] + [
