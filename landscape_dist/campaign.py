@@ -19,15 +19,16 @@ from landscape_dist.explore.coordinator import Coordinator, Decisions
 from landscape_dist.explore.judgement import make_judgement
 from landscape_dist.explore.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.hisd.solver import check_settings
+from landscape_dist.hisd.solver import check_settings, eigenvalue_columns
 from landscape_dist.landscape import Landscape
-from landscape_dist.records import Counters, FailureColumns, FloatArray, ResultBatch
+from landscape_dist.pathways.trajectories import PathList
+from landscape_dist.records import Counters, FailureColumns, FloatArray, ResultBatch, TrajectoryColumns
 
 if TYPE_CHECKING:
     from landscape_dist.store.database import Database
 
 # Between commits: what kill -9 can lose, against what commits cost.
-COMMIT_SECONDS, COMMIT_ROWS = 0.5, 50_000
+COMMIT_SECONDS, COMMIT_ROWS, COMMIT_BYTES = 0.5, 50_000, 64 << 20
 SAME_ATOL = 1e-4
 
 
@@ -103,10 +104,6 @@ def explore(
     Returns:
         Landscape. After Ctrl-C it holds what was found, with `finished` False, and the store can be resumed.
     """
-    if not problem.has_energy:
-        raise SettingsError(
-            f"{problem.name} is a vector field without an energy, which explore cannot search yet; give an energy"
-        )
     starts = _starts(problem, start)
     if max_index is None:
         suggested = getattr(problem, "suggested_max_index", None)
@@ -118,7 +115,7 @@ def explore(
         same = explore_settings.same_atol or SAME_ATOL * max(1.0, float(np.abs(starts).max()))
     check_settings(problem, solver_settings)
     judgement = make_judgement(same, problem.dim)
-    n_eigenvalues = min(problem.dim, solver_settings.n_eigenvalues)
+    n_eigenvalues = eigenvalue_columns(problem, solver_settings)
     coordinator = Coordinator(starts, explore_settings, judgement, n_eigenvalues)
     header = make_header(problem, starts, explore_settings, solver_settings, judgement.as_dict())
     with _journal(store, header, problem, coordinator, n_eigenvalues) as journal:
@@ -137,6 +134,7 @@ def open_landscape(store: Any) -> Landscape:
         StoreFormatError: something else is there.
     """
     from landscape_dist.store.database import Database
+    from landscape_dist.store.paths import StoredPaths
 
     with Database.open(store) as database:
         snapshot = database.read()
@@ -147,6 +145,7 @@ def open_landscape(store: Any) -> Landscape:
         snapshot.failures,
         snapshot.counters,
         finished=snapshot.progress.final,
+        paths=StoredPaths(store),
     )
 
 
@@ -238,8 +237,12 @@ def _versions() -> dict[str, str]:
     return found
 
 
-# What may differ between sessions on one store: it changes how long is searched, never what a search does.
-FREE_SETTINGS = {"explore": {"max_searches", "max_points"}, "solver": {"deadline"}}
+# What may differ between sessions on one store: it changes how long is searched and what is kept, never what a search
+# does.
+FREE_SETTINGS = {
+    "explore": {"max_searches", "max_points"},
+    "solver": {"deadline", "keep_trajectories", "trajectory_points"},
+}
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -280,6 +283,8 @@ class Journal:
         self.database = database
         self.counters = Counters()
         self.failures: list[FailureColumns] = []
+        self.paths = PathList()
+        self.store: Any = None
         self.finished = False
         self._committed_at = time.monotonic()
 
@@ -295,10 +300,14 @@ class Journal:
         """Take note of one result; commits when it is time."""
         self.counters.add(result.counters)
         self.failures.append(decisions.failures)
+        paths = _new_paths(result, decisions) if result.trajectories else None
         if self.database is None:
+            if paths is not None:
+                self.paths.append(paths)
             return
-        self.database.append(decisions.points, decisions.searches, decisions.failures)
-        if self.database.n_buffered >= COMMIT_ROWS or time.monotonic() - self._committed_at >= COMMIT_SECONDS:
+        self.database.append(decisions.points, decisions.searches, decisions.failures, paths)
+        full = self.database.n_buffered >= COMMIT_ROWS or self.database.n_buffered_bytes >= COMMIT_BYTES
+        if full or time.monotonic() - self._committed_at >= COMMIT_SECONDS:
             self.commit()
 
     def commit(self) -> None:
@@ -308,7 +317,12 @@ class Journal:
             self._committed_at = time.monotonic()
 
     def landscape(self) -> Landscape:
-        """What there is now."""
+        """What there is now; paths that are in a store are read from there."""
+        paths: Any = self.paths
+        if self.database is not None:
+            from landscape_dist.store.paths import StoredPaths
+
+            paths = StoredPaths(self.store)
         return Landscape(
             self.header,
             self.coordinator.points.view(),
@@ -317,7 +331,19 @@ class Journal:
             self.counters.as_dict(),
             finished=self.finished,
             problem=self.problem,
+            paths=paths,
         )
+
+
+def _new_paths(result: ResultBatch, decisions: Decisions) -> TrajectoryColumns | None:
+    """The paths of the searches that were new to the coordinator."""
+    slots = [slot for slot in decisions.searches.slot.tolist() if slot in result.trajectories]
+    if not slots:
+        return None
+    x = [result.trajectories[slot] for slot in slots]
+    end = np.cumsum([len(path) for path in x], dtype=np.int64)
+    time = np.concatenate([result.trajectory_times[slot] for slot in slots])
+    return TrajectoryColumns(np.array(slots, dtype=np.int64), end, np.concatenate(x), time)
 
 
 def _concatenated(parts: list[FailureColumns], dim: int) -> FailureColumns:
@@ -347,6 +373,7 @@ def _journal(
         known = False
     with database:
         journal = Journal(header, problem, coordinator, database)
+        journal.store = store
         if known:
             wrong = differences(database.header, plain_json("header", header))  # tuples come back as lists
             if wrong:

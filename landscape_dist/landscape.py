@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from landscape_dist.pathways.pathway_map import Connections, PathwayMap
+from landscape_dist.pathways.trajectories import PathSource, Trajectories, Trajectory, no_path
 from landscape_dist.records import (
     FailureColumns,
     PointColumns,
@@ -69,6 +70,8 @@ class Landscape:
         finished: whether the exploration had nothing left to do.
         columns, searches, failures: the tables themselves, as arrays.
         pathways: the arrows as a `PathwayMap`.
+        trajectories: the paths of the searches by slot, as `Trajectory`; empty unless the run was asked to
+            `keep_trajectories`. Read from the store when asked for.
         problem: the problem, where it is at hand; None for a landscape opened from a store.
     """
 
@@ -82,6 +85,7 @@ class Landscape:
         *,
         finished: bool,
         problem: Any = None,
+        paths: PathSource | None = None,
     ) -> None:
         self.header = header
         self.columns = columns
@@ -91,6 +95,7 @@ class Landscape:
         self.finished = finished
         self.problem = problem
         self.pathways = PathwayMap(columns, searches)
+        self.trajectories = Trajectories(paths, searches)
 
     def __repr__(self) -> str:
         return f"<Landscape of {self.name}: {len(self.points)} points, {len(self.connections)} connections>"
@@ -128,6 +133,16 @@ class Landscape:
         """Number of points of each Morse index."""
         index, n = np.unique(self.columns.index, return_counts=True)
         return dict(zip(index.tolist(), n.tolist(), strict=True))
+
+    def trajectory(self, slot: int) -> Trajectory:
+        """The path of one search.
+
+        Raises:
+            SettingsError: no path of it was kept.
+        """
+        if slot not in self.trajectories:
+            raise no_path(slot, len(self.trajectories))
+        return self.trajectories[slot]
 
     def audit(self) -> Audit:
         """What speaks for and against completeness (Morse theory, arrows due, hits, failures)."""

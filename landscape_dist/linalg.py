@@ -74,12 +74,12 @@ def canonical_eigenbasis(w: FloatArray, Q: FloatArray, rtol: float = 1e-6) -> Fl
         if len(rows):
             Q = Q.copy()
             for i in rows:
-                for start, stop in _runs(tied[i]):
+                for start, stop in runs(tied[i]):
                     Q[i, :, start:stop] = _echelon_basis(Q[i, :, start:stop])
     return canonical_signs(Q)
 
 
-def _runs(tied: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def runs(tied: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Half-open index ranges of eigenvalues joined by consecutive ties."""
     edges = np.diff(np.concatenate(([0], tied.astype(np.int8), [0])))
     return [(int(a), int(b) + 1) for a, b in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True)]

@@ -243,6 +243,8 @@ class ResultBatch:
         messages: text for searches that failed for a reason beyond their status, by slot.
         cpu_seconds: CPU time of the batch.
         trajectories: (t, d) paths by slot, only where asked for.
+        trajectory_times: (t,) pseudo-time of the dynamics at their points, by slot: sums of what each step stood for;
+            a step of Newton's method adds none.
     """
 
     slot: IntArray
@@ -258,6 +260,7 @@ class ResultBatch:
     messages: dict[int, str] = field(default_factory=dict)
     cpu_seconds: float = 0.0
     trajectories: dict[int, FloatArray] = field(default_factory=dict)
+    trajectory_times: dict[int, FloatArray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.slot)
@@ -272,7 +275,8 @@ def join_results(results: Sequence[ResultBatch]) -> ResultBatch:
     eigenvalues = np.full((sum(map(len, results)), width), np.nan)
     counters = Counters()
     messages: dict[int, str] = {}
-    trajectories = {}
+    trajectories: dict[int, FloatArray] = {}
+    times: dict[int, FloatArray] = {}
     filled = 0
     for r in results:
         columns = min(width, r.eigenvalues.shape[1])
@@ -281,6 +285,7 @@ def join_results(results: Sequence[ResultBatch]) -> ResultBatch:
         counters.add(r.counters)
         messages.update(r.messages)
         trajectories.update(r.trajectories)
+        times.update(r.trajectory_times)
     return ResultBatch(
         slot=np.concatenate([r.slot for r in results]),
         status=np.concatenate([r.status for r in results]),
@@ -295,6 +300,7 @@ def join_results(results: Sequence[ResultBatch]) -> ResultBatch:
         messages=messages,
         cpu_seconds=sum(r.cpu_seconds for r in results),
         trajectories=trajectories,
+        trajectory_times=times,
     )
 
 
@@ -362,6 +368,24 @@ class FailureColumns:
     x: FloatArray
     gradient_norm: FloatArray
     message: list[str]
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+
+@dataclass(slots=True)
+class TrajectoryColumns:
+    """Paths of t searches, one after another.
+
+    Attributes:
+        slot: (t,) int64 which searches. end: (t,) int64 where each path ends among the points below.
+        x: (n, d) the points of all paths. time: (n,) pseudo-time of the dynamics at each.
+    """
+
+    slot: IntArray
+    end: IntArray
+    x: FloatArray
+    time: FloatArray
 
     def __len__(self) -> int:
         return len(self.slot)

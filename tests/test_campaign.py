@@ -132,11 +132,6 @@ def test_bad_arguments_name_field_value_and_cure(arguments: dict[str, Any], mess
         ld.explore(lattice(), **{"max_index": 3, **arguments})
 
 
-def test_vector_fields_are_refused_for_now() -> None:
-    with pytest.raises(SettingsError, match="vector field"):
-        ld.explore(ld.problems.vector_field(["-x1", "-x2"], dim=2), start=[0.1, 0.1], max_index=1)
-
-
 def test_no_start_anywhere() -> None:
     with pytest.raises(SettingsError, match="suggests none"):
         ld.explore(ld.problems.symbolic("x1**2"), max_index=1)

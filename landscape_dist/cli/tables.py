@@ -65,7 +65,7 @@ def point_table(points: Sequence[dict[str, Any]]) -> None:
             numbers(p["x"], MOST_COORDINATES),
             str(p["nullity"]),
             "-" if p["gradient_norm"] is None else f"{p['gradient_norm']:.1e}",
-            numbers(p["eigenvalues"], MOST_EIGENVALUES, ".4g"),
+            numbers(spectrum(p), MOST_EIGENVALUES, ".4g"),
             str(p["hits"]),
         ]
         for p in points
@@ -74,13 +74,28 @@ def point_table(points: Sequence[dict[str, Any]]) -> None:
     print_table(names, rows, (True, True, True, False, True, True, False, True))
 
 
+def spectrum(point: dict[str, Any]) -> list[Any]:
+    """Eigenvalues of a point dict, complex ones as such."""
+    if "eigenvalues_imag" not in point:
+        return list(point["eigenvalues"])
+    return [
+        None if re is None else complex(re, im) if im else re
+        for re, im in zip(point["eigenvalues"], point["eigenvalues_imag"], strict=True)
+    ]
+
+
 def point_csv(points: Sequence[dict[str, Any]]) -> None:
     """The same columns as the file points.csv of an export."""
     scalars = ("id", "index", "nullity", "energy", "gradient_norm", "hits")
     d = len(points[0]["x"]) if points else 0
     m = len(points[0]["eigenvalues"]) if points else 0
     columns = [*scalars, *(f"x{i + 1}" for i in range(d)), *(f"eigenvalue{i + 1}" for i in range(m))]
-    print_csv(columns, [[*(p[name] for name in scalars), *p["x"], *p["eigenvalues"]] for p in points])
+    if points and "eigenvalues_imag" in points[0]:
+        columns += [f"eigenvalue{i + 1}_imag" for i in range(m)]
+    print_csv(
+        columns,
+        [[*(p[name] for name in scalars), *p["x"], *p["eigenvalues"], *p.get("eigenvalues_imag", ())] for p in points],
+    )
 
 
 def connection_table(connections: Sequence[dict[str, Any]], index: Sequence[int]) -> None:
@@ -107,16 +122,18 @@ def connection_csv(connections: Sequence[dict[str, Any]]) -> None:
 
 
 # -- numbers ----------------------------------------------------------------------------------------------------
-def number(value: float | None, form: str = ".6f") -> str:
+def number(value: complex | None, form: str = ".6f") -> str:
     """A number for reading; '-' where there is none."""
     if value is None:
         return "-"
+    if isinstance(value, complex):
+        return format(value, form)
     if form == ".6f" and abs(value) >= 1e9:
         form = ".9e"
     text = format(value, form)
     return text.removeprefix("-") if float(text) == 0.0 else text
 
 
-def numbers(values: Sequence[float | None], most: int, form: str = ".6f") -> str:
+def numbers(values: Sequence[complex | None], most: int, form: str = ".6f") -> str:
     """The first few of a list of numbers."""
     return ", ".join(number(v, form) for v in values[:most]) + (", ..." if len(values) > most else "")

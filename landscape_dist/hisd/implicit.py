@@ -30,12 +30,14 @@ class ImplicitStep:
 
     Args:
         tolerance: accepted error of the predicted gradient, relative to the larger of the two gradients.
+        symmetric: False for vector fields that are no gradients, for which H is minus the Jacobian.
     """
 
     uses_hessian = True
 
-    def __init__(self, tolerance: float) -> None:
+    def __init__(self, tolerance: float, symmetric: bool = True) -> None:
         self.tolerance = tolerance
+        self.symmetric = symmetric
 
     def begin(self, state: State, xp: Any) -> None:
         """Nothing beyond the common state is needed."""
@@ -49,14 +51,15 @@ class ImplicitStep:
         M = state.H
         settled = xp.ones(n, dtype=xp.bool)
         if state.V.shape[-1]:
-            HV = M @ state.V
+            # V^T H as a transpose: H V where H is symmetric, H^T V for vector fields.
+            HV = (M if self.symmetric else M.mT) @ state.V
             climbing = rayleigh(state.V, HV, xp) >= 0
             settled = ~xp.any(climbing, axis=-1)
             M = M - (state.V * xp.where(climbing, 1.0, 2.0)[:, None, :]) @ HV.mT
         leaving = xp.any(state.leave != 0, axis=-1)
         if bool(xp.any(leaving)):
             # On the Hessian, not on M: while leaving, V is orthogonal to `leave` and the two corrections commute.
-            Hu = (state.H @ state.leave[:, :, None])[:, :, 0]
+            Hu = ((state.H if self.symmetric else state.H.mT) @ state.leave[:, :, None])[:, :, 0]
             M = M - state.leave[:, :, None] * Hu[:, None, :]
             settled = settled & ~leaving
         eye = xp.eye(d, dtype=M.dtype)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from landscape_dist.eigensolvers.base import Curvature, Eigensolver, frobenius
+from landscape_dist.hisd.paths import Paths
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.state import State, to_numpy
 from landscape_dist.records import FloatArray, IntArray, SearchStatus
@@ -46,7 +47,7 @@ class Outcome:
         status: (n,) CONVERGED, LEFT_DOMAIN, NOT_FINITE, MAX_STEPS, STALLED or DEADLINE.
         x: (n, d). gradient_norm: (n,). H: (n, d, d) where status is CONVERGED, or None in matrix-free runs.
         n_steps: (n,) trial steps, those taken back included. norm_at_start: (n,) size of the Hessian there.
-        paths: by search, (t, d), where asked for.
+        paths: of the searches, where asked for.
     """
 
     status: np.ndarray
@@ -55,7 +56,7 @@ class Outcome:
     H: FloatArray | None
     n_steps: IntArray
     norm_at_start: FloatArray
-    paths: dict[int, list[FloatArray]]
+    paths: Paths | None = None
 
 
 def run(
@@ -81,13 +82,12 @@ def run(
         None if state.H is None else np.zeros((n, d, d)),
         np.zeros(n, dtype=np.int64),
         to_numpy(state.norm).copy(),
-        {},
     )
     origin = to_numpy(state.x).copy()
     reach = settings.escape_radius * np.maximum(1.0, np.linalg.norm(origin, axis=1))
     ends_at = None if settings.deadline is None else time.monotonic() + settings.deadline
     if settings.keep_trajectories:
-        out.paths = {i: [x.copy()] for i, x in enumerate(origin)}
+        out.paths = Paths(origin, settings.trajectory_points)
     rule.begin(state, xp)
     finish = getattr(rule, "finish", None)
     for _ in range(max_steps):
@@ -118,11 +118,10 @@ def run(
             state.H = H if everywhere else xp.where(accepted[:, None, None], H, state.H)
         _turn(problem, state, eigensolver, accepted, everywhere, pseudo_time, xp)
         ended = None if finish is None else finish(problem, state, settings)
-        if settings.keep_trajectories:
-            moved = to_numpy(accepted) if ended is None else to_numpy(accepted) | ended
-            for i, row in enumerate(state.row):
-                if moved[i]:
-                    out.paths[int(row)].append(to_numpy(state.x[i]).copy())
+        if out.paths is not None:
+            elapsed = to_numpy(xp.where(accepted, pseudo_time, 0.0 * pseudo_time))
+            moved = np.flatnonzero(to_numpy(accepted) if ended is None else to_numpy(accepted) | ended)
+            out.paths.record(state.row[moved], to_numpy(state.x)[moved], elapsed[moved])
     status = _finished(problem, state, settings, origin, reach)
     _retire(out, state, np.where(status < 0, SearchStatus.MAX_STEPS, status), xp)
     return out

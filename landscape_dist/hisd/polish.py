@@ -17,6 +17,8 @@ from landscape_dist.records import FloatArray
 BEGIN = 0.1
 # and again, where that failed, when it has fallen to this part of what it then was, or after so many steps.
 AGAIN, PATIENCE = 0.25, 200
+# In matrix-free runs, a curvature below this part of the Hessian's size may belong to a zero mode.
+FLAT = 0.02
 # Newton's steps must each bring |g| down by this factor,
 CONTRACTION = 0.5
 # together go no further than this part of the way that the search has come,
@@ -156,7 +158,9 @@ def _krylov(problem: Any, x: Any, g: Any, V: Any, norm: Any, reach: Any, toleran
     x, g = xp.asarray(x, copy=True), xp.asarray(g, copy=True)
     fine = np.ones(len(x), dtype=bool)
     if V.shape[-1]:
-        fine &= to_numpy(xp.all(rayleigh(V, problem.hvp(x, V), xp) < 0, axis=-1))
+        # Along zero modes the curvature is zero at the end, and here about zero.
+        curvature = rayleigh(V, problem.hvp(x, V), xp)
+        fine &= to_numpy(xp.all(curvature < FLAT * norm[:, None], axis=-1))
     rhs, far = to_numpy(reflect(V, -g)), to_numpy(reach)
     done = []
     for i in np.flatnonzero(fine).tolist():
@@ -190,6 +194,9 @@ def _minres(problem: Any, x: FloatArray, g: FloatArray, rtol: float) -> FloatArr
 
 
 def _has_index(problem: Any, x: FloatArray, k: int, zero: float) -> bool:
-    """Whether the Hessian at x (d,) has exactly k eigenvalues below -zero, as far as the d - 1 lowest tell."""
+    """Whether the Hessian at x (d,) has at most k eigenvalues below -zero and at least k up to zero.
+
+    Exactly k of them negative where there are no zero modes; along those the dynamics stand still on either side.
+    """
     w = extreme_eigenvalues(hessian_operator(problem, x), k + 1, "SA")
-    return bool((w[:k] < -zero).all() and (w[k:] >= -zero).all())
+    return bool((w[:k] <= zero).all() and (w[k:] >= -zero).all())

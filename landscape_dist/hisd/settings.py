@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from landscape_dist.errors import SettingsError
+import numpy as np
 
-STEP_RULES = ("auto", "implicit", "explicit", "barzilai_borwein")
-EIGENSOLVERS = ("flow", "lobpcg", "sirqit", "dense")
+from landscape_dist.errors import SettingsError
+from landscape_dist.hisd.custom import CustomStep
+
+STEP_RULES = ("auto", "implicit", "explicit", "barzilai_borwein", "custom")
+EIGENSOLVERS = ("flow", "lobpcg", "sirqit", "dense", "euler", "power")
 ACCELERATIONS = ("none", "heavy_ball", "nesterov")
+PERTURBATIONS = ("gaussian", "uniform")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +22,11 @@ class SolverSettings:
 
     Attributes:
         step: 'implicit' (linearly implicit step, needs a Hessian), 'explicit' (eq. 2.2 and its accelerations),
-            'barzilai_borwein' (eq. 2.2 with the Barzilai–Borwein step length), or 'auto': implicit up to
-            `dense_limit` variables, explicit beyond.
-        eigensolver: how the directions follow along: 'flow', 'lobpcg', 'sirqit' or 'dense'.
+            'barzilai_borwein' (eq. 2.2 with the Barzilai–Borwein step length), 'custom' (a scheme of your own, see
+            `custom_step`), or 'auto': implicit up to `dense_limit` variables, explicit beyond.
+        custom_step: a `CustomStep`, which says where x goes next; needs step='custom' and a step_size.
+        eigensolver: how the directions follow along: 'flow', 'lobpcg', 'sirqit', 'dense', 'euler' or 'power'; for
+            vector fields that are no gradients 'flow', 'dense', 'euler' or 'power'.
         acceleration: 'none', 'heavy_ball' (eq. 2.4) or 'nesterov' (eq. 2.5); explicit steps only.
         momentum: gamma of heavy ball, in [0, 1).
         nesterov_choice: 1 for gamma_n = n / (n + 3), 2 for the theta recursion.
@@ -36,9 +42,15 @@ class SolverSettings:
         upward_flow_rate: the same for upward searches and those from the user's start; slower, so that climbing along
             a stiff mode does not turn at once into climbing along the softest.
         eigensolver_iterations: inner iterations of the matrix-free eigensolvers at every step.
+        eigensolver_step_size: length of the inner steps of 'euler' and 'power'; None adapts it.
         gradient_rtol: converged when |g| <= gradient_rtol * |H| * (1 + |x|), norms of 2 and Frobenius kind.
         gradient_atol: converged, too, when |g| <= gradient_atol, in the problem's unit.
         nullity_rtol: an eigenvalue counts as zero below this fraction of the largest.
+        nullity_atol: and below this, in the unit of the Hessian.
+        perturbation_method: how the random part of repeated searches (`n_random`) is drawn before it is normalised:
+            'gaussian' (all directions alike) or 'uniform' (each coordinate in [-1, 1]).
+        start_directions: directions of the searches from the user's start, (d, k) with orthonormal columns, in place of
+            the lowest eigenvectors there; a search for index j takes the first j.
         perturbation_radius: how far from its parent a search starts; None is 1e-3 times max(1, largest coordinate).
         max_steps: steps of the dynamics before the search is given up.
         deadline: seconds of wall time of one batch of searches before those unfinished are given up; None never.
@@ -47,7 +59,8 @@ class SolverSettings:
         escape_radius: in an unbounded domain, a search this many times max(1, |x_0|) away from its start has left.
         dense_limit: largest dimension at which dense Hessians are formed.
         n_eigenvalues: how many of the lowest eigenvalues are kept for each point.
-        keep_trajectories: whether the paths come back with the results.
+        keep_trajectories: whether the paths of the searches are kept, in the store where there is one.
+        trajectory_points: how many points of each path are kept, its ends always among them; None for all.
     """
 
     step: str = "auto"
@@ -62,9 +75,14 @@ class SolverSettings:
     flow_rate: float = 10.0
     upward_flow_rate: float = 1.0
     eigensolver_iterations: int = 2
+    eigensolver_step_size: float | None = None
     gradient_rtol: float = 1e-10
     gradient_atol: float = 0.0
     nullity_rtol: float = 1e-6
+    nullity_atol: float = 0.0
+    perturbation_method: str = "gaussian"
+    start_directions: tuple[tuple[float, ...], ...] | None = None
+    custom_step: CustomStep | None = None
     perturbation_radius: float | None = None
     max_steps: int | None = None
     deadline: float | None = None
@@ -73,11 +91,25 @@ class SolverSettings:
     dense_limit: int = 300
     n_eigenvalues: int = 64
     keep_trajectories: bool = False
+    trajectory_points: int | None = 100
 
     def __post_init__(self) -> None:
         self._one_of("step", STEP_RULES)
         self._one_of("eigensolver", EIGENSOLVERS)
         self._one_of("acceleration", ACCELERATIONS)
+        self._one_of("perturbation_method", PERTURBATIONS)
+        if self.start_directions is not None:
+            object.__setattr__(self, "start_directions", checked_directions(self.start_directions))
+        if (self.custom_step is not None) != (self.step == "custom"):
+            raise SettingsError(
+                f"solver setting step is {self.step!r} and custom_step is {self.custom_step!r}; give step='custom' with "
+                "a CustomStep, or neither"
+            )
+        if self.step == "custom" and (self.step_size is None or self.acceleration != "none"):
+            raise SettingsError(
+                f"solver setting step is 'custom' with step_size {self.step_size!r} and acceleration "
+                f"{self.acceleration!r}; give a step_size, and acceleration='none'"
+            )
         self._one_of("nesterov_choice", (1, 2))
         for name in (
             "step_tolerance",
@@ -88,7 +120,7 @@ class SolverSettings:
             "escape_radius",
         ):
             self._positive(name)
-        for name in ("step_size", "perturbation_radius", "deadline"):
+        for name in ("step_size", "eigensolver_step_size", "perturbation_radius", "deadline"):
             if getattr(self, name) is not None:
                 self._positive(name)
         for name in ("eigensolver_iterations", "dense_limit", "n_eigenvalues"):
@@ -96,12 +128,16 @@ class SolverSettings:
         for name in ("max_steps", "nesterov_restart"):
             if getattr(self, name) is not None:
                 self._count(name)
+        if self.trajectory_points is not None:
+            self._count("trajectory_points")
         if not 0 <= self.momentum < 1:
             raise SettingsError(f"solver setting momentum is {self.momentum!r}; give a number in [0, 1)")
         if not self.excursion >= 0:
             raise SettingsError(f"solver setting excursion is {self.excursion!r}; give 0 or a positive number")
         if not self.gradient_atol >= 0:
             raise SettingsError(f"solver setting gradient_atol is {self.gradient_atol!r}; give 0 or a positive number")
+        if not self.nullity_atol >= 0:
+            raise SettingsError(f"solver setting nullity_atol is {self.nullity_atol!r}; give 0 or a positive number")
         if not 0 <= self.nullity_rtol < 1:
             raise SettingsError(f"solver setting nullity_rtol is {self.nullity_rtol!r}; give a number in [0, 1)")
         if self.acceleration != "none" and self.step == "implicit":
@@ -128,4 +164,24 @@ class SolverSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON form, all settings."""
-        return asdict(self)
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        if self.custom_step is not None:
+            plain["custom_step"] = self.custom_step.as_dict()
+        return plain
+
+
+def checked_directions(directions: Any) -> tuple[tuple[float, ...], ...]:
+    """d rows of k numbers, from anything like a (d, k) array.
+
+    Raises:
+        SettingsError: they are not numbers, or the columns not orthonormal.
+    """
+    try:
+        V = np.asarray(directions, dtype=np.float64)
+    except (TypeError, ValueError):
+        V = np.zeros(0)
+    if V.ndim != 2 or not V.shape[0] >= V.shape[1] >= 1:
+        raise SettingsError(f"start_directions has shape {V.shape}; give a (d, k) array with a direction in each column")
+    if not np.abs(V.T @ V - np.eye(V.shape[1])).max() <= 1e-6:
+        raise SettingsError("the columns of start_directions are not orthonormal; give numpy.linalg.qr(V)[0]")
+    return tuple(tuple(row) for row in V.tolist())

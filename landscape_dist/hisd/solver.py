@@ -10,6 +10,7 @@ import numpy as np
 from landscape_dist.eigensolvers import make_eigensolver
 from landscape_dist.eigensolvers.base import frobenius
 from landscape_dist.errors import SettingsError
+from landscape_dist.hisd.conditioned import moved, moved_back, well_conditioned
 from landscape_dist.hisd.implicit import ImplicitStep, first_trust
 from landscape_dist.hisd.loop import NORM_FLOOR, Outcome, StepRule, power_norm, run
 from landscape_dist.hisd.settings import SolverSettings
@@ -56,9 +57,24 @@ def is_implicit(problem: Any, settings: SolverSettings) -> bool:
     return settings.step == "implicit"
 
 
+def eigenvalue_columns(problem: Any, settings: SolverSettings) -> int:
+    """Width of the eigenvalue columns: real and imaginary parts for vector fields."""
+    return min(problem.dim, settings.n_eigenvalues) * (1 if problem.has_energy else 2)
+
+
 def check_settings(problem: Any, settings: SolverSettings) -> None:
     """Raise `SettingsError` where settings, each fine in itself, do not fit the problem."""
-    eigensolver = make_eigensolver(settings, settings.flow_rate)
+    eigensolver = make_eigensolver(settings, settings.flow_rate, problem.symmetric)
+    directions = settings.start_directions
+    if directions is not None and len(directions) != problem.dim:
+        raise SettingsError(
+            f"start_directions has {len(directions)} rows, but the problem has {problem.dim} variables; give one row each"
+        )
+    if not problem.has_energy and problem.dim > settings.dense_limit:
+        raise SettingsError(
+            f"{problem.name} is a vector field of {problem.dim} variables and dense_limit is {settings.dense_limit}; "
+            "vector fields need dense Jacobians, so raise dense_limit"
+        )
     if eigensolver.needs_hessian and problem.dim > settings.dense_limit and not is_implicit(problem, settings):
         raise SettingsError(
             f"eigensolver {eigensolver.name!r} needs Hessians, but the problem has {problem.dim} variables and "
@@ -67,18 +83,27 @@ def check_settings(problem: Any, settings: SolverSettings) -> None:
 
 
 def _solve_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
+    """Run a chunk, in well-conditioned coordinates where the problem has some."""
+    inner = well_conditioned(problem, settings)
+    if inner is None:
+        return _run_chunk(problem, batch, settings)
+    return moved_back(_run_chunk(inner, moved(batch, inner), settings), inner)
+
+
+def _run_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
     dense = problem.dim <= settings.dense_limit
     implicit = is_implicit(problem, settings)
     down = batch.kind in (SearchKind.DOWN, SearchKind.CONFIRM)
-    eigensolver = make_eigensolver(settings, settings.flow_rate if down else settings.upward_flow_rate)
+    flow_rate = settings.flow_rate if down else settings.upward_flow_rate
+    eigensolver = make_eigensolver(settings, flow_rate, problem.symmetric)
     starts = expand(problem, batch, settings, dense=dense)
     d = problem.dim
     tolerance = settings.step_tolerance if down else settings.upward_step_tolerance
-    rule = _step_rule(settings, implicit, tolerance)
+    rule = _step_rule(problem, settings, implicit, tolerance)
     xp = problem.xp
     state, broken = _first_state(problem, starts, rule, tolerance, xp)
     max_steps = settings.max_steps or (IMPLICIT_MAX_STEPS if implicit else EXPLICIT_MAX_STEPS)
-    result = _blank(batch, starts, min(d, settings.n_eigenvalues))
+    result = _blank(batch, starts, eigenvalue_columns(problem, settings))
     if len(state):
         rows = state.row.copy()
         state.row = np.arange(len(rows))
@@ -88,9 +113,13 @@ def _solve_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> 
     return result
 
 
-def _step_rule(settings: SolverSettings, implicit: bool, tolerance: float) -> StepRule:
+def _step_rule(problem: Any, settings: SolverSettings, implicit: bool, tolerance: float) -> StepRule:
     if implicit:
-        return ImplicitStep(tolerance)
+        return ImplicitStep(tolerance, problem.symmetric)
+    if settings.step == "custom":
+        from landscape_dist.hisd.custom_rule import CustomRule
+
+        return CustomRule(settings)
     from landscape_dist.hisd.explicit import explicit_rule
 
     return explicit_rule(settings, tolerance)
@@ -166,8 +195,10 @@ def _fill(
             result.energy[to] = to_numpy(problem.energy(problem.xp.asarray(outcome.x[found])))
         other = verdict.index != batch.target_index
         result.status[to[other]] = SearchStatus.OTHER_INDEX
-    for i, path in outcome.paths.items():
-        result.trajectories[int(batch.slot[rows[i]])] = np.array(path)
+    if outcome.paths is not None:
+        for i in range(len(outcome.paths)):
+            slot = int(batch.slot[rows[i]])
+            result.trajectories[slot], result.trajectory_times[slot] = outcome.paths.taken(i)
 
 
 def _chunks(batch: SearchBatch, rows: int) -> list[SearchBatch]:

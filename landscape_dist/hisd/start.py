@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from landscape_dist.hisd import conditioned, schur
 from landscape_dist.hisd.lanczos import lowest_eigenvectors
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.state import to_numpy
-from landscape_dist.linalg import canonical_eigenbasis
+from landscape_dist.linalg import canonical_eigenbasis, orthonormalize
+from landscape_dist.problems.conditioned import Conditioned
 from landscape_dist.records import FloatArray, SearchBatch, SearchKind
 
 # Parents found by different searches differ in their last digits; their children start from the rounded point.
@@ -60,8 +62,13 @@ def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense:
         bad = np.asarray(~np.isfinite(H).all(axis=(1, 2)))
         if bad.any():
             H = np.where(bad[:, None, None], np.eye(X.shape[1]), H)
-        w, Q = np.linalg.eigh(H)
-        frames = canonical_eigenbasis(w, Q)
+        if problem.symmetric:
+            w, Q = np.linalg.eigh(H)
+            frames = canonical_eigenbasis(w, Q)
+        else:
+            frames = schur.frames(H, settings.nullity_rtol)
+    elif isinstance(problem, Conditioned):
+        frames = conditioned.frames(problem, X, columns)
     else:
         frames = lowest_eigenvectors(problem, X, columns)
     row, n = batch.row, len(batch)
@@ -74,6 +81,10 @@ def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense:
     V = np.zeros((n, d, batch.keep.shape[1]))
     for j in range(batch.keep.shape[1]):
         V[:, :, j] = frames[row, :, batch.keep[:, j]]
+    if settings.start_directions is not None and batch.kind == SearchKind.START:
+        given = np.array(settings.start_directions)[:, : V.shape[2]]
+        V[:, :, : given.shape[1]] = given
+        V = orthonormalize(V) if given.shape[1] < V.shape[2] else V
     away = np.zeros((n, d))
     for j in range(batch.leave.shape[1] if columns else 0):
         away += batch.sign[:, j, None] * frames[row, :, np.maximum(batch.leave[:, j], 0)]
@@ -81,7 +92,7 @@ def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense:
     # Only downward searches leave a mode behind; an upward one follows it.
     leave = offset if batch.kind == SearchKind.DOWN else np.zeros((n, d))
     if (batch.repeat > 0).any():
-        offset = offset + _random_part(X, batch)
+        offset = offset + _random_part(X, batch, settings.perturbation_method)
         offset /= np.maximum(np.linalg.norm(offset, axis=1, keepdims=True), 1e-300)
     radius = np.where(offset.any(axis=1), radius, 0.0)
     return Starts(X[row] + radius[:, None] * offset, V, leave, radius, None if H is None else H[row])
@@ -114,13 +125,14 @@ def _rounded(X: FloatArray) -> FloatArray:
     return np.round(X / grid) * grid
 
 
-def _random_part(X: FloatArray, batch: SearchBatch) -> FloatArray:
+def _random_part(X: FloatArray, batch: SearchBatch, method: str) -> FloatArray:
     """(n, d) random unit vectors for repeats, zero otherwise; the seed is the content of the search."""
     out = np.zeros((len(batch), X.shape[1]))
     for i in np.flatnonzero(batch.repeat > 0):
         recipe = np.array([batch.target_index, batch.repeat[i], *batch.leave[i], *batch.sign[i], *batch.keep[i]])
         point = np.round(batch.X[batch.row[i]], 6) + 0.0
         seed = hashlib.blake2b(point.tobytes() + recipe.astype(np.int64).tobytes(), digest_size=8).digest()
-        v = np.random.default_rng(int.from_bytes(seed, "little")).standard_normal(X.shape[1])
+        rng = np.random.default_rng(int.from_bytes(seed, "little"))
+        v = rng.standard_normal(X.shape[1]) if method == "gaussian" else rng.uniform(-1.0, 1.0, X.shape[1])
         out[i] = v / np.linalg.norm(v)
     return out

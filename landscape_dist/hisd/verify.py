@@ -8,17 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape_dist.hisd import conditioned
 from landscape_dist.hisd.lanczos import extreme_eigenvalues, hessian_operator
 from landscape_dist.hisd.loop import Outcome
+from landscape_dist.hisd.schur import jacobian_spectrum
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.state import to_numpy
 from landscape_dist.linalg import inertia
+from landscape_dist.problems.conditioned import Conditioned
 from landscape_dist.records import FloatArray, IntArray
 
 
 @dataclass(slots=True)
 class Verdict:
-    """Spectra of n stationary points: eigenvalues (n, m) ascending, index (n,), nullity (n,)."""
+    """Spectra of n stationary points: eigenvalues (n, m) ascending, index (n,), nullity (n,).
+
+    For vector fields, eigenvalues of the Jacobian as in `schur.jacobian_spectrum`.
+    """
 
     eigenvalues: FloatArray
     index: NDArray[np.int32]
@@ -56,15 +62,17 @@ def verify(problem: Any, outcome: Outcome, found: IntArray, target_index: int, s
     if problem.dim > settings.dense_limit:
         return lowest_spectrum(problem, X, target_index, settings)
     H = outcome.H[found] if outcome.H is not None else to_numpy(problem.hessian(problem.xp.asarray(X)))
-    verdict = spectrum(H, settings.nullity_rtol, settings.n_eigenvalues)
+    if not problem.has_energy:
+        return Verdict(*jacobian_spectrum(H, settings.nullity_rtol, settings.n_eigenvalues))
+    blur = np.full(len(found), settings.nullity_atol)
+    verdict = spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, blur if settings.nullity_atol else None)
     # These few are looked at twice; for the others that would be an evaluation lost.
     smallest = np.abs(verdict.eigenvalues).min(axis=1)
     rows = np.flatnonzero(smallest <= SUSPICIOUS * outcome.norm_at_start[found])
     if not len(rows):
         return verdict
-    blur = np.zeros(len(found))
     g = to_numpy(problem.gradient(problem.xp.asarray(X[rows])))
-    blur[rows] = remaining_change(problem, X[rows], g, H[rows])
+    blur[rows] = np.maximum(blur[rows], remaining_change(problem, X[rows], g, H[rows]))
     return spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, blur)
 
 
@@ -79,9 +87,13 @@ def lowest_spectrum(problem: Any, X: FloatArray, target_index: int, settings: So
         np.full((p, min(d, settings.n_eigenvalues)), np.nan), np.zeros(p, np.int32), np.zeros(p, np.int32)
     )
     for i in range(p):
+        if isinstance(problem, Conditioned):
+            w, zero = _conditioned_spectrum(problem, X[i], target_index + SPARE, settings.nullity_rtol)
+            _enter(verdict, i, w, zero)
+            continue
         hessian = hessian_operator(problem, X[i])
         largest = float(np.abs(extreme_eigenvalues(hessian, 1, "LM")).max())
-        zero = settings.nullity_rtol * largest
+        zero = max(settings.nullity_rtol * largest, settings.nullity_atol)
         m = target_index + SPARE
         while True:
             # Lanczos gives at most d - 1 of them.
@@ -89,10 +101,23 @@ def lowest_spectrum(problem: Any, X: FloatArray, target_index: int, settings: So
             if w[-1] > zero or m >= d:
                 break
             m = min(2 * m, d)
-        kept = w[: verdict.eigenvalues.shape[1]]
-        verdict.eigenvalues[i, : len(kept)] = kept
-        verdict.index[i], verdict.nullity[i] = (w < -zero).sum(), (np.abs(w) <= zero).sum()
+        _enter(verdict, i, w, zero)
     return verdict
+
+
+def _enter(verdict: Verdict, i: int, w: FloatArray, zero: float) -> None:
+    kept = w[: verdict.eigenvalues.shape[1]]
+    verdict.eigenvalues[i, : len(kept)] = kept
+    verdict.index[i], verdict.nullity[i] = (w < -zero).sum(), (np.abs(w) <= zero).sum()
+
+
+def _conditioned_spectrum(problem: Conditioned, y: FloatArray, m: int, rtol: float) -> tuple[FloatArray, float]:
+    """The lowest eigenvalues of the original Hessian, a positive one among them, and up to where they count as zero."""
+    while True:
+        w, largest = conditioned.spectrum(problem, y, m)
+        if w[-1] > rtol * largest or m >= problem.dim // 4:
+            return w, rtol * largest
+        m *= 2
 
 
 def remaining_change(problem: Any, X: FloatArray, g: FloatArray, H: FloatArray) -> FloatArray:

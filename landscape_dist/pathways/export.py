@@ -20,7 +20,8 @@ PathLike = str | os.PathLike[str]
 def point_dicts(pathways: PathwayMap) -> list[dict[str, Any]]:
     """One dict a point: id, x, energy, index, nullity, gradient_norm, eigenvalues, hits.
 
-    Plain numbers and lists; null (None) stands where there is no number, as for the energy in vector fields.
+    Plain numbers and lists; null (None) stands where there is no number, as for the energy in vector fields.  These have
+    complex eigenvalues: real parts in `eigenvalues`, imaginary parts in one more key, `eigenvalues_imag`.
     """
     p = pathways.points
     columns = {
@@ -30,10 +31,18 @@ def point_dicts(pathways: PathwayMap) -> list[dict[str, Any]]:
         "index": p.index.tolist(),
         "nullity": p.nullity.tolist(),
         "gradient_norm": _listed(p.gradient_norm),
-        "eigenvalues": _listed(p.eigenvalues),
+        "eigenvalues": _listed(pathways.eigenvalues.real),
         "hits": pathways.hits.tolist(),
     }
+    if np.iscomplexobj(pathways.eigenvalues):
+        columns["eigenvalues_imag"] = _listed(pathways.eigenvalues.imag)
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def eigenvalue_names(pathways: PathwayMap) -> list[str]:
+    """Names of the eigenvalue columns in tables: eigenvalue1 .., and for vector fields eigenvalue1_imag ..."""
+    names = [f"eigenvalue{i + 1}" for i in range(pathways.eigenvalues.shape[1])]
+    return names + [f"{name}_imag" for name in names] if np.iscomplexobj(pathways.eigenvalues) else names
 
 
 def connection_dicts(pathways: PathwayMap) -> list[dict[str, Any]]:
@@ -68,11 +77,11 @@ def write_csv(pathways: PathwayMap, folder: PathLike) -> None:
         rows.writerow(
             ["id", "index", "nullity", "energy", "gradient_norm", "hits"]
             + [f"x{i + 1}" for i in range(p.x.shape[1])]
-            + [f"eigenvalue{i + 1}" for i in range(p.eigenvalues.shape[1])]
+            + eigenvalue_names(pathways)
         )
         for d in point_dicts(pathways):
             scalars = [d[name] for name in ("id", "index", "nullity", "energy", "gradient_norm", "hits")]
-            rows.writerow([*scalars, *d["x"], *d["eigenvalues"]])
+            rows.writerow([*scalars, *d["x"], *d["eigenvalues"], *d.get("eigenvalues_imag", ())])
     with (folder / "connections.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["parent", "child", "count", "origins"])
@@ -111,7 +120,7 @@ def write_mat(pathways: PathwayMap, path: PathLike) -> None:
         "nullity": p.nullity,
         "gradient_norm": p.gradient_norm,
         "hits": pathways.hits,
-        "eigenvalues": p.eigenvalues,
+        "eigenvalues": pathways.eigenvalues,
         "parent": c.parent,
         "child": c.child,
         "count": c.counts,

@@ -149,9 +149,19 @@ class PathwayMap:
             index=int(p.index[id]),
             nullity=int(p.nullity[id]),
             gradient_norm=float(p.gradient_norm[id]),
-            eigenvalues=p.eigenvalues[id],
+            eigenvalues=self.eigenvalues[id],
             hits=int(self.hits[id]),
         )
+
+    @cached_property
+    def eigenvalues(self) -> NDArray[Any]:
+        """(p, m) eigenvalues of each point: of the Hessian, real, ascending; for vector fields (which have no energy)
+        of the Jacobian, complex, most unstable first."""
+        columns = self.points.eigenvalues
+        if not len(self) or not np.isnan(self.points.energy).all():
+            return columns
+        m = columns.shape[1] // 2
+        return columns[:, :m] + 1j * columns[:, m:]
 
     # -- queries ----------------------------------------------------------------------------------------------
     def children(self, id: int) -> IntArray:

@@ -24,6 +24,7 @@ class Problem(abc.ABC):
             that grows at infinity, 0 on a torus, None where unknown.
         has_hessian: whether `hessian` is available at reasonable cost.
         has_energy: False for vector fields.
+        symmetric: False for vector fields that are no gradients; `hessian` is then minus the Jacobian.
         suggested_start, suggested_max_index: used where the user gives none; None if there is nothing sensible.
         xp: array namespace in which the solver should work.
     """
@@ -34,6 +35,7 @@ class Problem(abc.ABC):
     euler_characteristic: int | None = None
     has_hessian: bool = True
     has_energy: bool = True
+    symmetric: bool = True
     suggested_start: Any = None
     suggested_max_index: int | None = None
 

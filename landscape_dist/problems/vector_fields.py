@@ -17,7 +17,7 @@ from landscape_dist.problems.codegen import Output, generate
 from landscape_dist.problems.domain import Domain, domain_from_dict
 from landscape_dist.problems.expressions import Vocabulary, canonical_symbol, from_sympy, parse
 from landscape_dist.problems.fingerprint import canonical_json, digest
-from landscape_dist.problems.starts import checked_start
+from landscape_dist.problems.starts import checked_start, sample_points
 from landscape_dist.problems.symbolic_problem import (
     GeneratedCode,
     derivatives,
@@ -25,7 +25,7 @@ from landscape_dist.problems.symbolic_problem import (
     fill_in_blocks,
     split_constants,
 )
-from landscape_dist.records import FloatArray
+from landscape_dist.records import Counters, FloatArray
 
 
 class VectorField(Problem):
@@ -36,6 +36,7 @@ class VectorField(Problem):
     """
 
     has_energy = False
+    symmetric = False
     labels = Labels(gradient="F", the_gradient="F", hessian="jacobian", hvp="jvp", sign=-1.0, symmetric=False)
 
     def __init__(
@@ -114,6 +115,7 @@ def vector_field(
     suggested_start: Any = None,
     suggested_max_index: int | None = None,
     fingerprint: str | None = None,
+    gradient_system: bool | None = None,
     check: bool = True,
 ) -> VectorField:
     """A vector field dx/dt = F(x) from formulas or a function.
@@ -127,6 +129,8 @@ def vector_field(
         variables, parameters: for formulas, as for `symbolic`.
         dimer_length: half the distance of the differences that replace a missing Jacobian.
         name, domain, suggested_start, suggested_max_index, fingerprint, check: as for `from_callable`.
+        gradient_system: whether F is minus a gradient, so that its Jacobian is symmetric, which is cheaper to search;
+            None finds out by looking at a few points.
 
     Raises:
         ProblemError: what F is not, and the cure.
@@ -159,7 +163,22 @@ def vector_field(
         raise ProblemError(f"backend is {backend!r}; use 'numpy' or 'torch'")
     if check:
         check_problem_once(field, parts)
+    field.symmetric = is_gradient(field) if gradient_system is None else bool(gradient_system)
     return field
+
+
+# Entries of Jacobians from differences agree to about this, relative to the largest.
+SYMMETRY_RTOL = 1e-5
+
+
+def is_gradient(field: VectorField) -> bool:
+    """Whether the Jacobian is symmetric at a few points inside the domain; not counted."""
+    counters = field.counters
+    field.counters = Counters()
+    J = np.asarray(field.jacobian(sample_points(field.dim, field.domain, field.suggested_start)))
+    field.counters = counters
+    J = J[np.isfinite(J).all(axis=(1, 2))]
+    return bool(len(J)) and bool(np.abs(J - J.mT).max() <= SYMMETRY_RTOL * np.abs(J).max())
 
 
 class SymbolicVectorField(VectorField):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.errors import StoreError, StoreFormatError
-from landscape_dist.records import FailureColumns, PointColumns, SearchColumns
+from landscape_dist.records import FailureColumns, PointColumns, SearchColumns, TrajectoryColumns
 from landscape_dist.store.schema import (
     BLOCKS,
     FAILURE_INTEGERS,
@@ -16,6 +16,7 @@ from landscape_dist.store.schema import (
     POINT_INTEGERS,
     POINT_REALS,
     SEARCH_INTEGERS,
+    TRAJECTORY_INTEGERS,
 )
 
 Arrays = dict[str, NDArray[Any]]
@@ -59,6 +60,22 @@ def pack_failures(failures: FailureColumns, dim: int, n_message_bytes: int) -> A
         "failures/gradient_norm": norms,
         "failures/integers": integers,
         "failures/message": np.frombuffer(b"".join(texts), dtype=np.uint8),
+    }
+
+
+def pack_trajectories(paths: TrajectoryColumns, dim: int, n_points: int) -> Arrays:
+    """Copy t paths into arrays by path; `n_points` is where the first one begins in the database."""
+    t, n = len(paths.slot), len(paths.x)
+    end = _column("trajectories.end", paths.end, t)
+    if (np.diff(end, prepend=0) < 0).any() or (t and end[-1] != n):
+        raise StoreError(f"trajectories.end must rise to {n}, the number of their points, and is {end.tolist()}")
+    integers = np.empty((t, len(TRAJECTORY_INTEGERS)), dtype=np.int64)
+    integers[:, 0] = _column("trajectories.slot", paths.slot, t)
+    integers[:, 1] = n_points + end
+    return {
+        "trajectories/x": _matrix("trajectories.x", paths.x, n, dim, "the dim of the database"),
+        "trajectories/time": np.array(_column("trajectories.time", paths.time, n), dtype=np.float64),
+        "trajectories/integers": integers,
     }
 
 

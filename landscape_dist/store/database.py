@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.errors import StoreError
-from landscape_dist.records import FailureColumns, PointColumns, SearchColumns
-from landscape_dist.store.columns import pack_failures, pack_points, pack_searches, unpack
-from landscape_dist.store.schema import BLOCKS, LENGTHS, migrate
+from landscape_dist.records import FailureColumns, FloatArray, PointColumns, SearchColumns, TrajectoryColumns
+from landscape_dist.store.columns import pack_failures, pack_points, pack_searches, pack_trajectories, unpack
+from landscape_dist.store.schema import BLOCKS, LENGTHS, TRAJECTORY_BLOCKS, TRAJECTORY_LENGTHS, migrate
 
 if TYPE_CHECKING:
     from landscape_dist.store.zarr_backend import StoreLike, ZarrBackend
@@ -88,7 +88,8 @@ class Database:
         self._backend = backend
         self._pointer: dict[str, Any] = attributes["commit"]
         self._lengths = {name: int(self._pointer[name]) for name in LENGTHS}  # buffered rows included
-        self._buffer: dict[str, list[NDArray[Any]]] = {block.path: [] for block in BLOCKS}
+        self._lengths |= {name: int(self._pointer.get(name, 0)) for name in TRAJECTORY_LENGTHS}
+        self._buffer: dict[str, list[NDArray[Any]]] = {block.path: [] for block in (*BLOCKS, *TRAJECTORY_BLOCKS)}
         self._failed: str | None = None
         self._closed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="landscape-commit") if mode == "a" else None
@@ -135,11 +136,18 @@ class Database:
         """Points, searches and failures appended since the last commit."""
         return sum(self._lengths[name] - self._pointer[name] for name in ("n_points", "n_searches", "n_failures"))
 
+    @property
+    def n_buffered_bytes(self) -> int:
+        """Size of the points of paths appended since the last commit, which may be large."""
+        n = self._lengths["n_trajectory_points"] - self._pointer.get("n_trajectory_points", 0)
+        return int(8 * n * (self.dim + 1))
+
     def append(
         self,
         points: PointColumns | None = None,
         searches: SearchColumns | None = None,
         failures: FailureColumns | None = None,
+        trajectories: TrajectoryColumns | None = None,
     ) -> None:
         """Buffer rows for the next commit.  Arrays are copied; nothing is written yet.
 
@@ -154,6 +162,8 @@ class Database:
             new |= pack_searches(searches)
         if failures is not None and len(failures):
             new |= pack_failures(failures, self.dim, self._lengths["n_message_bytes"])
+        if trajectories is not None and len(trajectories):
+            new |= pack_trajectories(trajectories, self.dim, self._lengths["n_trajectory_points"])
         for path, rows in new.items():
             self._buffer[path].append(rows)
         for path, name in (
@@ -161,6 +171,8 @@ class Database:
             ("searches/integers", "n_searches"),
             ("failures/x", "n_failures"),
             ("failures/message", "n_message_bytes"),
+            ("trajectories/integers", "n_trajectories"),
+            ("trajectories/x", "n_trajectory_points"),
         ):
             if path in new:
                 self._lengths[name] += len(new[path])
@@ -182,7 +194,7 @@ class Database:
         """
         self._check_writable()
         assert self._thread is not None
-        pointer: dict[str, Any] = dict(self._lengths)
+        pointer: dict[str, Any] = {name: n for name, n in self._lengths.items() if n or name in LENGTHS}
         pointer |= {
             "number": self._pointer["number"] + 1,
             "counters": plain_json("counters", counters),
@@ -234,6 +246,21 @@ class Database:
         return Snapshot(
             contents.attributes["header"], points, searches, failures, progress.counters, progress.state, progress
         )
+
+    def read_trajectory_index(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(t,) slots of the searches whose paths are in the newest commit, and (t,) where their paths end.
+
+        Raises:
+            StoreFormatError: committed rows are missing.
+        """
+        n = int(self._backend.attributes()["commit"].get("n_trajectories", 0))
+        slot, end = self._backend.read_rows("trajectories/integers", 0, n).T if n else np.zeros((2, 0), dtype=np.int64)
+        return np.ascontiguousarray(slot), np.ascontiguousarray(end)
+
+    def read_trajectory_points(self, start: int, stop: int) -> tuple[FloatArray, FloatArray]:
+        """(n, d) points of paths and (n,) pseudo-times there, from row `start` up to `stop`; see the index."""
+        x = self._backend.read_rows("trajectories/x", start, stop)
+        return x, self._backend.read_rows("trajectories/time", start, stop)
 
     # -- leaving ----------------------------------------------------------------------------------------------
     def close(self) -> None:

@@ -31,6 +31,9 @@ NOT_WRITTEN = -(2**63)
 LENGTHS = ("n_points", "n_searches", "n_failures", "n_message_bytes")
 """Committed lengths, as named in the root attribute `commit`."""
 
+TRAJECTORY_LENGTHS = ("n_trajectories", "n_trajectory_points")
+"""The same for the paths of searches; they are absent, and the arrays too, where none were kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -74,6 +77,7 @@ POINT_INTEGERS = ("index", "nullity", "found_by", "round")
 POINT_REALS = ("energy", "gradient_norm")
 SEARCH_INTEGERS = ("slot", "parent", "kind", "ordinal", "target", "status", "child", "n_steps", "round")
 FAILURE_INTEGERS = ("slot", "message_end")
+TRAJECTORY_INTEGERS = ("slot", "end")
 
 # Columns of one kind share an array: a commit costs 1 to 2 ms of CPU an array, however few the rows.
 BLOCKS: tuple[Block, ...] = (
@@ -91,6 +95,15 @@ BLOCKS: tuple[Block, ...] = (
     Block("failures/integers", "int64", "n_failures", "slot of the search, and where its text ends in "
           "failures/message", FAILURE_INTEGERS, len(FAILURE_INTEGERS)),
     Block("failures/message", "uint8", "n_message_bytes", "texts one after another, UTF-8"),
+)  # fmt: skip
+
+# Made with the first path that is committed, so databases without paths are as they were before there were any.
+TRAJECTORY_BLOCKS: tuple[Block, ...] = (
+    Block("trajectories/x", "float64", "n_trajectory_points", "points of the paths of searches, path after path",
+          width="dim"),
+    Block("trajectories/time", "float64", "n_trajectory_points", "pseudo-time of the dynamics at these points"),
+    Block("trajectories/integers", "int64", "n_trajectories", "slot of the search, and where its path ends in "
+          "trajectories/x", TRAJECTORY_INTEGERS, len(TRAJECTORY_INTEGERS)),
 )  # fmt: skip
 
 BLOCKS_OF_VERSION: dict[int, tuple[Block, ...]] = {SCHEMA_VERSION: BLOCKS}

@@ -30,7 +30,10 @@ from landscape_dist.store.schema import (
     BLOCKS_OF_VERSION,
     FORMAT,
     LENGTHS,
+    NOT_WRITTEN,
     SCHEMA_VERSION,
+    TRAJECTORY_BLOCKS,
+    Block,
     Contents,
     check_attributes,
     check_writable,
@@ -74,22 +77,7 @@ class ZarrBackend:
             marker: dict[str, Any] = {"format": FORMAT, "schema_version": SCHEMA_VERSION}
             group = zarr.open_group(self._store, mode="a", zarr_format=3, attributes=marker, use_consolidated=False)
             for block in BLOCKS:
-                row = block.row_shape(sizes)
-                self._arrays[block.path] = group.create_array(
-                    block.path,
-                    shape=(0, *row),
-                    chunks=(block.chunk_rows(sizes), *(max(1, n) for n in row)),
-                    dtype=block.dtype,
-                    fill_value=block.fill_value,
-                    # Level 1 costs 0.1 ms a chunk and shrinks searches tenfold.
-                    compressors=ZstdCodec(level=1),
-                    attributes={
-                        "columns": list(block.columns),
-                        "length": block.length,
-                        "description": block.description,
-                    },
-                    overwrite=True,
-                )
+                self._arrays[block.path] = _create_array(group, block, sizes)
             pointer: dict[str, Any] = dict.fromkeys(LENGTHS, 0)
             pointer |= {"number": 0, "counters": {}, "state": {}, "final": False, "time": _now()}
             group.update_attributes({"header": header, "sizes": dict(sizes), "writer": _writer(), "commit": pointer})
@@ -113,7 +101,9 @@ class ZarrBackend:
                 self._sweep()
             # Once more: another writer may have committed before the lock was free.
             self._group = self._open_group("r+")
-            self._arrays = {block.path: self._array(self._group, block.path) for block in BLOCKS}
+            committed = _attributes(self._group)["commit"]
+            blocks = (*BLOCKS, *(block for block in TRAJECTORY_BLOCKS if committed.get(block.length)))
+            self._arrays = {block.path: self._array(self._group, block.path) for block in blocks}
             self._group.update_attributes({"writer": _writer()})
         except BaseException:
             self.close()
@@ -136,14 +126,17 @@ class ZarrBackend:
         """
         if self._group is None:
             raise StoreError(f"{self.where} is closed; open it again with mode 'a'")
-        committed = _attributes(self._group)["commit"]
-        for block in BLOCKS:
+        attributes = _attributes(self._group)
+        committed = attributes["commit"]
+        for block in (*BLOCKS, *TRAJECTORY_BLOCKS):
             new = rows.get(block.path)
             if new is None or len(new) == 0:
                 continue
-            start, stop = committed[block.length], pointer[block.length]
+            start, stop = committed.get(block.length, 0), pointer[block.length]
             if stop - start != len(new):
                 raise StoreError(f"{block.path}: {len(new)} rows for a commit of {stop - start}; please report this")
+            if block.path not in self._arrays:  # nothing of it counts yet, whatever a killed writer left there
+                self._arrays[block.path] = _create_array(self._group, block, attributes["sizes"])
             array = self._arrays[block.path]
             if array.shape[0] < stop:
                 array.resize((stop, *array.shape[1:]))
@@ -177,6 +170,17 @@ class ZarrBackend:
             shape = (n, *array.shape[1:])
             arrays[block.path] = np.empty(shape, dtype=array.dtype) if empty else np.asarray(array[:n])
         return Contents(attributes, arrays)
+
+    def read_rows(self, path: str, start: int, stop: int) -> NDArray[Any]:
+        """Committed rows of one array; `StoreFormatError` where they are missing."""
+        array = self._array(self._open_group("r"), path)
+        rows = np.asarray(array[start:stop]) if stop > start and 0 not in array.shape else np.empty((0,))
+        if len(rows) < stop - start or (array.dtype.kind == "i" and (rows == NOT_WRITTEN).any()):
+            raise StoreFormatError(
+                f"{self.where} is damaged: committed rows of {path} are missing (a chunk was deleted or not copied); "
+                "restore it from a copy"
+            )
+        return rows
 
     # -- inside -----------------------------------------------------------------------------------------------
     def _open_group(self, mode: Any, again: bool = True) -> zarr.Group:
@@ -297,6 +301,22 @@ def _local_root(target: StoreLike) -> Path | None:
     if not separator:
         return Path(text)
     return Path(url2pathname(rest)) if scheme in ("file", "local") else None
+
+
+def _create_array(group: zarr.Group, block: Block, sizes: Mapping[str, int]) -> zarr.Array[Any]:
+    """An empty array for a block, in place of whatever is there."""
+    row = block.row_shape(sizes)
+    return group.create_array(
+        block.path,
+        shape=(0, *row),
+        chunks=(block.chunk_rows(sizes), *(max(1, n) for n in row)),
+        dtype=block.dtype,
+        fill_value=block.fill_value,
+        # Level 1 costs 0.1 ms a chunk and shrinks searches tenfold.
+        compressors=ZstdCodec(level=1),
+        attributes={"columns": list(block.columns), "length": block.length, "description": block.description},
+        overwrite=True,
+    )
 
 
 def _attributes(group: zarr.Group) -> dict[str, Any]:

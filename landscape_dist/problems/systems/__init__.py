@@ -7,6 +7,7 @@ from typing import Any
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems.systems.chains import coupled_lattice, rosenbrock, separable_cosine, weighted_cubic
 from landscape_dist.problems.systems.named import REGISTRY, NamedSystem, SystemInfo, nearest
+from landscape_dist.problems.systems.phase_field import allen_cahn
 from landscape_dist.problems.systems.planar import (
     arctan_2d,
     arctan_3d,
@@ -18,6 +19,7 @@ from landscape_dist.problems.systems.planar import (
 __all__ = [
     "NamedSystem",
     "SystemInfo",
+    "allen_cahn",
     "arctan_2d",
     "arctan_3d",
     "butterfly",
