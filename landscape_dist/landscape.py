@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
     from landscape_dist.analysis.audit import Audit
 
-KIND_NAMES = {0: "minima", 1: "index-1 saddles"}
+
+def kind_name(index: int, has_energy: bool = True) -> str:
+    """What points of this index are called, in the plural."""
+    if index == 0:
+        return "minima" if has_energy else "stable points"
+    return f"index-{index} saddles"
 
 
 class Points(Sequence[StationaryPoint]):
@@ -169,7 +174,7 @@ class Landscape:
             if len(energies) and np.isfinite(energies).all():
                 low, high = energies.min(), energies.max()
                 span = f"  energy {low:.6f}" + (f" to {high:.6f}" if n > 1 else "")
-            name = KIND_NAMES.get(index, f"index-{index} saddles")
+            name = kind_name(index, self.header["problem"]["has_energy"])
             flat = int((self.columns.nullity[rows] > 0).sum())
             lines.append(f"  {n:>7} {name:<18}{span}" + (f"  ({flat} with zero modes)" if flat else ""))
         c = self.counters

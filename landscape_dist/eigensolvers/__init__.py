@@ -9,7 +9,7 @@ from landscape_dist.eigensolvers.base import Curvature, Eigensolver
 from landscape_dist.eigensolvers.dense import Dense
 from landscape_dist.eigensolvers.flow import Flow
 from landscape_dist.eigensolvers.lobpcg import Lobpcg
-from landscape_dist.eigensolvers.nonsymmetric import Euler, Invariant, Power, Transport
+from landscape_dist.eigensolvers.nonsymmetric import Euler, Invariant, OfSymmetricPart, Power, Transport
 from landscape_dist.eigensolvers.sirqit import Sirqit
 from landscape_dist.errors import SettingsError
 
@@ -21,6 +21,7 @@ __all__ = [
     "Flow",
     "Invariant",
     "Lobpcg",
+    "OfSymmetricPart",
     "Power",
     "Sirqit",
     "Transport",
@@ -44,6 +45,8 @@ def make_eigensolver(settings: Any, flow_rate: float, symmetric: bool = True) ->
         "euler": lambda: Euler(flow_rate, iterations, step_size),
         "power": lambda: Power(iterations, step_size),
     }
+    if not symmetric and settings.symmetric_part:
+        return OfSymmetricPart(make_eigensolver(settings, flow_rate))
     if not symmetric:
         makers |= {"flow": lambda: Transport(flow_rate), "dense": Invariant}
         if settings.eigensolver not in makers:

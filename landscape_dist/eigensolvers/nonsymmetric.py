@@ -136,3 +136,21 @@ class Invariant(Eigensolver):
         imaginary = xp.imag(xp.take_along_axis(w, order, axis=-1)) < 0
         columns = xp.where(imaginary[:, None, :], xp.imag(chosen), xp.real(chosen))
         return orthonormalize(project_out(columns, leave), xp)
+
+
+class OfSymmetricPart(Eigensolver):
+    """Directions of (H + H^T) / 2, by a solver for symmetric matrices.
+
+    Args:
+        solver: what follows them.
+    """
+
+    needs_hessian = True
+
+    def __init__(self, solver: Eigensolver) -> None:
+        self.solver = solver
+        self.name = solver.name  # type: ignore[misc]
+
+    def follow(self, curvature: Curvature, V: Any, leave: Any, time: Any) -> Any:
+        H = curvature.hessian
+        return self.solver.follow(Curvature.dense(0.5 * (H + H.mT), curvature.xp), V, leave, time)

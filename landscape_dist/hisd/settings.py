@@ -43,6 +43,8 @@ class SolverSettings:
             a stiff mode does not turn at once into climbing along the softest.
         eigensolver_iterations: inner iterations of the matrix-free eigensolvers at every step.
         eigensolver_step_size: length of the inner steps of 'euler' and 'power'; None adapts it.
+        symmetric_part: for vector fields, follow directions of the symmetric part of the Jacobian instead of its
+            invariant subspaces; the index is that of the Jacobian all the same.
         gradient_rtol: converged when |g| <= gradient_rtol * |H| * (1 + |x|), norms of 2 and Frobenius kind.
         gradient_atol: converged, too, when |g| <= gradient_atol, in the problem's unit.
         nullity_rtol: an eigenvalue counts as zero below this fraction of the largest.
@@ -76,6 +78,7 @@ class SolverSettings:
     upward_flow_rate: float = 1.0
     eigensolver_iterations: int = 2
     eigensolver_step_size: float | None = None
+    symmetric_part: bool = False
     gradient_rtol: float = 1e-10
     gradient_atol: float = 0.0
     nullity_rtol: float = 1e-6

@@ -119,6 +119,14 @@ def test_there_is_no_energy() -> None:
         field.energy(np.zeros((1, 1)))
 
 
+def test_directions_of_the_symmetric_part_where_asked() -> None:
+    for eigensolver in ("flow", "lobpcg"):
+        landscape = ld.explore(
+            rotational_cubic(3, 0.5), start=[0.1] * 3, max_index=3, symmetric_part=True, eigensolver=eigensolver
+        )
+        assert_cubic_complete(landscape, 3)
+
+
 def test_eigensolvers_that_need_symmetry_are_refused() -> None:
     with pytest.raises(SettingsError, match="'lobpcg', which needs a symmetric Jacobian"):
         ld.explore(rotational_cubic(2), start=[0.1, 0.1], max_index=2, eigensolver="lobpcg")
