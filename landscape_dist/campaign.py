@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import os
 import platform
 import time
@@ -222,10 +223,11 @@ def make_header(
         "explore": explore.as_dict(),
         "solver": solver.as_dict(),
         "same": same,
-        "made_by": _versions(),
+        "made_by": dict(_versions()),
     }
 
 
+@functools.cache
 def _versions() -> dict[str, str]:
     packages = ("landscape-dist", "numpy", "scipy", "dask", "distributed", "zarr", "torch", "sympy")
     found = {"python": platform.python_version()}
@@ -245,11 +247,16 @@ FREE_SETTINGS = {
 }
 
 
+_DEFAULTS = {"explore": ExploreSettings(max_index=0).as_dict(), "solver": SolverSettings().as_dict()}
+
+
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Where two headers disagree in what matters for a resume, as 'field: old, now new'."""
     found = []
     for part in ("problem", "start", "explore", "solver", "same"):
-        a, b = dict(_flat(part, old.get(part))), dict(_flat(part, new.get(part)))
+        # A setting that the older version did not have was, in effect, at its default.
+        before = {**_DEFAULTS[part], **(old.get(part) or {})} if part in _DEFAULTS else old.get(part)
+        a, b = dict(_flat(part, before)), dict(_flat(part, new.get(part)))
         free = {f"{part}.{name}" for name in FREE_SETTINGS.get(part, ())}
         changed = [k for k in {**a, **b} if k not in free and a.get(k) != b.get(k)]
         if len(changed) > 1:

@@ -33,6 +33,19 @@ class SameJudgement(abc.ABC):
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON form, for the header of a store."""
 
+    def check(self, dim: int) -> None:  # noqa: B027, most fit every dimension
+        """Raise `SettingsError` if this judgement does not fit `dim` variables."""
+
+
+# One projection would put a hundred of 1e5 points into a cell; with three, cells hold equal points and few others.
+N_PROJECTIONS = 3
+
+
+def _directions(dim: int) -> FloatArray:
+    """(dim, N_PROJECTIONS) fixed unit vectors without symmetry, so that mirror images do not share a fingerprint."""
+    directions = np.random.default_rng(20_11).standard_normal((dim, N_PROJECTIONS))
+    return directions / np.linalg.norm(directions, axis=0)
+
 
 class Distance(SameJudgement):
     """Equal when the 2-norm of the difference is at most `atol`."""
@@ -41,16 +54,14 @@ class Distance(SameJudgement):
         if not atol > 0:
             raise SettingsError(f"same_atol is {atol!r}; give a positive number")
         self.atol = float(atol)
-        # A fixed direction without symmetry, so that mirror images do not share a fingerprint.
-        direction = np.random.default_rng(20_11).standard_normal(dim)
-        self._direction = direction / np.linalg.norm(direction)
-        self.fingerprint_atol = np.array([self.atol])
+        self._directions = _directions(dim)
+        self.fingerprint_atol = np.full(N_PROJECTIONS, self.atol)
 
     def same(self, x: FloatArray, X: FloatArray) -> NDArray[np.bool_]:
         return np.sum((x - X) ** 2, axis=-1) <= self.atol**2
 
     def fingerprint(self, X: FloatArray, energy: FloatArray) -> FloatArray:
-        return (X @ self._direction)[:, None]
+        return X @ self._directions
 
     def as_dict(self) -> dict[str, Any]:
         return {"kind": "distance", "atol": self.atol}
@@ -67,15 +78,14 @@ class PerCoordinate(SameJudgement):
         self.atol = np.asarray(atol, dtype=float)
         if self.atol.ndim != 1 or not (self.atol > 0).all():
             raise SettingsError(f"per-coordinate tolerances are {atol!r}; give d positive numbers")
-        direction = np.random.default_rng(20_11).standard_normal(len(self.atol))
-        self._direction = direction / np.linalg.norm(direction)
-        self.fingerprint_atol = np.array([float(np.abs(self._direction) @ self.atol)])
+        self._directions = _directions(len(self.atol))
+        self.fingerprint_atol = self.atol @ np.abs(self._directions)
 
     def same(self, x: FloatArray, X: FloatArray) -> NDArray[np.bool_]:
         return np.all(np.abs(x - X) <= self.atol, axis=-1)
 
     def fingerprint(self, X: FloatArray, energy: FloatArray) -> FloatArray:
-        return (X @ self._direction)[:, None]
+        return X @ self._directions
 
     def as_dict(self) -> dict[str, Any]:
         return {"kind": "per_coordinate", "atol": self.atol.tolist()}
@@ -112,6 +122,7 @@ class Custom(SameJudgement):
 def make_judgement(same: Any, dim: int) -> SameJudgement:
     """From a number (2-norm), d numbers (per coordinate), a function of two points, or a judgement."""
     if isinstance(same, SameJudgement):
+        same.check(dim)
         return same
     if callable(same):
         return Custom(same)

@@ -13,23 +13,31 @@ from landscape_dist.linalg import canonical_signs, orthonormalize, row_norm, run
 from landscape_dist.problems.conditioned import Conditioned
 from landscape_dist.records import FloatArray, ResultBatch, SearchBatch
 
-# Residuals, relative to the size of the Hessian in its well-conditioned coordinates. Eigenvalues are off by their squares.
-VALUES, VECTORS = 1e-6, 1e-9
+# Residuals, relative to the size of the Hessian in its well-conditioned coordinates; eigenvalues are off by their
+# squares.
+VALUES, VECTORS = 1e-5, 1e-9
 MAX_ITERATIONS = 300
 # Eigenvectors sought beyond those wanted, so that the last wanted one does not wait for its neighbours.
 GUARD = 2
+# Eigenvalues sought beyond the wanted index, so that the first positive one is among them.
+SPARE = 4
 # The subspace is restarted when it is this many times as wide as what is sought.
 WIDTH = 5
 TIED = 1e-6
+# Searches of one parent, and the polish and the verification of one end, come one after the other.
+REMEMBERED = 32
+# Distance at which children start, as root-mean-square.
+RADIUS = 1e-3
 
 
 def well_conditioned(problem: Any, settings: SolverSettings) -> Conditioned | None:
     """The problem in its well-conditioned coordinates, where these settings search there.
 
-    Not up to `dense_limit` variables, where the implicit step does the same, and not with a fixed step size, which stands
-    for the papers' schemes in the user's own coordinates.
+    Not up to `dense_limit` variables, where the implicit step does the same, and not with a fixed step size, which
+    stands for the papers' schemes in the user's own coordinates.
     """
-    if problem.dim <= settings.dense_limit or settings.step_size is not None or settings.step == "implicit":
+    fixed = settings.step_size is not None or settings.step not in ("auto", "explicit", "barzilai_borwein")
+    if problem.dim <= settings.dense_limit or fixed:
         return None
     make = getattr(problem, "conditioned", None)
     return None if make is None else make()
@@ -39,6 +47,15 @@ def moved(batch: SearchBatch, problem: Conditioned) -> SearchBatch:
     """The batch with its points in the coordinates of `problem`."""
     towards = None if batch.towards is None else problem.from_original(batch.towards)
     return replace(batch, X=problem.from_original(batch.X), towards=towards)
+
+
+def in_coordinates(settings: SolverSettings, problem: Conditioned) -> SolverSettings:
+    """The settings with the start directions in the coordinates of `problem`."""
+    if settings.start_directions is None:
+        return settings
+    V = problem.from_original(np.array(settings.start_directions).T).T
+    V = orthonormalize(V[None])[0]
+    return replace(settings, start_directions=tuple(map(tuple, V.tolist())))
 
 
 def moved_back(result: ResultBatch, problem: Conditioned) -> ResultBatch:
@@ -51,40 +68,87 @@ def moved_back(result: ResultBatch, problem: Conditioned) -> ResultBatch:
     return replace(result, x=x, gradient_norm=norms, trajectories=paths)
 
 
+def perturbation_radius(Y: FloatArray, settings: SolverSettings) -> FloatArray:
+    """(m, d) parents -> (m,) distances in y at which their children start."""
+    if settings.perturbation_radius is not None:
+        return np.full(len(Y), settings.perturbation_radius)
+    return RADIUS * np.maximum(np.sqrt(Y.shape[1]), row_norm(Y))
+
+
+class _Memory:
+    """The last few results by the content of what they were computed from."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], Any] = {}
+
+    def get(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
+        if key not in self._known:
+            value = compute()
+            while len(self._known) >= REMEMBERED:
+                self._known.pop(next(iter(self._known)), None)
+            self._known[key] = value
+        return self._known[key]
+
+
+_memory = _Memory()
+
+
 def frames(problem: Conditioned, Y: FloatArray, m: int) -> FloatArray:
     """(p, d) points -> (p, d, m) lowest eigenvectors of the Hessians in these coordinates.
 
-    Repeated eigenvalues have a basis that depends on their space alone and in which no vector is special: symmetric ones
-    would keep searches in symmetric subspaces.
+    Repeated eigenvalues have a basis that depends on their space alone and in which no vector is special: symmetric
+    ones would keep searches in symmetric subspaces.
     """
     p, d = Y.shape
     out = np.zeros((p, d, m))
-    generic = np.random.default_rng(d).standard_normal((d, m + GUARD)) / problem.weights[:, None]
+    name = problem.fingerprint()
     for i in range(p if m else 0):
-
-        def product(V: FloatArray, y: FloatArray = Y[i : i + 1]) -> FloatArray:
-            return np.asarray(problem.hvp(y, V[None])[0])
-
-        w, Q = lowest_pairs(product, lambda R: R, _smooth(problem, m + GUARD), m, VECTORS)
-        for start, stop in runs(np.diff(w) <= TIED * np.abs(w).max()):
-            Q[:, start:stop] = Q[:, start:stop] @ (Q[:, start:stop].T @ generic[:, start:stop])
-        out[i] = canonical_signs(orthonormalize(Q[None]))[0, :, :m]
+        y = Y[i : i + 1]
+        out[i] = _memory.get(("frame", name, y.tobytes(), m), lambda y=y: _frame(problem, y, m))  # type: ignore[misc]
     return out
 
 
-def spectrum(problem: Conditioned, y: FloatArray, m: int) -> tuple[FloatArray, float]:
-    """The m lowest eigenvalues of the original Hessian at y (d,), ascending, and the size of the largest."""
-    w = problem.weights[:, None]
-    at = y[None]
+def _frame(problem: Conditioned, y: FloatArray, m: int) -> FloatArray:
+    d = problem.dim
 
     def product(V: FloatArray) -> FloatArray:
-        return np.asarray(w * problem.hvp(at, (w * V)[None])[0])
+        return np.asarray(problem.hvp(y, V[None])[0])
+
+    w, Q = lowest_pairs(product, lambda R: R, _smooth(problem, m + GUARD), m, VECTORS)
+    generic = np.random.default_rng(d).standard_normal((d, m + GUARD)) / problem.weights[:, None]
+    for start, stop in runs(np.diff(w) <= TIED * np.abs(w).max()):
+        Q[:, start:stop] = Q[:, start:stop] @ (Q[:, start:stop].T @ generic[:, start:stop])
+    return canonical_signs(orthonormalize(Q[None]))[0, :, :m]
+
+
+def spectrum(problem: Conditioned, y: FloatArray, target_index: int, rtol: float) -> tuple[FloatArray, float]:
+    """The lowest eigenvalues of the original Hessian at y (d,), and up to which size they count as zero.
+
+    Ascending, those below a positive one complete as far as the eigensolver finds each.
+
+    Args:
+        target_index: the index that is expected. rtol: an eigenvalue counts as zero up to this part of the largest.
+    """
+    return _memory.get(  # type: ignore[no-any-return]
+        ("spectrum", problem.fingerprint(), y.tobytes(), target_index, rtol),
+        lambda: _spectrum(problem, y[None], target_index + SPARE, rtol),
+    )
+
+
+def _spectrum(problem: Conditioned, y: FloatArray, m: int, rtol: float) -> tuple[FloatArray, float]:
+    w = problem.weights[:, None]
+
+    def product(V: FloatArray) -> FloatArray:
+        return np.asarray(w * problem.hvp(y, (w * V)[None])[0])
 
     stiffest = np.zeros((problem.dim, 1))
     stiffest[np.argmax(problem.weights)] = 1.0
-    largest = float(np.linalg.norm(product(stiffest)))
-    values, _ = lowest_pairs(product, lambda R: R / (w * w), _smooth(problem, m + GUARD), m, VALUES)
-    return values[:m], largest
+    zero = rtol * float(np.linalg.norm(product(stiffest)))
+    while True:
+        values, _ = lowest_pairs(product, lambda R: R / (w * w), _smooth(problem, m + GUARD), m, VALUES)
+        if values[m - 1] > zero or m >= problem.dim // 8:
+            return values[:m], zero
+        m *= 2
 
 
 def _smooth(problem: Conditioned, m: int) -> FloatArray:

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.eigensolvers.base import frobenius
+from landscape_dist.hisd import conditioned
 from landscape_dist.hisd.dynamics import rayleigh, reflect
 from landscape_dist.hisd.lanczos import extreme_eigenvalues, hessian_operator
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.state import State, to_numpy
+from landscape_dist.problems.conditioned import Conditioned
 from landscape_dist.records import FloatArray
 
 # Polishing is tried when |g| has fallen to this part of the largest on the way,
@@ -25,6 +27,8 @@ CONTRACTION = 0.5
 REACH = 0.5
 # and get there in so many.
 MAX_ITERATIONS = 12
+# MINRES ends at a residual of at most this part of |H| |step| + |g|, which with small eigenvalues is more than of |g|.
+LOOSEST = 1e-3
 # A Hessian serves for several steps while each brings |g| down by this factor.
 REUSE = 0.05
 
@@ -43,7 +47,9 @@ class Polish:
     def begin(self, state: State, xp: Any) -> None:
         """Remember the start and the largest gradient."""
         g = xp.linalg.vector_norm(state.g, axis=-1)
-        state.extra |= {"start": state.x, "largest": g, "below": g, "since": xp.zeros_like(g)}
+        # A search that leaves a stationary point begins with a small gradient, which is no bound for where it ends.
+        below = xp.full_like(g, xp.inf)
+        state.extra |= {"start": state.x, "largest": g, "below": below, "since": xp.zeros_like(g)}
 
     def finish(self, problem: Any, state: State, settings: SolverSettings) -> Any:
         """Polish the searches that are close; their x, g and norm are replaced.
@@ -55,6 +61,8 @@ class Polish:
         size = xp.linalg.vector_norm(state.g, axis=-1)
         extra["largest"] = xp.maximum(extra["largest"], size)
         extra["since"] = extra["since"] + 1
+        # Where it has grown well beyond what it was at the last trial, the search has gone elsewhere.
+        extra["below"] = xp.where(size > extra["below"] / AGAIN**2, xp.full_like(size, xp.inf), extra["below"])
         close = (size <= BEGIN * extra["largest"]) & ((size <= extra["below"]) | (extra["since"] >= PATIENCE))
         close = close & ~xp.any(state.leave != 0, axis=-1)
         which = np.flatnonzero(to_numpy(close))
@@ -168,7 +176,7 @@ def _krylov(problem: Any, x: Any, g: Any, V: Any, norm: Any, reach: Any, toleran
         origin, first = to_numpy(x[i]).copy(), float(xp.linalg.vector_norm(g[i]))
         for iteration in range(MAX_ITERATIONS):
             before = float(xp.linalg.vector_norm(g[i]))
-            step = _minres(problem, to_numpy(x[i]), to_numpy(g[i]), min(0.1, 0.5 * before / first))
+            step = _minres(problem, to_numpy(x[i]), to_numpy(g[i]), min(LOOSEST, 0.5 * before / first))
             if iteration == 0 and not step @ rhs[i] > 0:
                 break
             trial = x[i : i + 1] + xp.asarray(step[None, :])
@@ -179,24 +187,27 @@ def _krylov(problem: Any, x: Any, g: Any, V: Any, norm: Any, reach: Any, toleran
             x[i], g[i] = trial[0], gradient[0]
             at = _rows(among, x, xp)
             if after <= float(tolerance(trial, norm[at], at)[0]):
-                if _has_index(problem, to_numpy(trial[0]), V.shape[-1], zero * float(norm[i])):
+                if _has_index(problem, to_numpy(trial[0]), V.shape[-1], zero, float(norm[i])):
                     done.append(i)
                 break
     return np.array(done, dtype=np.int64), x, g, norm
 
 
 def _minres(problem: Any, x: FloatArray, g: FloatArray, rtol: float) -> FloatArray:
-    """Newton step at x (d,) for the gradient g (d,); the residual is at most rtol |g| where 2 d iterations do."""
+    """Newton step at x (d,) for the gradient g (d,); the residual is at most rtol (|H| |step| + |g|)."""
     from scipy.sparse.linalg import minres
 
     step, _ = minres(hessian_operator(problem, x), -g, rtol=rtol, maxiter=2 * len(g))
     return np.asarray(step)
 
 
-def _has_index(problem: Any, x: FloatArray, k: int, zero: float) -> bool:
-    """Whether the Hessian at x (d,) has at most k eigenvalues below -zero and at least k up to zero.
+def _has_index(problem: Any, x: FloatArray, k: int, rtol: float, norm: float) -> bool:
+    """Whether the Hessian at x (d,) has at most k negative eigenvalues, and at least k with those that are zero.
 
     Exactly k of them negative where there are no zero modes; along those the dynamics stand still on either side.
     """
-    w = extreme_eigenvalues(hessian_operator(problem, x), k + 1, "SA")
+    if isinstance(problem, Conditioned):
+        w, zero = conditioned.spectrum(problem, x, k, rtol)
+    else:
+        w, zero = extreme_eigenvalues(hessian_operator(problem, x), k + 1, "SA"), rtol * norm
     return bool((w[:k] <= zero).all() and (w[k:] >= -zero).all())

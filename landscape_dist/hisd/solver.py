@@ -10,7 +10,7 @@ import numpy as np
 from landscape_dist.eigensolvers import make_eigensolver
 from landscape_dist.eigensolvers.base import frobenius
 from landscape_dist.errors import SettingsError
-from landscape_dist.hisd.conditioned import moved, moved_back, well_conditioned
+from landscape_dist.hisd.conditioned import in_coordinates, moved, moved_back, well_conditioned
 from landscape_dist.hisd.implicit import ImplicitStep, first_trust
 from landscape_dist.hisd.loop import NORM_FLOOR, Outcome, StepRule, power_norm, run
 from landscape_dist.hisd.settings import SolverSettings
@@ -87,7 +87,7 @@ def _solve_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> 
     inner = well_conditioned(problem, settings)
     if inner is None:
         return _run_chunk(problem, batch, settings)
-    return moved_back(_run_chunk(inner, moved(batch, inner), settings), inner)
+    return moved_back(_run_chunk(inner, moved(batch, inner), in_coordinates(settings, inner)), inner)
 
 
 def _run_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:

@@ -73,7 +73,8 @@ def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense:
         frames = lowest_eigenvectors(problem, X, columns)
     row, n = batch.row, len(batch)
     d = X.shape[1]
-    radius = perturbation_radius(X, settings)[row]
+    on_scale = conditioned.perturbation_radius if isinstance(problem, Conditioned) else perturbation_radius
+    radius = on_scale(X, settings)[row]
     if batch.towards is not None:
         m = batch.target_index + 1
         away, V = _aimed(frames[row, :, :m], batch.towards - X[row])

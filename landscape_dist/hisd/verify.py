@@ -88,8 +88,7 @@ def lowest_spectrum(problem: Any, X: FloatArray, target_index: int, settings: So
     )
     for i in range(p):
         if isinstance(problem, Conditioned):
-            w, zero = _conditioned_spectrum(problem, X[i], target_index + SPARE, settings.nullity_rtol)
-            _enter(verdict, i, w, zero)
+            _enter(verdict, i, *conditioned.spectrum(problem, X[i], target_index, settings.nullity_rtol))
             continue
         hessian = hessian_operator(problem, X[i])
         largest = float(np.abs(extreme_eigenvalues(hessian, 1, "LM")).max())
@@ -109,15 +108,6 @@ def _enter(verdict: Verdict, i: int, w: FloatArray, zero: float) -> None:
     kept = w[: verdict.eigenvalues.shape[1]]
     verdict.eigenvalues[i, : len(kept)] = kept
     verdict.index[i], verdict.nullity[i] = (w < -zero).sum(), (np.abs(w) <= zero).sum()
-
-
-def _conditioned_spectrum(problem: Conditioned, y: FloatArray, m: int, rtol: float) -> tuple[FloatArray, float]:
-    """The lowest eigenvalues of the original Hessian, a positive one among them, and up to where they count as zero."""
-    while True:
-        w, largest = conditioned.spectrum(problem, y, m)
-        if w[-1] > rtol * largest or m >= problem.dim // 4:
-            return w, rtol * largest
-        m *= 2
 
 
 def remaining_change(problem: Any, X: FloatArray, g: FloatArray, H: FloatArray) -> FloatArray:

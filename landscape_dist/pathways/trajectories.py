@@ -23,9 +23,11 @@ class Trajectory:
 
     Attributes:
         slot: number of the search within its landscape.
-        parent: id of the point it started from, -1 for the user's start. child: id of the point it ended at, -1 for none.
+        parent: id of the point it started from, -1 for the user's start.
+        child: id of the point it ended at, -1 for none.
         kind, target, status: of the search.
-        x: (t, d) points of the path, thinned; first and last are exact. It starts beside its parent, by the perturbation.
+        x: (t, d) points of the path, thinned; first and last are exact. It starts beside its parent, by the
+            perturbation.
         time: (t,) pseudo-time of the dynamics at these points.
     """
 

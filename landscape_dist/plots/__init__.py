@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from landscape_dist.plots.figures import KINDS, energy_level_figure, landscape_figure
+from landscape_dist.plots.animation import animate
+from landscape_dist.plots.figures import KINDS, curve_figure, energy_level_figure, landscape_figure, trajectory_figure
 from landscape_dist.plots.files import FORMATS, check_path, save
 
-__all__ = ["FORMATS", "KINDS", "check_path", "energy_level_figure", "landscape_figure", "save"]
+__all__ = [
+    "FORMATS",
+    "KINDS",
+    "animate",
+    "check_path",
+    "curve_figure",
+    "energy_level_figure",
+    "landscape_figure",
+    "save",
+    "trajectory_figure",
+]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from landscape_dist.plots.style import INK
-from landscape_dist.records import FloatArray
+from landscape_dist.plots.canvas import Layer, Mask
+from landscape_dist.plots.style import FRESH, INK
+from landscape_dist.records import FloatArray, IntArray
 
 MOST_SINGLE = 150
 """Arrows up to which each is an artist of its own, with a head at the edge of its marker."""
@@ -15,19 +17,27 @@ MOST_HEADS = 600
 """Arrows up to which each has a head; beyond, heads hide more than they show."""
 
 
-def draw_arrows(axes: Any, curves: list[FloatArray], radii: FloatArray, alpha: float, width: float) -> None:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How arrows are drawn: opacity, width in points, colour and matplotlib's line style."""
+
+    alpha: float
+    width: float
+    colour: Any = INK
+    linestyle: Any = "-"
+
+
+def draw_arrows(axes: Any, curves: list[FloatArray], radii: FloatArray, look: Look, row: IntArray) -> Layer:
     """Draw arrows along curves.
 
     Args:
         axes: matplotlib axes whose limits and place in the figure are final.
         curves: c curves (m, 2) in data coordinates.
         radii: (c, 2) of the markers at start and end, in points.
-        alpha, width: opacity and line width.
+        look: of all of them. row: (c,) see `Layer`.
     """
-    if len(curves) <= MOST_SINGLE:
-        _single(axes, curves, radii, alpha, width)
-    else:
-        _many(axes, curves, alpha, width)
+    draw = _single if len(curves) <= MOST_SINGLE else _many
+    return draw(axes, curves, radii, look, row)
 
 
 def arcs(axes: Any, start: FloatArray, end: FloatArray, bend: FloatArray, n: int = 25) -> FloatArray:
@@ -60,26 +70,37 @@ def arcs_clear_of(axes: Any, start: FloatArray, end: FloatArray, bend: FloatArra
     return np.asarray(tries[chosen, np.arange(len(start))])
 
 
-def _single(axes: Any, curves: list[FloatArray], radii: FloatArray, alpha: float, width: float) -> None:
+def _single(axes: Any, curves: list[FloatArray], radii: FloatArray, look: Look, row: IntArray) -> Layer:
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
     pixels = axes.figure.dpi / 72.0
+    patches = []
     for curve, (r_start, r_end) in zip(curves, radii, strict=True):
         screen = axes.transData.transform(curve)
         kept = _trimmed(screen, pixels * (r_start + 0.5), pixels * (r_end + 0.6))
         patch = FancyArrowPatch(
             path=Path(axes.transData.inverted().transform(kept)),
             arrowstyle="-|>,head_length=0.6,head_width=0.25",
-            mutation_scale=4.0 + 6.0 * width,
-            linewidth=width,
-            color=INK,
-            alpha=alpha,
+            mutation_scale=4.0 + 6.0 * look.width,
+            linewidth=look.width,
+            linestyle=look.linestyle,
+            color=look.colour,
+            alpha=look.alpha,
             capstyle="butt",
             joinstyle="round",
             zorder=2,
         )
         axes.add_patch(patch)
+        patches.append(patch)
+
+    def reveal(shown: Mask, fresh: Mask) -> None:
+        for patch, visible, new in zip(patches, shown.tolist(), fresh.tolist(), strict=True):
+            patch.set_visible(visible)
+            patch.set_color(FRESH if new else look.colour)
+            patch.set_linewidth(1.6 * look.width if new else look.width)
+
+    return Layer(row, patches, reveal)
 
 
 def _trimmed(curve: FloatArray, start: float, end: float) -> FloatArray:
@@ -93,23 +114,48 @@ def _trimmed(curve: FloatArray, start: float, end: float) -> FloatArray:
     return np.stack([np.interp(at, length, curve[:, i]) for i in range(2)], axis=1)
 
 
-def _many(axes: Any, curves: list[FloatArray], alpha: float, width: float) -> None:
-    from matplotlib.collections import LineCollection, PolyCollection
+def _many(axes: Any, curves: list[FloatArray], radii: FloatArray, look: Look, row: IntArray) -> Layer:
+    from matplotlib.collections import LineCollection
+    from matplotlib.colors import to_rgba
 
-    axes.add_collection(LineCollection(curves, colors=INK, linewidths=width, alpha=alpha, zorder=2, rasterized=True))
-    if len(curves) > MOST_HEADS:
-        return
+    lines = LineCollection(
+        curves, colors=look.colour, linewidths=look.width, linestyles=look.linestyle, alpha=look.alpha, zorder=2,
+        rasterized=True,
+    )  # fmt: skip
+    axes.add_collection(lines)
+    heads = _heads(axes, curves, look) if len(curves) <= MOST_HEADS else None
+    plain, new_one = np.array(to_rgba(look.colour, look.alpha)), np.array(to_rgba(FRESH, 1.0))
+
+    def reveal(shown: Mask, fresh: Mask) -> None:
+        colours = np.where(fresh[:, None], new_one, plain)
+        colours[~shown, 3] = 0.0
+        lines.set_alpha(None)  # the colours have their own
+        lines.set_color(list(colours))
+        lines.set_linewidth(np.where(fresh, np.maximum(1.0, look.width), look.width).tolist())
+        if heads is not None:
+            heads.set_alpha(None)
+            heads.set_facecolor(list(colours))
+
+    return Layer(row, [lines] if heads is None else [lines, heads], reveal)
+
+
+def _heads(axes: Any, curves: list[FloatArray], look: Look) -> Any:
+    """A collection of arrowheads, at 70 % of each curve."""
+    from matplotlib.collections import PolyCollection
+
     to_screen, to_data = axes.transData, axes.transData.inverted()
     tip = to_screen.transform(np.stack([curve[int(0.7 * len(curve))] for curve in curves]))
     before = to_screen.transform(np.stack([curve[int(0.7 * len(curve)) - 1] for curve in curves]))
     tangent = tip - before
     tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-12)
     side = np.stack((-tangent[:, 1], tangent[:, 0]), axis=1)
-    size = axes.figure.dpi / 72.0 * (2.5 + 4.0 * width)
+    size = axes.figure.dpi / 72.0 * (2.5 + 4.0 * look.width)
     base, half = tip - size * tangent, 0.35 * size * side
     heads = np.stack((tip, base + half, base - half), axis=1)
     corners = to_data.transform(heads.reshape(-1, 2)).reshape(heads.shape)
-    opacity = min(1.0, 1.5 * alpha)
-    axes.add_collection(
-        PolyCollection(list(corners), facecolors=INK, edgecolors="none", alpha=opacity, zorder=2.1, rasterized=True)
+    opacity = min(1.0, 1.5 * look.alpha)
+    made = PolyCollection(
+        list(corners), facecolors=look.colour, edgecolors="none", alpha=opacity, zorder=2.1, rasterized=True
     )
+    axes.add_collection(made)
+    return made

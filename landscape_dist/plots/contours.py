@@ -38,29 +38,48 @@ def problem_of(landscape: Any) -> Any:
     return problem if problem.fingerprint() == stored["fingerprint"] else None
 
 
-def window(x: FloatArray, domain: Any) -> FloatArray:
-    """(2, 2) lower and upper corner of what is shown: all points with a margin, no more than a box domain."""
+def window(x: FloatArray, domain: Any, margin: float = MARGIN) -> FloatArray:
+    """(2, 2) lower and upper corner of what is shown: all points with a margin, no more than a box domain.
+
+    Args:
+        x: (p, 2). domain: of the problem. margin: on each side, as a part of the points' extent.
+    """
     low, high = x.min(axis=0), x.max(axis=0)
     size = np.maximum(high - low, 0.35 * (high - low).max())
     size = np.where(size > 0, size, np.maximum(1.0, np.abs(low)))
     middle = 0.5 * (low + high)
-    corners = np.stack((middle - (0.5 + MARGIN) * size, middle + (0.5 + MARGIN) * size))
+    corners = np.stack((middle - (0.5 + margin) * size, middle + (0.5 + margin) * size))
     if isinstance(domain, Box):
         corners[0] = np.maximum(corners[0], np.minimum(np.asarray(domain.lower), low))
         corners[1] = np.minimum(corners[1], np.maximum(np.asarray(domain.upper), high))
     return corners
 
 
-def energies_on_grid(problem: Any, corners: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """(m,), (m,), (m, m): coordinates and energies, NaN where not finite.  Does not count as evaluations."""
-    x = np.linspace(corners[0, 0], corners[1, 0], GRID)
-    y = np.linspace(corners[0, 1], corners[1, 1], GRID)
-    X = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+def energies_on_grid(problem: Any, corners: FloatArray, n: int = GRID) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """(n,), (n,), (n, n): coordinates and energies, NaN where not finite.  Does not count as evaluations."""
+    x, y, X = _grid(corners, n)
     before = problem.counters.copy()
     with np.errstate(all="ignore"):
-        E = np.asarray(problem.energy(problem.xp.asarray(X)), dtype=np.float64).reshape(GRID, GRID)
+        E = np.asarray(problem.energy(problem.xp.asarray(X)), dtype=np.float64).reshape(n, n)
     problem.counters = before
     return x, y, np.where(np.isfinite(E), E, np.nan)
+
+
+def field_on_grid(problem: Any, corners: FloatArray, n: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """(n,), (n,), (n, n), (n, n): coordinates and components of the flow dx/dt; NaN where not finite, not counted."""
+    x, y, X = _grid(corners, n)
+    before = problem.counters.copy()
+    with np.errstate(all="ignore"):
+        F = -np.asarray(problem.gradient(problem.xp.asarray(X)), dtype=np.float64).reshape(n, n, 2)
+    problem.counters = before
+    F = np.where(np.isfinite(F), F, np.nan)
+    return x, y, F[..., 0], F[..., 1]
+
+
+def _grid(corners: FloatArray, n: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    x = np.linspace(corners[0, 0], corners[1, 0], n)
+    y = np.linspace(corners[0, 1], corners[1, 1], n)
+    return x, y, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 
 
 def levels(E: FloatArray, energy: FloatArray, n: int = 20) -> FloatArray:

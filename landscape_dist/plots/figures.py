@@ -1,39 +1,50 @@
-"""The figures: a plane with energy contours, and the connection graph by index or by energy."""
+"""The figures of a landscape: which kind there is, and what each takes."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from landscape_dist.errors import SettingsError
-from landscape_dist.plots.arrows import MOST_HEADS, arcs_clear_of, draw_arrows
-from landscape_dist.plots.contours import energies_on_grid, levels, problem_of, window
-from landscape_dist.plots.layout import bends, heights_in_rows, row_positions
-from landscape_dist.plots.orbits import orbits
-from landscape_dist.plots.style import index_name, index_style, marker_areas, present
-from landscape_dist.problems.domain import domain_from_dict
-from landscape_dist.records import FloatArray
+from landscape_dist.plots.canvas import Scene
+from landscape_dist.plots.curves import curve_scene
+from landscape_dist.plots.graphs import graph_scene
+from landscape_dist.plots.planes import MOST_LABELS, plane_scene
 
-KINDS = ("auto", "plane", "graph", "levels")
-MOST_ARROWS = 20_000
-MOST_LABELS = 40
+__all__ = ["KINDS", "MOST_LABELS", "energy_level_figure", "landscape_figure", "scene"]
+
+KINDS = ("auto", "plane", "graph", "levels", "projection", "curve")
 
 
 def landscape_figure(
-    landscape: Any, kind: str = "auto", *, labels: bool | None = None, title: str | None = None, size: Any = None
+    landscape: Any,
+    kind: str = "auto",
+    *,
+    labels: bool | None = None,
+    title: str | None = None,
+    size: Any = None,
+    trajectories: bool | str | Iterable[int] = False,
+    projection: Any = None,
+    file: str | os.PathLike[str] | None = None,
+    **options: Any,
 ) -> Any:
     """Draw a landscape.
 
     Args:
         landscape: a `Landscape`.
-        kind: 'plane' (two variables: energy contours where the problem is known, points and arrows), 'graph' (the
-            connection graph, a row for each index), 'levels' (the same with the energy as vertical axis), or 'auto':
-            the plane for two variables, else the graph.
+        kind: 'plane' (two variables: energy contours, or streamlines of a vector field, where the problem is known;
+            points and arrows), 'curve' (one variable: the energy and the points on it), 'projection' (more variables,
+            projected to two), 'graph' (the connection graph, a row for each index), 'levels' (the same with the energy
+            as vertical axis), or 'auto': the curve for one variable, the plane for two, the projection where
+            `projection` or `trajectories` is given, else the graph.
         labels: whether points carry their ids; default up to 40 points.
-        title: default the problem's name and the counts.
+        title: default the problem's name and the counts; '' for none.
         size: (width, height) in inches.
+        trajectories, projection: see `trajectory_figure`.
+        file: where to save it; the ending decides the format (png, pdf, svg).
+        options: further ones of that kind: those of `trajectory_figure` for planes and projections, of `curve_figure`
+            for curves; `path_style` and `point_styles` for all.
 
     Returns:
         matplotlib.figure.Figure, without any global state; `save` writes it.
@@ -41,27 +52,17 @@ def landscape_figure(
     Raises:
         SettingsError: an unknown kind, or one that this landscape does not allow.
     """
-    if kind not in KINDS:
-        raise SettingsError(f"kind is {kind!r}; use one of {', '.join(map(repr, KINDS))}")
-    dim = landscape.columns.x.shape[1]
-    if kind == "auto":
-        kind = "plane" if dim == 2 else "graph"
-    if kind == "plane" and dim != 2:
-        raise SettingsError(f"kind is 'plane', but {landscape.name} has {dim} variables; use 'graph' or 'levels'")
-    if kind == "levels" and not np.isfinite(landscape.columns.energy).all():
-        raise SettingsError(f"kind is 'levels', but points of {landscape.name} have no energy; use 'graph'")
-    if labels is None:
-        labels = len(landscape.points) <= MOST_LABELS
-    figure, axes = _canvas(size or _size(landscape, kind))
-    figure.suptitle(title or _title(landscape), fontsize=11, x=0.01, horizontalalignment="left")
-    if not len(landscape.points):
-        axes.set_axis_off()
-        axes.text(0.5, 0.5, "no stationary point found yet", ha="center", va="center", transform=axes.transAxes)
-    elif kind == "plane":
-        _draw_plane(figure, axes, landscape, labels)
-    else:
-        _draw_graph(figure, axes, landscape, labels, by_energy=kind == "levels")
-    return figure
+    made = scene(
+        landscape,
+        kind,
+        labels=labels,
+        title=title,
+        size=size,
+        trajectories=trajectories,
+        projection=projection,
+        **options,
+    )
+    return _saved(made.figure, file)
 
 
 def energy_level_figure(landscape: Any, **options: Any) -> Any:
@@ -73,190 +74,131 @@ def energy_level_figure(landscape: Any, **options: Any) -> Any:
     return landscape_figure(landscape, "levels", **options)
 
 
-def _canvas(size: tuple[float, float]) -> tuple[Any, Any]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def trajectory_figure(
+    landscape: Any,
+    *,
+    detailed: bool = True,
+    which: str | Iterable[int] = "arrows",
+    projection: Any = None,
+    contours: bool = True,
+    filled: bool = True,
+    contour_levels: int | Sequence[float] = 20,
+    grid: int = 240,
+    margin: float | None = None,
+    limits: Any = None,
+    labels: bool | None = None,
+    title: str | None = None,
+    size: tuple[float, float] | None = None,
+    path_style: Mapping[str, Any] | None = None,
+    point_styles: Sequence[Mapping[str, Any]] | None = None,
+    grid_style: Mapping[str, Any] | None = None,
+    file: str | os.PathLike[str] | None = None,
+    **curve_options: Any,
+) -> Any:
+    """The paths that searches took: over energy contours for two variables, projected for more; for one variable the
+    energy itself.
 
-    figure = Figure(figsize=size, layout="constrained", dpi=100)
-    FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
+    Args:
+        landscape: of a run with `keep_trajectories=True`, unless `detailed` is False.
+        detailed: whether the paths are drawn as the searches took them; False draws one arrow for each connection.
+        which: 'arrows' (the searches behind the connections), 'all' (upward searches and those from the user's start,
+            too), or slots of searches.
+        projection: 'pca' (the plane in which the points spread most), 'oblique' (three variables as cubes are drawn,
+            of more the three directions in which the points spread most), two variables as 'x1,x3', a (d, 2) matrix,
+            or a function (n, d) -> (n, 2); default the variables themselves where there are two, else 'pca' or
+            'oblique', whichever keeps the points further apart.
+        contours: whether to draw the energy beneath (two variables, the problem known).
+        filled: whether the areas between contours are filled and a colour bar is drawn; else contours are labelled.
+        contour_levels: how many, or the increasing energies themselves.
+        grid: points along each axis at which the energy is evaluated.
+        margin: what is shown beyond the points on each side, as a part of their extent; default 0.22, projected 0.08.
+        limits: ((low, high), (low, high)) of the axes instead; (low, high) for one variable.
+        labels: whether points carry their ids; default up to 40 points.
+        title: default the problem's name and the counts; '' for none.
+        size: (width, height) in inches.
+        path_style: over the defaults of the lines: color, linewidth, linestyle, alpha, label.
+        point_styles: for each index from 0, over the defaults of `Axes.scatter`: marker, color, s, label, edgecolors...
+        grid_style: draws lines at the ticks, in this style: visible, linestyle, linewidth, color.
+        file: where to save it (.png, .pdf, .svg).
+        curve_options: for one variable, `samples` (points of the curve) and `curve_style` (of its line).
 
+    Returns:
+        matplotlib.figure.Figure.
 
-def _size(landscape: Any, kind: str) -> tuple[float, float]:
-    """Inches; a plane gets the shape of what it shows."""
-    if kind != "plane" or not len(landscape.points):
-        return 7.2, 5.4
-    width, height = np.diff(_window(landscape), axis=0)[0]
-    return 7.2, float(np.clip(5.4 * height / width, 3.2, 7.5)) + 1.2
-
-
-def _window(landscape: Any) -> FloatArray:
-    return window(landscape.columns.x, domain_from_dict(landscape.header["problem"]["domain"]))
-
-
-def _title(landscape: Any) -> str:
-    p, c = len(landscape.points), len(landscape.connections)
-    text = f"{_name(landscape)}: {p:,} stationary point{'s' * (p != 1)}, {c:,} connection{'s' * (c != 1)}"
-    return text if landscape.finished else text + " (unfinished)"
-
-
-def _name(landscape: Any) -> str:
-    """The problem's name, with its parameters where they are short."""
-    parameters = (landscape.header["problem"].get("definition") or {}).get("parameters") or {}
-    text = ", ".join(f"{name} = {value:g}" for name, value in parameters.items() if isinstance(value, int | float))
-    return f"{landscape.name} ({text})" if text and len(text) <= 40 else str(landscape.name)
-
-
-# -- plane ----------------------------------------------------------------------------------------------------
-def _draw_plane(figure: Any, axes: Any, landscape: Any, labels: bool) -> None:
-    points, connections = landscape.columns, landscape.connections
-    corners = _window(landscape)
-    axes.set_xlim(*corners[:, 0])
-    axes.set_ylim(*corners[:, 1])
-    axes.set_xlabel("$x_1$")
-    axes.set_ylabel("$x_2$")
-    problem = problem_of(landscape)
-    known: dict[int, list[FloatArray]] = {}
-    if problem is not None and problem.has_energy:
-        _draw_energy(figure, axes, points, problem, corners)
-        extent = float(np.linalg.norm(corners[1] - corners[0]))
-        known = orbits(
-            problem, points.x, points.index, connections.parent, connections.child, connections.counts, extent
-        )
-    areas = marker_areas(landscape.pathways.hits, len(points), labels)
-    _draw_points(axes, points, points.x, areas, labels)
-    _legend(figure, axes)
-    figure.draw_without_rendering()  # settles where the axes are, which arrows need to know
-    shown = _shown(axes, len(connections))
-    parent, child = connections.parent[shown], connections.child[shown]
-    bent = arcs_clear_of(axes, points.x[parent], points.x[child], np.full(len(shown), 0.1), points.x)
-    curves, ends = [], []
-    for row, arrow in enumerate(shown.tolist()):
-        for curve in known.get(arrow, [bent[row]]):
-            curves.append(curve)
-            ends.append((connections.parent[arrow], connections.child[arrow]))
-    _draw_arrows(axes, curves, np.array(ends, dtype=np.int64).reshape(-1, 2), points, areas)
-
-
-def _draw_energy(figure: Any, axes: Any, points: Any, problem: Any, corners: FloatArray) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    x, y, E = energies_on_grid(problem, corners)
-    at = levels(E, points.energy)
-    filled = axes.contourf(x, y, E, levels=at, cmap=_pale_map(), extend="max", zorder=0)
-    axes.contour(x, y, E, levels=at, colors="#8593a0", linewidths=0.5, linestyles="solid", zorder=1)
-    bar = figure.colorbar(filled, ax=axes, pad=0.02, spacing="proportional", aspect=28, extendfrac=0.03)
-    bar.set_ticks(MaxNLocator(8).tick_values(at[0], at[-1]))
-    bar.ax.set_ylim(at[0], None)
-    bar.minorticks_off()
-    bar.set_label("energy")
-    bar.outline.set_linewidth(0.5)
-
-
-def _pale_map() -> Any:
-    """Grey-blue in the basins to white above the points, so that the points' colours stand out."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    colours = ["#7f93a8", "#b4c2cf", "#dde4ea", "#ffffff"]
-    return LinearSegmentedColormap.from_list("pale", colours).with_extremes(over="#ffffff")
-
-
-# -- graph ----------------------------------------------------------------------------------------------------
-def _draw_graph(figure: Any, axes: Any, landscape: Any, labels: bool, by_energy: bool) -> None:
-    points, connections = landscape.columns, landscape.connections
-    parent, child = connections.parent, connections.child
-    first = points.energy if np.isfinite(points.energy).all() else points.x[:, 0]
-    x = row_positions(points.index, parent, child, first)
-    y = points.energy if by_energy else heights_in_rows(points.index, points.energy)
-    where = np.stack((x, y), axis=1)
-    axes.set_xlim(-1.06, 1.06)
-    span = float(np.ptp(y)) or 1.0
-    axes.set_ylim(float(y.min()) - 0.06 * span, float(y.max()) + 0.06 * span)
-    axes.set_xticks([])
-    axes.spines[["top", "right", "bottom"]].set_visible(False)
-    if by_energy:
-        axes.set_ylabel("energy")
-    else:
-        _label_rows(axes, points)
-        note = "a row for each Morse index"
-        note += "; height within a row: energy" if np.isfinite(points.energy).all() else ""
-        note += "; connections lead downwards" if len(connections) > MOST_HEADS else ""
-        axes.set_xlabel(note, fontsize=8.5, color="#555555")
-    areas = marker_areas(landscape.pathways.hits, len(points), labels)
-    _draw_points(axes, points, where, areas, labels)
-    if by_energy:
-        _legend(figure, axes)
-    figure.draw_without_rendering()
-    shown = _shown(axes, len(connections))
-    parent, child = parent[shown], child[shown]
-    curves = arcs_clear_of(axes, where[parent], where[child], bends(parent, child, x), where)
-    _draw_arrows(axes, list(curves), np.stack((parent, child), axis=1), points, areas)
-
-
-def _label_rows(axes: Any, points: Any) -> None:
-    """Names and numbers of points beside their rows, in their colours."""
-    rows = present(points.index)
-    dim = points.x.shape[1]
-    names = [index_name(k, int(of_index.sum()), dim) for k, of_index in rows]
-    names = [name.replace(" of ", "\nof ").replace(" (", "\n(") for name in names]
-    axes.set_yticks([k for k, _ in rows], names, fontsize=8.5)
-    for (k, _), tick in zip(rows, axes.get_yticklabels(), strict=True):
-        tick.set_color(index_style(k).colour)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-
-
-# -- shared ---------------------------------------------------------------------------------------------------
-def _shown(axes: Any, n: int) -> NDArray[np.int64]:
-    """Which of n arrows are drawn; says so where it is not all of them."""
-    if n <= MOST_ARROWS:
-        return np.arange(n)
-    axes.text(
-        0.99, 0.005, f"{MOST_ARROWS:,} of {n:,} connections drawn", transform=axes.transAxes, ha="right", va="bottom",
-        fontsize=8, color="#555555",
+    Raises:
+        SettingsError: no paths were kept, or an option that cannot work.
+    """
+    common: dict[str, Any] = {
+        "margin": margin, "limits": limits, "labels": labels, "title": title, "size": size, "path_style": path_style,
+        "point_styles": point_styles, "grid_style": grid_style,
+    }  # fmt: skip
+    if landscape.columns.x.shape[1] == 1:
+        return _saved(curve_scene(landscape, **common, **curve_options).figure, file)
+    if curve_options:
+        name = next(iter(curve_options))
+        raise SettingsError(f"option {name!r} is unknown, or for landscapes of one variable; leave it out")
+    made = plane_scene(
+        landscape, projection=projection, trajectories=which if detailed else False, contours=contours, filled=filled,
+        contour_levels=contour_levels, grid=grid, **common,
     )  # fmt: skip
-    return np.linspace(0, n - 1, MOST_ARROWS).astype(np.int64)
+    return _saved(made.figure, file)
 
 
-def _draw_arrows(axes: Any, curves: list[FloatArray], ends: NDArray[np.int64], points: Any, areas: FloatArray) -> None:
-    if not curves:
-        return
-    scale = np.array([index_style(k).scale for k in range(int(points.index.max()) + 1)])
-    radii = 0.52 * np.sqrt(areas * scale[points.index])
-    n = len(curves)
-    alpha = 0.9 if n <= 40 else float(np.clip(9.0 / np.sqrt(n), 0.03, 0.8))
-    width = float(np.clip(9.0 / np.sqrt(n), 0.25, 1.3))
-    draw_arrows(axes, curves, radii[ends], alpha, width)
+def curve_figure(landscape: Any, **options: Any) -> Any:
+    """The energy of one variable (or the force of a vector field) with the points on it.
+
+    Args:
+        landscape: of one variable.
+        options: `samples` (points of the curve, default 1000), `curve_style` (its line, as for `Axes.plot`), `margin`,
+            `limits`, `labels`, `title`, `size`, `path_style`, `point_styles`, `grid_style` and `file` as for
+            `trajectory_figure`.
+    """
+    file = options.pop("file", None)
+    return _saved(curve_scene(landscape, **options).figure, file)
 
 
-def _draw_points(axes: Any, points: Any, where: FloatArray, areas: FloatArray, labels: bool) -> None:
-    dim = points.x.shape[1]
-    many = len(where) > 5000
-    for k, rows in present(points.index):
-        style = index_style(k)
-        axes.scatter(
-            where[rows, 0],
-            where[rows, 1],
-            s=areas[rows] * style.scale,
-            c=style.colour,
-            marker=style.marker,
-            edgecolors="white",
-            linewidths=0.0 if many else float(np.clip(12.0 / np.sqrt(len(where)), 0.25, 0.9)),
-            label=index_name(k, int(rows.sum()), dim),
-            zorder=3,
-            rasterized=many,
+def scene(landscape: Any, kind: str = "auto", **options: Any) -> Scene:
+    """The figure of `landscape_figure` in layers, as an animation needs it; the same arguments but `file`."""
+    if kind not in KINDS:
+        raise SettingsError(f"kind is {kind!r}; use one of {', '.join(map(repr, KINDS))}")
+    options = {name: value for name, value in options.items() if not _is_default(name, value)}
+    dim = landscape.columns.x.shape[1]
+    if kind == "auto":
+        flat = "projection" if "projection" in options or "trajectories" in options else "graph"
+        kind = {1: "curve", 2: "plane"}.get(dim, flat)
+    if kind == "plane" and dim != 2:
+        raise SettingsError(
+            f"kind is 'plane', but {landscape.name} has {dim} variable{'s' * (dim != 1)}; use 'graph' or 'levels'"
         )
-    if labels:
-        for id, (a, b) in enumerate(where):
-            style = index_style(int(points.index[id]))
-            axes.text(a, b, str(id), ha="center", va="center_baseline", fontsize=7, color=style.text, zorder=4)
+    if kind in ("plane", "projection"):
+        return _call(plane_scene, kind, landscape, options)
+    options.pop("trajectories", None)  # in one variable they lie on the curve, in the graph there is no place for them
+    options.pop("projection", None)
+    if kind == "curve":
+        return _call(curve_scene, kind, landscape, options)
+    return _call(graph_scene, kind, landscape, options | {"by_energy": kind == "levels"})
 
 
-def _legend(figure: Any, axes: Any) -> None:
-    handles, names = axes.get_legend_handles_labels()
-    legend = figure.legend(
-        handles, names, loc="outside lower center", ncols=min(len(names), 4), frameon=False, fontsize=8.5,
-        handletextpad=0.2, columnspacing=1.2,
-    )  # fmt: skip
-    for handle in legend.legend_handles:
-        handle.set_sizes([45.0])
+def _is_default(name: str, value: Any) -> bool:
+    return value is None or (name == "trajectories" and value is False)
+
+
+def _call(draw: Any, kind: str, landscape: Any, options: dict[str, Any]) -> Scene:
+    import inspect
+
+    known = set(inspect.signature(draw).parameters) - {"landscape"}
+    for name in options:
+        if name not in known:
+            raise SettingsError(
+                f"option {name!r} does not fit a picture of kind {kind!r}; known are {', '.join(sorted(known))}"
+            )
+    made: Scene = draw(landscape, **options)
+    return made
+
+
+def _saved(figure: Any, file: str | os.PathLike[str] | None) -> Any:
+    if file is not None:
+        from landscape_dist.plots.files import save
+
+        save(figure, file)
+    return figure

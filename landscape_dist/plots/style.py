@@ -25,6 +25,9 @@ _BEYOND = ("p", "P", "X", "<", ">", "d")
 INK = "#222222"
 """Colour of arrows and text."""
 
+FRESH = "#DC0032"
+"""Colour of what an animation has just shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class IndexStyle:
@@ -48,8 +51,11 @@ def index_style(index: int) -> IndexStyle:
     return IndexStyle(colour, marker, scale, "#111111" if colour in ("#E69F00", "#56B4E9", "#CC79A7") else "white")
 
 
-def index_name(index: int, n: int, dim: int) -> str:
-    """'3 minima', '1 saddle of index 2', '1 maximum': for legends."""
+def index_name(index: int, n: int, dim: int, has_energy: bool = True) -> str:
+    """'3 minima', '1 saddle of index 2', '1 maximum': for legends; in vector fields '2 stable points'."""
+    if not has_energy:
+        kind = {0: "stable point", dim: "repeller"}.get(index, "saddle")
+        return f"{n} {kind}{'s' * (n != 1)}" + (f" of index {index}" if index else "")
     if index == 0:
         return f"{n} {'minimum' if n == 1 else 'minima'}"
     if index == dim:

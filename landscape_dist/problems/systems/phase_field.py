@@ -191,8 +191,7 @@ class _Spectral(Conditioned):
         product *= (3 * U * U)[:, None, :]
         product = self._transform(product)
         product *= self._forward
-        W *= self._linear
-        product += W
+        product += W * self._linear
         return product.mT
 
 
@@ -200,8 +199,8 @@ class _Spectral(Conditioned):
     formula="sum over the grid of kappa/2 |grad u|^2 + (1 - u^2)^2 / 4, periodic",
     source="SaddleScape-1.0 gallery, example 4",
     dim="any",
-    known="64 x 64, kappa = 0.02, modulo translation: index 0: 2, index 1 (one zero mode): 2, index 2 (two): 1, index 5: "
-    "1; kappa = 0.01: nine found by SaddleScape",
+    known="64 x 64, kappa = 0.02, modulo translation: index 0: 2, index 1 (one zero mode): 2, index 2 (two): 1, "
+    "index 5: 1; kappa = 0.01: nine found by SaddleScape",
 )
 def allen_cahn(
     shape: Sequence[int] = (64, 64),
@@ -229,7 +228,9 @@ def allen_cahn(
         sizes = tuple(int(n) for n in np.atleast_1d(np.asarray(shape)).tolist() if n == int(n))
         sides = tuple(np.broadcast_to(np.asarray(length, dtype=float), len(sizes)).tolist())
     except (TypeError, ValueError) as error:
-        raise ProblemError(f"allen_cahn: shape {shape!r} and length {length!r} do not fit; give one for each axis") from error
+        raise ProblemError(
+            f"allen_cahn: shape {shape!r} and length {length!r} do not fit; give one for each axis"
+        ) from error
     if not 1 <= len(sizes) <= 3 or len(sizes) != np.size(shape) or min(sizes) < 3:
         raise ProblemError(f"allen_cahn: shape is {shape!r}; give 1 to 3 whole numbers of at least 3")
     if not all(side > 0 and np.isfinite(side) for side in sides):

@@ -1,0 +1,160 @@
+"""One variable: the energy as a curve with the points on it, or the force with its zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from landscape_dist.errors import SettingsError
+from landscape_dist.plots.arrows import Look, draw_arrows
+from landscape_dist.plots.canvas import (
+    Scene,
+    canvas,
+    check_limits,
+    draw_points,
+    grid_lines,
+    headline,
+    legend,
+    nothing_found,
+    rows_of_connections,
+)
+from landscape_dist.plots.contours import MARGIN, problem_of
+from landscape_dist.plots.planes import MOST_LABELS, crowd, shown
+from landscape_dist.plots.style import index_style, marker_areas
+from landscape_dist.problems.domain import Box, domain_from_dict
+from landscape_dist.records import FloatArray
+
+GAP = 9.0
+"""Arrows run this far above the curve, in points of the page."""
+
+
+def curve_scene(
+    landscape: Any,
+    *,
+    samples: int = 1000,
+    margin: float | None = None,
+    limits: Any = None,
+    labels: bool | None = None,
+    title: str | None = None,
+    size: tuple[float, float] | None = None,
+    curve_style: Mapping[str, Any] | None = None,
+    path_style: Mapping[str, Any] | None = None,
+    point_styles: Sequence[Mapping[str, Any]] | None = None,
+    grid_style: Mapping[str, Any] | None = None,
+) -> Scene:
+    """What `curve_figure` draws; see there for the arguments."""
+    points = landscape.columns
+    if points.x.shape[1] != 1:
+        raise SettingsError(
+            f"kind is 'curve', but {landscape.name} has {points.x.shape[1]} variables; it is for one of them"
+        )
+    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
+        raise SettingsError(f"samples is {samples!r}; give a whole number of at least 2")
+    margin = MARGIN if margin is None else margin
+    if not margin >= 0:
+        raise SettingsError(f"margin is {margin!r}; give 0 or a positive number")
+    given = check_limits(limits, 1)
+    figure, axes = canvas(size or (7.2, 4.6))
+    headline(figure, landscape, title)
+    scene = Scene(figure, axes)
+    if not len(points):
+        nothing_found(axes)
+        return scene
+    x = points.x[:, 0]
+    low, high = _span(x, landscape, margin) if given is None else given[:, 0]
+    energy = bool(np.isfinite(points.energy).all())
+    height = points.energy if energy else np.zeros(len(points))
+    at = np.linspace(low, high, samples)
+    values = _values(problem_of(landscape), at, energy)
+    axes.set_xlim(low, high)
+    axes.set_ylim(*_heights(values, height))
+    axes.set_xlabel("$x_1$")
+    axes.set_ylabel("energy" if energy else "$dx_1/dt$")
+    axes.spines[["top", "right"]].set_visible(False)
+    grid_lines(axes, grid_style)
+    if not energy:
+        axes.axhline(0.0, color="#8593a0", linewidth=0.8, zorder=1)
+    if values is not None:
+        look = {"linewidth": 1.6, "color": "#5b6f84", "linestyle": "-", "zorder": 1.5} | dict(curve_style or {})
+        axes.plot(at, values, **look)
+    if labels is None:
+        labels = len(points) <= MOST_LABELS
+    areas = marker_areas(landscape.pathways.hits, len(points), labels)
+    where = np.stack((x, height), axis=1)
+    dots = draw_points(axes, landscape, where, areas, labels, point_styles)
+    legend(figure, axes)
+    figure.draw_without_rendering()
+    connections = landscape.connections
+    chosen = shown(axes, len(connections))
+    if len(chosen):
+        parent, child = connections.parent[chosen], connections.child[chosen]
+        pairs = zip(parent.tolist(), child.tolist(), strict=True)
+        curves = [_above(axes, where[a], where[b], at, values if energy else None) for a, b in pairs]
+        scale = np.array([index_style(k).scale for k in range(int(points.index.max()) + 1)])
+        radii = 0.4 * np.sqrt(areas * scale[points.index])
+        own = dict(path_style or {})
+        alpha, width = crowd(len(chosen))
+        arrows = Look(
+            float(own.get("alpha", alpha)),
+            float(own.get("linewidth", width)),
+            own.get("color", "#222222"),
+            own.get("linestyle", "-"),
+        )
+        ends = np.stack((parent, child), axis=1)
+        scene.layers.append(draw_arrows(axes, curves, radii[ends], arrows, rows_of_connections(landscape)[chosen]))
+    scene.layers.append(dots)
+    return scene
+
+
+def _span(x: FloatArray, landscape: Any, margin: float) -> tuple[float, float]:
+    """All points with a margin, no more than a box domain."""
+    low, high = float(x.min()), float(x.max())
+    extent = high - low if high > low else max(1.0, abs(low))
+    domain = domain_from_dict(landscape.header["problem"]["domain"])
+    low, high = low - margin * extent, high + margin * extent
+    if isinstance(domain, Box):
+        low = max(low, min(float(np.min(domain.lower)), float(x.min())))
+        high = min(high, max(float(np.max(domain.upper)), float(x.max())))
+    return (low, high) if high > low else (low - 0.5 * extent, high + 0.5 * extent)
+
+
+def _values(problem: Any, at: FloatArray, energy: bool) -> FloatArray | None:
+    """Energies (or forces) at the samples, NaN where not finite; None where the problem is not known."""
+    if problem is None or problem.has_energy != energy:
+        return None
+    before = problem.counters.copy()
+    X = problem.xp.asarray(at[:, None])
+    with np.errstate(all="ignore"):
+        raw = problem.energy(X) if energy else -problem.gradient(X)[:, 0]
+    problem.counters = before
+    values = np.asarray(raw, dtype=np.float64)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _heights(values: FloatArray | None, height: FloatArray) -> tuple[float, float]:
+    """Limits of the vertical axis: all points, and the curve up to somewhat above the highest."""
+    low, high = float(height.min()), float(height.max())
+    if values is not None and np.isfinite(values).any():
+        finite = values[np.isfinite(values)]
+        span = high - low or float(np.ptp(finite)) or 1.0
+        low = min(low, max(float(finite.min()), low - 0.6 * span))
+        high = max(high, min(float(finite.max()), high + 0.6 * span))
+    span = high - low or 1.0
+    return low - 0.08 * span, high + 0.12 * span
+
+
+def _above(axes: Any, start: FloatArray, end: FloatArray, at: FloatArray, values: FloatArray | None) -> FloatArray:
+    """(m, 2) a curve from one point to another, beside the energy's on the page."""
+    x = np.linspace(start[0], end[0], 60)
+    y = np.linspace(start[1], end[1], 60)
+    if values is not None and np.isfinite(values).all():
+        y = np.interp(x, at, values)
+    page = axes.transData.transform(np.stack((x, y), axis=1))
+    tangent = np.gradient(page, axis=0)
+    normal = np.stack((-tangent[:, 1], tangent[:, 0]), axis=1)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+    normal *= np.where(normal[:, 1:] < 0, -1.0, 1.0)
+    rise = GAP * axes.figure.dpi / 72.0 * np.sin(np.pi * np.linspace(0.0, 1.0, 60)) ** 0.5
+    return np.asarray(axes.transData.inverted().transform(page + rise[:, None] * normal))

@@ -1,0 +1,161 @@
+"""What a run found, in SaddleScape's lists."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from landscape_dist.errors import SettingsError
+from landscape_dist.explore.judgement import SameJudgement
+from landscape_dist.records import FloatArray, IntArray, SearchKind
+
+FORMATS = ("json", "pickle", "mat")
+
+
+class Saddle(list[Any]):
+    """One row of `SaddleList`: [ID, position (d, 1), Morse index, unstable directions (d, k), parent IDs].
+
+    The directions are computed when they are looked at.
+    """
+
+    def __init__(self, row: list[Any], directions: Callable[[], FloatArray]) -> None:
+        super().__init__(row)
+        self._directions: Callable[[], FloatArray] | None = directions
+
+    def _complete(self) -> None:
+        if self._directions is not None:
+            compute, self._directions = self._directions, None
+            self[3] = compute()
+
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice) or i in (3, -2):
+            self._complete()
+        return super().__getitem__(i)
+
+    def __iter__(self) -> Iterator[Any]:
+        self._complete()
+        return super().__iter__()
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+    def __reduce__(self) -> Any:
+        return (list, (list(self),))
+
+
+class SaddleTable:
+    """Points of one or several runs under common IDs, with their parents.
+
+    Args:
+        judgement: when points of two runs are the same. frame: (d,) point -> (d, k) its k lowest directions.
+    """
+
+    def __init__(self, judgement: SameJudgement, frame: Callable[[FloatArray, int], FloatArray]) -> None:
+        self.judgement = judgement
+        self.frame = frame
+        self.rows: list[Saddle] = []
+        self.runs: list[tuple[Any, IntArray, int]] = []
+
+    def add(self, landscape: Any, begin: int) -> IntArray:
+        """Take in the points of a run that began at the saddle `begin` (-1 for a point); the IDs (p,) of its points."""
+        columns, searches = landscape.columns, landscape.searches
+        ids = self._identify(columns) if self.rows else np.arange(len(columns.x))
+        index, first = columns.index.tolist(), len(self.rows)
+        for i in np.flatnonzero(ids >= first).tolist():
+            x, k = columns.x[i], index[i]
+            position = x[:, None].copy()
+            self.rows.append(Saddle([int(ids[i]), position, k, None, []], self._directions(position, k)))
+        for child, parents in self._parents(searches, columns, ids, begin).items():
+            known = self.rows[child]
+            list.__setitem__(known, 4, sorted({*list.__getitem__(known, 4), *parents}))
+        self.runs.append((landscape, ids, begin))
+        return ids
+
+    def _directions(self, position: FloatArray, k: int) -> Callable[[], FloatArray]:
+        return lambda: self.frame(position[:, 0], k)
+
+    def _identify(self, columns: Any) -> IntArray:
+        """IDs of the points of another run; new ones follow the known."""
+        known = np.array([list.__getitem__(row, 1)[:, 0] for row in self.rows])
+        index = np.array([list.__getitem__(row, 2) for row in self.rows])
+        ids = np.empty(len(columns.x), dtype=np.int64)
+        following = len(self.rows)
+        for i, x in enumerate(columns.x):
+            # Nearest first: a slow judgement is then mostly asked once.
+            near = np.flatnonzero(index == columns.index[i])
+            near = near[np.argsort(np.linalg.norm(known[near] - x, axis=1), kind="stable")]
+            ids[i] = next((j for j in near.tolist() if self.judgement.same(x[None], known[j][None])[0]), -1)
+            if ids[i] < 0:
+                ids[i], following = following, following + 1
+        return ids
+
+    def _parents(self, searches: Any, columns: Any, ids: IntArray, begin: int) -> dict[int, set[int]]:
+        """For each point the points from which downward searches ended at it, and the search that found it."""
+        down = np.isin(searches.kind, (SearchKind.START, SearchKind.DOWN, SearchKind.CONFIRM))
+        rows = np.flatnonzero((searches.child >= 0) & (down | np.isin(searches.slot, columns.found_by)))
+        child = ids[searches.child[rows]]
+        parent = np.where(searches.parent[rows] >= 0, ids[np.maximum(searches.parent[rows], 0)], begin)
+        found: dict[int, set[int]] = {}
+        for c, p in zip(child.tolist(), parent.tolist(), strict=True):
+            # A point is no parent of its own.
+            if c != p:
+                found.setdefault(c, set()).add(p)
+        return found
+
+    def paths(self) -> list[list[Any]]:
+        """Rows [end ID, start ID, path (t, d), times (t,)] of all searches that ended at a point.
+
+        Raises:
+            SettingsError: the paths were not kept.
+        """
+        out = []
+        for landscape, ids, begin in self.runs:
+            if landscape.header["solver"]["keep_trajectories"] is not True:
+                raise SettingsError("the paths were not kept; give SaveTrajectory=True and run again")
+            for path in landscape.trajectories.values():
+                if path.child >= 0:
+                    start = int(ids[path.parent]) if path.parent >= 0 else begin
+                    out.append([int(ids[path.child]), start, path.x, path.time])
+        return out
+
+
+def save(rows: list[Saddle], filepath: Any, fileformat: str = "json") -> Path:
+    """Write IDs, positions, indices and parents as SaddleScape does.
+
+    Raises:
+        SettingsError: an unknown format, or a path that cannot be written.
+    """
+    if fileformat not in FORMATS:
+        raise SettingsError(f"fileformat is {fileformat!r}; use one of {', '.join(map(repr, FORMATS))}")
+    # Scripts written on Windows separate folders by backslashes.
+    text = str(filepath)
+    path = Path(text.replace("\\", "/") if "/" not in text else text)
+    path = path.with_name(f"{path.name}.{fileformat}")
+    part = [[list.__getitem__(row, j) for row in rows] for j in (0, 1, 2, 4)]
+    data: dict[str, Any] = {
+        "SaddleID": part[0],
+        "Position": [x.tolist() for x in part[1]],
+        "MorseIndex": part[2],
+        "FatherSet": part[3],
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if fileformat == "json":
+            path.write_text(json.dumps(data))
+        elif fileformat == "pickle":
+            path.write_bytes(pickle.dumps(data))
+        else:
+            from scipy.io import savemat
+
+            fathers = np.empty(len(rows), dtype=object)
+            for i, parents in enumerate(part[3]):
+                fathers[i] = np.array(parents, dtype=np.int64)[None]
+            savemat(path, data | {"FatherSet": fathers, "Position": np.array(part[1])})
+    except OSError as error:
+        raise SettingsError(f"filepath {str(path)!r} cannot be written ({error.strerror}); give another") from error
+    return path
