@@ -191,18 +191,24 @@ class Landscape:
         return "\n".join(lines)
 
     def plot(self, path: str | os.PathLike[str] | None = None, **options: Any) -> Any:
-        """Draw the landscape: energy contours with the points and arrows for two variables, else the connection graph
-        laid out by index and energy.
+        """Draw the landscape: for one variable the energy with its points, for two the energy contours with points and
+        arrows, for more the connection graph laid out by index and energy.
 
         Args:
             path: where to save it; the ending decides the format (png, pdf, svg). None returns the figure only.
-            options: see `plots.landscape_figure`.
+            options: see `plots.landscape_figure`; `trajectories=True` draws the paths that searches took.
         """
         from landscape_dist.plots import landscape_figure
 
-        figure = landscape_figure(self, **options)
-        if path is not None:
-            from landscape_dist.plots import save
+        return landscape_figure(self, file=path, **options)
 
-            save(figure, path)
-        return figure
+    def animate(self, path: str | os.PathLike[str], **options: Any) -> Any:
+        """Write a film of the search, in which points and arrows appear in the order of discovery.
+
+        Args:
+            path: where to: .gif, or .mp4 where ffmpeg is installed.
+            options: see `plots.animate`: `frames`, `fps`, and those of a picture.
+        """
+        from landscape_dist.plots import animate
+
+        return animate(self, path, **options)

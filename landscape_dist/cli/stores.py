@@ -35,6 +35,8 @@ class Kind(enum.StrEnum):
     plane = "plane"
     graph = "graph"
     levels = "levels"
+    projection = "projection"
+    curve = "curve"
 
 
 def _open(store: str) -> Landscape:
@@ -146,12 +148,15 @@ def connections(store: Store, as_json: AsJson = False, as_csv: AsCsv = False, de
 @guarded
 def plot(
     store: Store,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Picture to write: .png, .pdf or .svg.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Picture to write: .png, .pdf or .svg.", show_default=False)
+    ] = None,
     kind: Annotated[
         Kind,
         typer.Option(
             help="plane: energy contours (two variables); graph: a row for each index; levels: the energy as axis; "
-            "auto: plane for two variables, else graph."
+            "projection: more variables projected to two; curve: the energy of one variable; auto: curve for one, "
+            "plane for two variables, else graph."
         ),
     ] = Kind.auto,
     labels: Annotated[
@@ -159,14 +164,52 @@ def plot(
         typer.Option("--labels/--no-labels", help="Write ids on points. Default up to 40.", show_default=False),
     ] = None,
     title: Annotated[str | None, typer.Option(help="Title of the picture.", show_default=False)] = None,
+    trajectories: Annotated[
+        bool,
+        typer.Option("--trajectories", help="Draw the paths of the searches, if the run had keep_trajectories = true."),
+    ] = False,
+    project: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLANE",
+            help="Project more than two variables: pca, oblique, or two of them, such as x1,x3.",
+            show_default=False,
+        ),
+    ] = None,
+    animate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.gif",
+            help="Film of the search to write, in the order of discovery: .gif, or .mp4 with ffmpeg.",
+            show_default=False,
+        ),
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Pictures of the film.")] = 60,
     debug: Debug = False,
 ) -> None:
-    """Draw the landscape in a store."""
-    from landscape_dist.plots import check_path
+    """Draw the landscape in a store, as a picture or a film."""
+    from landscape_dist.plots import check_film, check_path
 
-    check_path(out)
-    _open(store).plot(out, kind=kind.value, labels=labels, title=title)
-    note(f"picture: {out}")
+    if out is None and animate is None:
+        raise SettingsError("nothing to draw: give --out FILE.png (or .pdf, .svg), --animate FILE.gif, or both")
+    if out is not None:
+        check_path(out)
+    if animate is not None:
+        check_film(animate)
+    landscape = _open(store)
+    options = {
+        "kind": kind.value,
+        "labels": labels,
+        "title": title,
+        "trajectories": trajectories,
+        "projection": project,
+    }
+    if out is not None:
+        landscape.plot(out, **options)
+        note(f"picture: {out}")
+    if animate is not None:
+        landscape.animate(animate, frames=frames, **options)
+        note(f"film: {animate}")
 
 
 @guarded

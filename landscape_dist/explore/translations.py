@@ -16,6 +16,8 @@ from landscape_dist.explore.symmetry import Map, UpTo, positive
 from landscape_dist.records import FloatArray
 
 NEWTON_STEPS = 8
+# Numbers in a block of fields that are compared together; so many fit in the cache.
+BLOCK = 1 << 20
 # A root-mean-square difference of fields up to which they are the same, by default.
 SAME_RMS = 1e-3
 
@@ -27,7 +29,7 @@ class _Shifts(SameJudgement):
         self.shape = shape
         self.atol = atol
         self.subgrid = subgrid
-        self.fingerprint_atol = np.array([atol, atol])
+        self.fingerprint_atol = np.full(3, atol)
         self._axes = tuple(range(1, len(shape) + 1))
         half = (*shape[:-1], shape[-1] // 2 + 1)
         # How often each mode of the half spectrum counts in a sum over the whole.
@@ -41,9 +43,16 @@ class _Shifts(SameJudgement):
             if subgrid and n % 2 == 0:
                 np.moveaxis(invariant, axis, 0)[n // 2] = 0.0
         self._invariant = self._count * invariant
-        weight = np.random.default_rng(20_11).uniform(0.3, 1.0, half) ** 2
-        weight.flat[0] = 0.0
-        self._weight = (weight * self._invariant).ravel()
+        # Squares of derivatives along the axes, per unit of the grid spacing, as sums over squares of the modes.
+        rates = [(2 * np.pi / n * _waves(n, m)) ** 2 for n, m in zip(shape, half, strict=True)]
+        grids = np.meshgrid(*rates, indexing="ij")
+        self._slopes = np.stack([(self._count * grid).ravel() for grid in grids], axis=1)
+        # Two fixed combinations of the sizes of the modes, of unit norm, most of it on the long waves.
+        wave = np.sqrt(sum(np.meshgrid(*[_waves(n, m) ** 2 for n, m in zip(shape, half, strict=True)], indexing="ij")))
+        weight = np.random.default_rng(20_11).standard_normal((2, *half)) * invariant / (1 + wave)
+        weight[(slice(None), *([0] * len(half)))] = 0.0
+        weight /= np.sqrt(np.sum(self._count * weight**2, axis=self._axes, keepdims=True)).clip(1e-300)
+        self._weight = (self._count * weight).reshape(2, -1).T
 
     def check(self, dim: int) -> None:
         if math.prod(self.shape) != dim:
@@ -53,18 +62,26 @@ class _Shifts(SameJudgement):
             )
 
     def fingerprint(self, X: FloatArray, energy: FloatArray) -> FloatArray:
-        """Mean, and a norm of the spectrum in which each mode has its own weight: (n, 2)."""
-        spectrum = self._spectrum(X).reshape(len(X), self._weight.size)
-        power = spectrum.real**2 + spectrum.imag**2
-        return np.column_stack([spectrum[:, 0].real, np.sqrt(power @ self._weight)])
+        """Mean, and two combinations of the sizes of the modes: (n, 3)."""
+        spectrum = self._spectrum(X).reshape(len(X), len(self._weight))
+        return np.column_stack([spectrum[:, 0].real, np.abs(spectrum) @ self._weight])
 
     def same(self, x: FloatArray, X: FloatArray) -> NDArray[np.bool_]:
+        block = max(1, BLOCK // max(1, X.shape[1]))
+        return np.concatenate(
+            [self._same(x[i : i + block], X[i : i + block]) for i in range(0, len(X), block)]
+            or [np.zeros(0, dtype=bool)]
+        )
+
+    def _same(self, x: FloatArray, X: FloatArray) -> NDArray[np.bool_]:
         out = np.zeros(len(X), dtype=bool)
         rows = np.arange(len(X))
         if not self.subgrid:
             # Norms rule out most pairs for the price of reading them once.
             apart = np.sqrt(np.einsum("ij,ij->i", x, x)) - np.sqrt(np.einsum("ij,ij->i", X, X))
             rows = np.flatnonzero(np.abs(apart) <= self.atol)
+        if len(self.shape) > 1:
+            rows = self._by_marginals(x, X, rows, out)
         if not len(rows):
             return out
         # What is looked up is often one point against many.
@@ -72,12 +89,42 @@ class _Shifts(SameJudgement):
         b = self._spectrum(X[rows])
         a = np.broadcast_to(a, b.shape)
         # No translation changes the size of a mode.
-        least = np.sum(self._invariant * (np.abs(a) - np.abs(b)) ** 2, axis=self._axes)
-        near = least <= self.atol**2
-        rows, a, b = rows[near], a[near], b[near]
+        power = [(f.real**2 + f.imag**2).reshape(len(f), -1) for f in (a, b)]
+        near = (np.sqrt(power[0]) - np.sqrt(power[1])) ** 2 @ self._invariant.ravel() <= self.atol**2
+        if not near.all():
+            rows, a, b, power = rows[near], a[near], b[near], [p[near] for p in power]
         if len(rows):
-            out[rows] = self._least_distance(a, b) <= self.atol
+            out[rows] = self._least_distance(a, b, power) <= self.atol
         return out
+
+    def _by_marginals(
+        self, x: FloatArray, X: FloatArray, rows: NDArray[np.int64], out: NDArray[np.bool_]
+    ) -> NDArray[np.int64]:
+        """Settle most pairs by the sums over all axes but one: their sizes, and the translation that they suggest.
+
+        Sets `out` where a translation is found and returns the rows that are left open.
+        """
+        from scipy.fft import irfft, rfft
+
+        if len(rows) < len(X):
+            x, X = x[rows], X[rows]
+        a, b = x.reshape(len(X), *self.shape), X.reshape(len(X), *self.shape)
+        shift = np.zeros((len(rows), len(self.shape)), dtype=np.int64)
+        near = np.ones(len(rows), dtype=bool)
+        for axis, n in enumerate(self.shape):
+            f, g = (rfft(_marginal(u, axis), axis=1, norm="ortho") for u in (a, b))
+            sizes = np.abs(f) - np.abs(g)
+            if self.subgrid and n % 2 == 0:
+                sizes[:, -1] = 0.0
+            # Each size counts at least once in the norm.
+            near &= np.einsum("ij,ij->i", sizes, sizes) <= self.atol**2
+            shift[:, axis] = irfft(np.conj(f) * g, n=n, axis=1).argmax(axis=1)
+        for i in np.flatnonzero(near).tolist():
+            first, *others = shift[i].tolist()
+            # One layer first: a wrong translation is wrong there, too.
+            if _rolled_square(a[i, 0], b[i, first], others) <= self.atol**2:
+                out[rows[i]] = _rolled_square(a[i], b[i], [first, *others]) <= self.atol**2
+        return rows[near & ~out[rows]]
 
     def _spectrum(self, X: FloatArray) -> NDArray[np.complex128]:
         """(n, d) -> (n, *half) with the norm of X: its squares, counted, sum to |x|^2."""
@@ -85,17 +132,32 @@ class _Shifts(SameJudgement):
 
         return np.asarray(rfftn(X.reshape(len(X), *self.shape), axes=self._axes, norm="ortho"))
 
-    def _least_distance(self, a: NDArray[np.complex128], b: NDArray[np.complex128]) -> FloatArray:
-        """Spectra of m pairs -> (m,) least distances over all translations."""
+    def _least_distance(
+        self, a: NDArray[np.complex128], b: NDArray[np.complex128], power: list[FloatArray]
+    ) -> FloatArray:
+        """Spectra of m pairs, and the squares of their sizes, -> (m,) least distances over all translations.
+
+        Infinite where they are larger than `atol` beyond doubt.
+        """
         from scipy.fft import irfftn
 
-        correlation = irfftn(np.conj(a) * b, s=self.shape, axes=self._axes)
-        best = correlation.reshape(len(a), -1).argmax(axis=1)
-        shift = np.stack(np.unravel_index(best, self.shape), axis=1).astype(float)
-        distance = self._distance(a, b, shift)
-        left = np.flatnonzero(distance > self.atol)
-        if self.subgrid and len(left):
-            distance[left] = self._between(a[left], b[left], shift[left])
+        correlation = irfftn(np.conj(a) * b, s=self.shape, axes=self._axes, norm="forward").reshape(len(a), -1)
+        best = correlation.argmax(axis=1)
+        squares = (power[0] + power[1]) @ self._count.ravel()
+        on_grid = np.sqrt(np.maximum(squares - 2 * correlation[np.arange(len(a)), best], 0.0))
+        # The best translation of all is within half a spacing of a grid point along each axis.
+        allowance = self.atol + 1e-6 * np.sqrt(squares)
+        if self.subgrid:
+            allowance = allowance + 0.5 * np.sqrt(power[0] @ self._slopes).sum(axis=1)
+        distance = np.full(len(a), np.inf)
+        left = np.flatnonzero(on_grid <= allowance)
+        if len(left):
+            shift = np.stack(np.unravel_index(best[left], self.shape), axis=1).astype(float)
+            distance[left] = self._distance(a[left], b[left], shift)
+            open_ = distance[left] > self.atol
+            if self.subgrid and open_.any():
+                between = left[open_]
+                distance[between] = self._between(a[between], b[between], shift[open_])
         return distance
 
     def _phases(self, shift: FloatArray, order: int = 0) -> list[list[Any]]:
@@ -161,6 +223,34 @@ class _Shifts(SameJudgement):
         return {"kind": "translations", "shape": list(self.shape), "atol": self.atol, "subgrid": self.subgrid}
 
 
+def _marginal(U: FloatArray, axis: int) -> FloatArray:
+    """(m, *shape) -> (m, n): sums over all other axes, divided by the root of how many are summed."""
+    shape = U.shape[1:]
+    before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+    V = U.reshape(len(U), before, shape[axis] * after)
+    V = (V.sum(axis=1) if before > 1 else V).reshape(len(U), shape[axis], after)
+    return np.asarray(V @ np.full(after, 1 / math.sqrt(before * after)))
+
+
+def _rolled_square(a: FloatArray, b: FloatArray, shift: list[int]) -> float:
+    """|roll(a, shift) - b|^2 of two fields, by the blocks that a roll moves as a whole."""
+    total = 0.0
+    pairs = [
+        [(slice(0, n - s), slice(s, n)), (slice(n - s, n), slice(0, s))] for n, s in zip(a.shape, shift, strict=True)
+    ]
+    for block in itertools.product(*pairs):
+        source, target = zip(*block, strict=True)
+        difference = (a[source] - b[target]).ravel()
+        total += float(difference @ difference)
+    return total
+
+
+def _waves(n: int, m: int) -> FloatArray:
+    """Wave numbers 0 .. of the first m of n modes in the order of the FFT, without signs."""
+    k = np.arange(m)
+    return np.minimum(k, n - k).astype(float)
+
+
 class Translations(UpTo):
     """Fields on a periodic grid are equal when some translation of one is within `atol` of the other (2-norm).
 
@@ -222,5 +312,5 @@ def _mirrors(shape: tuple[int, ...]) -> dict[str, Map]:
 
 def _mirror(shape: tuple[int, ...], order: tuple[int, ...], flips: tuple[bool, ...]) -> Map:
     where = np.arange(math.prod(shape)).reshape(shape).transpose(order)
-    where = np.flip(where, [axis for axis, flip in enumerate(flips) if flip]).ravel()
+    where = np.flip(where, tuple(axis for axis, flip in enumerate(flips) if flip)).ravel()
     return lambda X: X[:, where]

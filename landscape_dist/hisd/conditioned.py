@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ TIED = 1e-6
 REMEMBERED = 32
 # Distance at which children start, as root-mean-square.
 RADIUS = 1e-3
+SKEW = 1e-3
 
 
 def well_conditioned(problem: Any, settings: SolverSettings) -> Conditioned | None:
@@ -50,7 +52,9 @@ def moved(batch: SearchBatch, problem: Conditioned) -> SearchBatch:
 
 
 def in_coordinates(settings: SolverSettings, problem: Conditioned) -> SolverSettings:
-    """The settings with the start directions in the coordinates of `problem`."""
+    """The settings as they read in the coordinates of `problem`: tolerance of the gradient, start directions."""
+    # |g| is at most the largest weight times what it is here, and |H| about its square times.
+    settings = replace(settings, gradient_rtol=settings.gradient_rtol * float(problem.weights.max()))
     if settings.start_directions is None:
         return settings
     V = problem.from_original(np.array(settings.start_directions).T).T
@@ -73,6 +77,18 @@ def perturbation_radius(Y: FloatArray, settings: SolverSettings) -> FloatArray:
     if settings.perturbation_radius is not None:
         return np.full(len(Y), settings.perturbation_radius)
     return RADIUS * np.maximum(np.sqrt(Y.shape[1]), row_norm(Y))
+
+
+def skewed(problem: Conditioned, offset: FloatArray) -> FloatArray:
+    """Unit vectors `offset` (n, d) with a small generic part; those that are zero stay so.
+
+    A search that starts along a mode with symmetry never leaves the fields of that symmetry but by rounding errors,
+    and these need long to grow: it would pass by points of the wrong index on its way.
+    """
+    d = problem.dim
+    generic = np.random.default_rng(d + 1).standard_normal(d) / problem.weights**2
+    moved = offset + SKEW * (generic / np.linalg.norm(generic)) * offset.any(axis=1, keepdims=True)
+    return np.asarray(moved / np.maximum(row_norm(moved), 1e-300)[:, None])
 
 
 class _Memory:
@@ -104,7 +120,8 @@ def frames(problem: Conditioned, Y: FloatArray, m: int) -> FloatArray:
     name = problem.fingerprint()
     for i in range(p if m else 0):
         y = Y[i : i + 1]
-        out[i] = _memory.get(("frame", name, y.tobytes(), m), lambda y=y: _frame(problem, y, m))  # type: ignore[misc]
+        key = ("frame", name, y.tobytes(), m)
+        out[i] = _memory.get(key, partial(_frame, problem, y, m))
     return out
 
 
@@ -127,12 +144,13 @@ def spectrum(problem: Conditioned, y: FloatArray, target_index: int, rtol: float
     Ascending, those below a positive one complete as far as the eigensolver finds each.
 
     Args:
-        target_index: the index that is expected. rtol: an eigenvalue counts as zero up to this part of the largest.
+        target_index: the index that is expected. rtol: an eigenvalue counts as zero up to this part of the largest, that in these coordinates.
     """
-    return _memory.get(  # type: ignore[no-any-return]
+    found: tuple[FloatArray, float] = _memory.get(
         ("spectrum", problem.fingerprint(), y.tobytes(), target_index, rtol),
         lambda: _spectrum(problem, y[None], target_index + SPARE, rtol),
     )
+    return found
 
 
 def _spectrum(problem: Conditioned, y: FloatArray, m: int, rtol: float) -> tuple[FloatArray, float]:
@@ -141,9 +159,11 @@ def _spectrum(problem: Conditioned, y: FloatArray, m: int, rtol: float) -> tuple
     def product(V: FloatArray) -> FloatArray:
         return np.asarray(w * problem.hvp(y, (w * V)[None])[0])
 
+    # In the original coordinates the largest eigenvalue is that of the finest grid's waves, which says nothing about
+    # what is small among the others.
     stiffest = np.zeros((problem.dim, 1))
     stiffest[np.argmax(problem.weights)] = 1.0
-    zero = rtol * float(np.linalg.norm(product(stiffest)))
+    zero = rtol * float(np.linalg.norm(problem.hvp(y, stiffest[None])[0]))
     while True:
         values, _ = lowest_pairs(product, lambda R: R / (w * w), _smooth(problem, m + GUARD), m, VALUES)
         if values[m - 1] > zero or m >= problem.dim // 8:

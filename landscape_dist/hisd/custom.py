@@ -43,8 +43,8 @@ class CustomStep:
             them, or with None, the eigensolver of the settings moves the directions. At module level where the
             run is distributed to processes that do not share its memory.
         length: how many past points the history keeps, None for all of them.
-        polish: whether Newton's method ends searches that are close (see `hisd.polish`); without, the scheme runs down to
-            the gradient tolerance.
+        polish: whether Newton's method ends searches that are close (see `hisd.polish`); without, the scheme runs
+            down to the gradient tolerance.
         name: stands for the function in the header of a store; default the function's own.
     """
 

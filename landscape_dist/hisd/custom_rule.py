@@ -23,7 +23,8 @@ class CustomRule:
     uses_hessian = False
 
     def __init__(self, settings: SolverSettings) -> None:
-        assert settings.custom_step is not None and settings.step_size is not None
+        assert settings.custom_step is not None
+        assert settings.step_size is not None
         self.custom = settings.custom_step
         self.step_size = settings.step_size
         self.polish = Polish() if self.custom.polish else None
@@ -46,18 +47,18 @@ class CustomRule:
         if len(self.past[0][0]) != len(state):
             # Searches that have ended leave the history, too; rows are ascending in all of it.
             self.past = [_among(entry, state.row, xp) for entry in self.past]
-        rows, *parts = zip(*self.past, strict=True)
-        history = History(*(list(part) for part in parts), self.step_size, self.number, rows[-1])
+        rows, x, g, V = (list(part) for part in zip(*self.past, strict=True))
+        history = History(x, g, V, self.step_size, self.number, rows[-1])
         answer = self.custom.function(history)
-        x, self.directions = answer if isinstance(answer, tuple) else (answer, None)
-        if tuple(x.shape) != tuple(state.x.shape):
+        following, self.directions = answer if isinstance(answer, tuple) else (answer, None)
+        if tuple(following.shape) != tuple(state.x.shape):
             raise SettingsError(
-                f"the custom step {self.custom.name!r} returned shape {tuple(x.shape)} for points of shape "
+                f"the custom step {self.custom.name!r} returned shape {tuple(following.shape)} for points of shape "
                 f"{tuple(state.x.shape)}; return the next points"
             )
         time = self.step_size * xp.ones_like(state.norm)
         # Directions that the scheme moved itself stay as they are.
-        return x - state.x, time if self.directions is None else xp.zeros_like(time)
+        return following - state.x, time if self.directions is None else xp.zeros_like(time)
 
     def judge(self, state: State, step: Any, gradient: Any, xp: Any) -> tuple[Any, Any]:
         """All are accepted whose gradient is finite; the others can go no further."""
@@ -75,4 +76,4 @@ def _among(entry: tuple[np.ndarray, Any, Any, Any], rows: np.ndarray, xp: Any) -
     """The part of an entry of the history that belongs to these rows."""
     place = np.searchsorted(entry[0], rows)
     at = place if xp is np else xp.asarray(place)
-    return (rows.copy(), *(array[at] for array in entry[1:]))  # type: ignore[return-value]
+    return (rows.copy(), *(array[at] for array in entry[1:]))

@@ -19,6 +19,8 @@ from landscape_dist.records import FloatArray
 BEGIN = 0.1
 # and again, where that failed, when it has fallen to this part of what it then was, or after so many steps.
 AGAIN, PATIENCE = 0.25, 200
+# (to this part, where it led to a point of another index)
+FURTHER = 1e-3
 # In matrix-free runs, a curvature below this part of the Hessian's size may belong to a zero mode.
 FLAT = 0.02
 # Newton's steps must each bring |g| down by this factor,
@@ -49,7 +51,8 @@ class Polish:
         g = xp.linalg.vector_norm(state.g, axis=-1)
         # A search that leaves a stationary point begins with a small gradient, which is no bound for where it ends.
         below = xp.full_like(g, xp.inf)
-        state.extra |= {"start": state.x, "largest": g, "below": below, "since": xp.zeros_like(g)}
+        since = xp.zeros_like(g)
+        state.extra |= {"start": state.x, "largest": g, "last": g, "below": below, "tried": below + 0.0, "since": since}
 
     def finish(self, problem: Any, state: State, settings: SolverSettings) -> Any:
         """Polish the searches that are close; their x, g and norm are replaced.
@@ -62,14 +65,15 @@ class Polish:
         extra["largest"] = xp.maximum(extra["largest"], size)
         extra["since"] = extra["since"] + 1
         # Where it has grown well beyond what it was at the last trial, the search has gone elsewhere.
-        extra["below"] = xp.where(size > extra["below"] / AGAIN**2, xp.full_like(size, xp.inf), extra["below"])
+        extra["below"] = xp.where(size > extra["tried"] / AGAIN, xp.full_like(size, xp.inf), extra["below"])
         close = (size <= BEGIN * extra["largest"]) & ((size <= extra["below"]) | (extra["since"] >= PATIENCE))
-        close = close & ~xp.any(state.leave != 0, axis=-1)
+        close = close & (size <= extra["last"]) & ~xp.any(state.leave != 0, axis=-1)
+        extra["last"] = size
         which = np.flatnonzero(to_numpy(close))
         if not len(which):
             return None
         rows = _rows(which, state.x, xp)
-        extra["below"][rows] = AGAIN * size[rows]
+        extra["below"][rows], extra["tried"][rows] = AGAIN * size[rows], size[rows]
         extra["since"][rows] = 0.0
         floor = state.floor[rows]
 
@@ -80,7 +84,10 @@ class Polish:
         x, g, V = state.x[rows], state.g[rows], state.V[rows]
         reach = REACH * xp.linalg.vector_norm(x - extra["start"][rows], axis=-1)
         newton = _dense if problem.dim <= settings.dense_limit else _krylov
-        done, x, g, norm = newton(problem, x, g, V, state.norm[rows], reach, tolerance, settings.nullity_rtol)
+        done, refused, x, g, norm = newton(problem, x, g, V, state.norm[rows], reach, tolerance, settings.nullity_rtol)
+        # They are near a point of another index, which they are bound to leave.
+        elsewhere = _rows(which[refused], state.x, xp)
+        extra["below"][elsewhere] = FURTHER * size[elsewhere]
         ended = np.zeros(len(state), dtype=bool)
         ended[which[done]] = True
         kept, to = _rows(done, state.x, xp), _rows(which[done], state.x, xp)
@@ -101,7 +108,8 @@ def _dense(problem: Any, x: Any, g: Any, V: Any, norm: Any, reach: Any, toleranc
     """Newton's method with eigenvectors of the Hessian, kept while it serves; the arguments are those of m searches.
 
     Returns:
-        NumPy indices of those that ended well; x, g and norm of all.
+        NumPy indices of those that ended well, and of those that ended at a point of another index; x, g and norm of
+        all.
     """
     xp = problem.xp
     origin = x
@@ -143,7 +151,8 @@ def _dense(problem: Any, x: Any, g: Any, V: Any, norm: Any, reach: Any, toleranc
             norm[again] = frobenius(fresh, xp)
             w, Q[again] = xp.linalg.eigh(fresh)
             inverse[again] = _pseudo_inverse(w, zero, xp)
-    return np.concatenate([*done, np.zeros(0, dtype=np.int64)]).astype(np.int64), x, g, norm
+    none = np.zeros(0, dtype=np.int64)
+    return np.concatenate([*done, none]).astype(np.int64), none, x, g, norm
 
 
 def _pseudo_inverse(w: Any, zero: float, xp: Any) -> Any:
@@ -170,7 +179,7 @@ def _krylov(problem: Any, x: Any, g: Any, V: Any, norm: Any, reach: Any, toleran
         curvature = rayleigh(V, problem.hvp(x, V), xp)
         fine &= to_numpy(xp.all(curvature < FLAT * norm[:, None], axis=-1))
     rhs, far = to_numpy(reflect(V, -g)), to_numpy(reach)
-    done = []
+    done, refused = [], []
     for i in np.flatnonzero(fine).tolist():
         among = np.array([i])
         origin, first = to_numpy(x[i]).copy(), float(xp.linalg.vector_norm(g[i]))
@@ -189,8 +198,10 @@ def _krylov(problem: Any, x: Any, g: Any, V: Any, norm: Any, reach: Any, toleran
             if after <= float(tolerance(trial, norm[at], at)[0]):
                 if _has_index(problem, to_numpy(trial[0]), V.shape[-1], zero, float(norm[i])):
                     done.append(i)
+                else:
+                    refused.append(i)
                 break
-    return np.array(done, dtype=np.int64), x, g, norm
+    return np.array(done, dtype=np.int64), np.array(refused, dtype=np.int64), x, g, norm
 
 
 def _minres(problem: Any, x: FloatArray, g: FloatArray, rtol: float) -> FloatArray:

@@ -105,8 +105,8 @@ class SolverSettings:
             object.__setattr__(self, "start_directions", checked_directions(self.start_directions))
         if (self.custom_step is not None) != (self.step == "custom"):
             raise SettingsError(
-                f"solver setting step is {self.step!r} and custom_step is {self.custom_step!r}; give step='custom' with "
-                "a CustomStep, or neither"
+                f"solver setting step is {self.step!r} and custom_step is {self.custom_step!r}; give step='custom' "
+                "with a CustomStep, or neither"
             )
         if self.step == "custom" and (self.step_size is None or self.acceleration != "none"):
             raise SettingsError(
@@ -184,7 +184,7 @@ def checked_directions(directions: Any) -> tuple[tuple[float, ...], ...]:
     except (TypeError, ValueError):
         V = np.zeros(0)
     if V.ndim != 2 or not V.shape[0] >= V.shape[1] >= 1:
-        raise SettingsError(f"start_directions has shape {V.shape}; give a (d, k) array with a direction in each column")
+        raise SettingsError(f"start_directions has shape {V.shape}; give a (d, k) array, a direction a column")
     if not np.abs(V.T @ V - np.eye(V.shape[1])).max() <= 1e-6:
         raise SettingsError("the columns of start_directions are not orthonormal; give numpy.linalg.qr(V)[0]")
     return tuple(tuple(row) for row in V.tolist())

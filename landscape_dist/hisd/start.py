@@ -95,6 +95,8 @@ def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense:
     if (batch.repeat > 0).any():
         offset = offset + _random_part(X, batch, settings.perturbation_method)
         offset /= np.maximum(np.linalg.norm(offset, axis=1, keepdims=True), 1e-300)
+    if isinstance(problem, Conditioned):
+        offset = conditioned.skewed(problem, offset)
     radius = np.where(offset.any(axis=1), radius, 0.0)
     return Starts(X[row] + radius[:, None] * offset, V, leave, radius, None if H is None else H[row])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from landscape_dist.plots.animation import animate
+from landscape_dist.plots.animation import animate, check_film
 from landscape_dist.plots.figures import KINDS, curve_figure, energy_level_figure, landscape_figure, trajectory_figure
 from landscape_dist.plots.files import FORMATS, check_path, save
 
@@ -10,6 +10,7 @@ __all__ = [
     "FORMATS",
     "KINDS",
     "animate",
+    "check_film",
     "check_path",
     "curve_figure",
     "energy_level_figure",

@@ -133,7 +133,7 @@ def draw_points(
         for id, (a, b) in enumerate(where):
             style = index_style(int(points.index[id]))
             # On our own markers there is room for it; the user's may be of any kind.
-            place = {"ha": "center", "va": "center_baseline", "color": style.text}
+            place: dict[str, Any] = {"ha": "center", "va": "center_baseline", "color": style.text}
             if styles is not None:
                 place = {"ha": "left", "va": "bottom", "color": INK, "xytext": (4, 3), "textcoords": "offset points"}
             texts.append(axes.annotate(str(id), (a, b), fontsize=7, zorder=4, **place))

@@ -121,7 +121,7 @@ def connection_figure(rows: list[Any], given: dict[str, Any]) -> Any:
     X = np.array([list.__getitem__(row, 1)[:, 0] for row in rows])
     where = np.column_stack([row_positions(index, down[:, 0], down[:, 1], X[:, 0]), index])
     line = {"linewidth": 0.7, "linestyle": "solid", "color": "blue", "label": "Search Trajectory"}
-    given_line = {_EDGE_NAMES.get(k, k): v for k, v in dict(options["TrajectorySet"] or {}).items()}
+    given_line = {_EDGE_NAMES.get(str(k), str(k)): v for k, v in dict(options["TrajectorySet"] or {}).items()}
     _draw_lines(axes, [where[pair] for pair in pairs], line | given_line)
     size = 150.0 if len(rows) <= 40 else 30.0
     _draw_points(axes, where, index, options["SaddlePointSet"], size)
@@ -183,7 +183,7 @@ def _energies(problem: Any, X: FloatArray) -> FloatArray:
 def _axis(low: float, high: float, inside: int, outside: int) -> FloatArray:
     """`inside` cells between the bounds and `outside` more of the same width beyond each."""
     width = max(high - low, 1e-3 * max(1.0, abs(low), abs(high))) / inside
-    return low + width * np.arange(-outside, inside + outside + 1)
+    return np.asarray(low + width * np.arange(-outside, inside + outside + 1), dtype=np.float64)
 
 
 def _draw_contours(figure: Any, axes: Any, problem: Any, points: FloatArray, options: dict[str, Any]) -> None:
@@ -229,9 +229,11 @@ def _draw_points(axes: Any, where: FloatArray, index: Any, given: Any, size: flo
         own = index_style(k)
         style = {"marker": own.marker, "color": own.colour, "label": f"Index {k} Saddle Point", "s": size * own.scale}
         if given is not None and k < len(given):
-            style |= {_NODE_NAMES.get(name, name): value for name, value in dict(given[k]).items()}
+            style |= {_NODE_NAMES.get(str(name), str(name)): value for name, value in dict(given[k]).items()}
+        if style["marker"] == own.marker:
+            style = {"edgecolors": "white", "linewidths": 0.7} | style
         rows = index == k
-        axes.scatter(where[rows, 0], where[rows, 1], edgecolors="white", linewidths=0.7, zorder=5, **style)
+        axes.scatter(where[rows, 0], where[rows, 1], zorder=5, **style)
 
 
 def _legend(figure: Any, axes: Any) -> None:

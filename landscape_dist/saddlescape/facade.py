@@ -46,7 +46,7 @@ class Landscape:
 
     Args:
         scheme: 'adaptive' (default): the searches move as this package's solver finds best, and what only tunes the
-            original's integrator has no effect; 'as_given': the explicit scheme that the keywords describe, step by step.
+            original's integrator has no effect; 'as_given': the explicit scheme that the keywords describe.
         upward: whether upward searches are made, too, as in `explore`; default 'none', as in the original.
         store: path of a database that the run is kept in and goes on from; the n-th restart gets one beside it, with
             -restart<n> in its name.
@@ -141,7 +141,7 @@ class Landscape:
     def _point(self, name: str, value: Any) -> FloatArray:
         x = column(name, value)
         if len(x) != self.problem.dim:
-            raise SettingsError(f"{name} has {len(x)} numbers for {self.problem.dim} variables; give {self.problem.dim}")
+            raise SettingsError(f"{name} has {len(x)} numbers for {self.problem.dim} variables; give one each")
         return x
 
     def _restart(self, start: FloatArray, max_index: Any, begin: int) -> None:

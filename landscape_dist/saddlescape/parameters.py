@@ -79,7 +79,7 @@ def _function(name: str, value: Any) -> Any:
 
 def _energy(name: str, value: Any) -> Any:
     if not (isinstance(value, str) or callable(value)):
-        raise SettingsError(f"{name} is {value!r}; give a formula in x1, x2, ... as text, or a function of (d, 1) arrays")
+        raise SettingsError(f"{name} is {value!r}; give a formula in x1, x2, ... as text, or a function of (d, 1)")
     return value
 
 

@@ -120,8 +120,21 @@ class SaddleTable:
             for path in landscape.trajectories.values():
                 if path.child >= 0:
                     start = int(ids[path.parent]) if path.parent >= 0 else begin
-                    out.append([int(ids[path.child]), start, path.x, path.time])
+                    out.append([int(ids[path.child]), start, path.x, dynamic_time(landscape.problem, path.x)])
         return out
+
+
+def dynamic_time(problem: Any, path: FloatArray) -> FloatArray:
+    """(t,) times at which saddle dynamics with a unit rate pass the points of a path (t, d): they move at speed |g|.
+
+    The solver's own steps become as long as they like near a stationary point, which the dynamics reach never.
+    """
+    counters = problem.counters.copy()
+    speed = np.linalg.norm(np.asarray(problem.gradient(path)), axis=1)
+    problem.counters = counters
+    mean = 0.5 * (speed[1:] + speed[:-1])
+    steps = np.linalg.norm(np.diff(path, axis=0), axis=1) / np.where(mean > 0, mean, np.inf)
+    return np.concatenate(([0.0], np.cumsum(steps)))
 
 
 def save(rows: list[Saddle], filepath: Any, fileformat: str = "json") -> Path:

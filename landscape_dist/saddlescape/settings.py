@@ -20,8 +20,8 @@ EIGENSOLVERS = {"lobpcg": "lobpcg", "euler": "euler", "power": "power"}
 class ColumnJudgement(SameJudgement):
     """A user's function of two (d, 1) arrays; every known point of equal index is a candidate.
 
-    Nothing is assumed of the function, not even that equal points have nearly equal energies, so nothing can be looked up.
-    Points that are bitwise close are the same without asking.
+    Nothing is assumed of the function, not even that equal points have nearly equal energies, so nothing can be looked
+    up. Points that are bitwise close are the same without asking.
     """
 
     def __init__(self, function: Callable[[Any, Any], Any]) -> None:
@@ -113,12 +113,15 @@ class SchemeInstance:
 def solver_settings(values: Values, problem: Any) -> dict[str, Any]:
     """Settings of the solver by name.
 
-    With scheme='adaptive', how a search moves is the solver's affair, and what only tunes that (time step, acceleration,
-    eigensolver) has no effect; with 'as_given' the scheme is the one described.
+    With scheme='adaptive', how a search moves is the solver's affair, and what only tunes that (time step,
+    acceleration, eigensolver) has no effect; with 'as_given' the scheme is the one described.
     """
     stated = values.stated
+    # In well-conditioned coordinates gradients are shorter by up to the largest weight.
+    conditioned = getattr(problem, "conditioned", None)
+    stretch = 1.0 if conditioned is None else float(conditioned().weights.max())
     settings: dict[str, Any] = {
-        "gradient_atol": values["Tolerance"],
+        "gradient_atol": values["Tolerance"] / stretch,
         "nullity_atol": values["PrecisionTol"],
         "perturbation_method": values["PerturbationMethod"],
         "keep_trajectories": values["SaveTrajectory"],

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import ProblemError, SettingsError
+from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.problems.domain import Ball
 from landscape_dist.records import FloatArray
+from landscape_dist.saddlescape.grids import GridProblem, recognise
 from landscape_dist.saddlescape.parameters import Values
 
 # Products u.(J v) and v.(J u) of a symmetric Jacobian differ by no more than this part of |J|, differences included.
@@ -91,7 +93,7 @@ def make_problem(values: Values) -> Any:
     if energy is None and grad is None:
         raise SettingsError("neither EnergyFunction nor Grad is given; give one of them")
     if values["AutoDiff"] and energy is None:
-        raise SettingsError("AutoDiff is True but there is no EnergyFunction to differentiate; give one, or AutoDiff=False")
+        raise SettingsError("AutoDiff is True but there is no EnergyFunction; give one, or AutoDiff=False")
     differentiate = values["AutoDiff"] if values["AutoDiff"] is not None else grad is None
     if not differentiate and grad is None and not values["NumericalGrad"]:
         raise SettingsError("AutoDiff is False and Grad is not given; give Grad, AutoDiff=True or NumericalGrad=True")
@@ -133,10 +135,9 @@ def _from_gradient(values: Values, dim: int, dimer: float | None, common: dict[s
     if not declared:
         if field is not None:
             return field
-        return problems.vector_field(
-            Negative(ColumnFunction(grad, True)), dim=dim, gradient_system=False,
-            **({} if dimer is None else {"dimer_length": dimer}), **common,
-        )  # fmt: skip
+        if dimer is not None:
+            common["dimer_length"] = dimer
+        return problems.vector_field(Negative(ColumnFunction(grad, True)), dim=dim, gradient_system=False, **common)
     if isinstance(energy, str):
         energy = problems.symbolic(energy, variables=variables, **common).energy
     elif energy is not None:
@@ -144,7 +145,11 @@ def _from_gradient(values: Values, dim: int, dimer: float | None, common: dict[s
     else:
         energy = PathIntegral(gradient, values["InitialPoint"])
     hessian = None if field is None else field.hessian
-    return problems.from_callable(energy, gradient, hessian, dim=dim, batched=True, dimer_length=dimer, **common)
+    problem = problems.from_callable(energy, gradient, hessian, dim=dim, batched=True, dimer_length=dimer, **common)
+    if dim <= SolverSettings().dense_limit or hessian is not None:
+        return problem
+    form = recognise(gradient, values["InitialPoint"])
+    return problem if form is None else GridProblem.of(problem, form)
 
 
 class Negative:
@@ -174,7 +179,7 @@ def is_symmetric(gradient: Callable[[FloatArray], FloatArray], start: FloatArray
     V = np.linalg.qr(rng.standard_normal((N_SYMMETRY_TESTS, d, 2)))[0]
     JV = dimer_products(gradient, X, V, 1e-5 * scale)
     if not np.isfinite(JV).all():
-        raise ProblemError(f"Grad is not finite near InitialPoint {start[:8].tolist()}; say GradientSystem=True or False")
+        raise ProblemError(f"Grad is not finite near InitialPoint {start[:8].tolist()}; give GradientSystem=")
     crossed = V.mT @ JV
     # Random vectors see of an antisymmetric part of size a about a / sqrt(d), and of J's size as much.
     size = np.linalg.norm(JV, axis=(1, 2)) / np.sqrt(d)

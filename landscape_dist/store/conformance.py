@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from landscape_dist.errors import StoreError, StoreFormatError, StoreNotFoundError
-from landscape_dist.records import FailureColumns, PointColumns, SearchColumns
+from landscape_dist.records import FailureColumns, PointColumns, SearchColumns, TrajectoryColumns
 from landscape_dist.store.database import Database, Snapshot
 
 DIM = 3
@@ -57,6 +57,16 @@ def example_failures(n: int, first: int = 0) -> FailureColumns:
         gradient_norm=np.where(i % 2, np.nan, 1.0 * i),
         message=["" if k % 3 else f"überlauf {k} ☃" for k in i.tolist()],
     )
+
+
+def example_trajectories(n: int, first: int = 0) -> TrajectoryColumns:
+    """n made-up paths of 1 to 7 points in 3 variables; path i depends on first + i alone."""
+    i = np.arange(first, first + n, dtype=np.int64)
+    lengths = i % 7 + 1
+    end = np.cumsum(lengths)
+    place = np.arange(lengths.sum()) - np.repeat(end - lengths, lengths)  # of each point within its path
+    x = np.repeat(i, lengths)[:, None] + place[:, None] * np.array([0.5, -1.0, 1 / 3])
+    return TrajectoryColumns(i, end, x, 0.25 * place + np.repeat(i, lengths))
 
 
 def same_columns(a: Any, b: Any) -> bool:
@@ -158,6 +168,28 @@ class DatabaseTests:
                 db.commit({})
         with Database.open(store) as db:
             self.check(db.read(), 0, done, 0)
+
+    def test_paths_come_back(self, tmp_path: Any) -> None:
+        store = self.make_store(tmp_path)
+        with self.create(store) as db:
+            db.append(None, example_searches(3))
+            db.commit({})
+        for n, first in ((5, 0), (5, 5), (4000, 0)):
+            with Database.open(store, "a") as db:
+                db.append(trajectories=example_trajectories(n, first))
+                db.commit({})
+                db.append(trajectories=example_trajectories(2))  # never committed
+                db.close()
+        with Database.open(store) as db:
+            slot, end = db.read_trajectory_index()
+            x, time = db.read_trajectory_points(int(end[9]), int(end[-1]))
+            self.check(db.read(), 0, 3, 0)
+        expected = example_trajectories(4000)
+        assert slot[:10].tolist() == list(range(10))
+        assert np.array_equal(slot[10:], expected.slot)
+        assert np.array_equal(x, expected.x)
+        assert np.array_equal(time, expected.time)
+        assert np.array_equal(end[10:] - end[9], expected.end)
 
     def test_existing_database_is_not_replaced(self, tmp_path: Any) -> None:
         store = self.make_store(tmp_path)

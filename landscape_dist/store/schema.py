@@ -19,8 +19,14 @@ from landscape_dist.errors import StoreFormatError
 FORMAT = "landscape_dist"
 """Value of the root attribute `format`."""
 
-SCHEMA_VERSION = 1
-"""Version that this code writes; older ones are migrated while they are read."""
+SCHEMA_VERSION = 2
+"""Newest version that this code knows; older ones are migrated while they are read."""
+
+PLAIN_VERSION = 1
+"""Version of databases without paths of searches, which older code reads and extends as well.  The commit that adds the
+first path makes it 2, so that code which knows nothing of paths refuses instead of losing them."""
+
+WRITABLE = (PLAIN_VERSION, SCHEMA_VERSION)
 
 CHUNK_BYTES = 256 * 1024
 """Size of a chunk before compression."""
@@ -106,7 +112,7 @@ TRAJECTORY_BLOCKS: tuple[Block, ...] = (
           "trajectories/x", TRAJECTORY_INTEGERS, len(TRAJECTORY_INTEGERS)),
 )  # fmt: skip
 
-BLOCKS_OF_VERSION: dict[int, tuple[Block, ...]] = {SCHEMA_VERSION: BLOCKS}
+BLOCKS_OF_VERSION: dict[int, tuple[Block, ...]] = {PLAIN_VERSION: BLOCKS, SCHEMA_VERSION: BLOCKS}
 """Arrays that a database of each readable version has."""
 
 
@@ -118,7 +124,7 @@ class Contents:
     arrays: dict[str, NDArray[Any]]
 
 
-MIGRATIONS: dict[int, Callable[[Contents], Contents]] = {}
+MIGRATIONS: dict[int, Callable[[Contents], Contents]] = {PLAIN_VERSION: lambda contents: contents}
 """Version v -> function from the contents of version v to those of v + 1.  Applied in memory, on reading."""
 
 
@@ -156,7 +162,7 @@ def check_attributes(attributes: Mapping[str, Any], where: str) -> int:
 def check_writable(attributes: Mapping[str, Any], where: str) -> None:
     """Raise `StoreFormatError` where rows of this version cannot be added to the database."""
     version = check_attributes(attributes, where)
-    if version != SCHEMA_VERSION:
+    if version not in WRITABLE:
         raise StoreFormatError(
             f"{where} has schema version {version}, which can be read but not extended (this landscape_dist writes "
             f"version {SCHEMA_VERSION}); start a new database"

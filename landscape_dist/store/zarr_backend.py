@@ -31,6 +31,7 @@ from landscape_dist.store.schema import (
     FORMAT,
     LENGTHS,
     NOT_WRITTEN,
+    PLAIN_VERSION,
     SCHEMA_VERSION,
     TRAJECTORY_BLOCKS,
     Block,
@@ -74,7 +75,7 @@ class ZarrBackend:
         self._take_lock()
         try:
             self._refuse_existing()
-            marker: dict[str, Any] = {"format": FORMAT, "schema_version": SCHEMA_VERSION}
+            marker: dict[str, Any] = {"format": FORMAT, "schema_version": PLAIN_VERSION}
             group = zarr.open_group(self._store, mode="a", zarr_format=3, attributes=marker, use_consolidated=False)
             for block in BLOCKS:
                 self._arrays[block.path] = _create_array(group, block, sizes)
@@ -143,7 +144,10 @@ class ZarrBackend:
             if new.size:
                 array[start:stop] = new
         # update_attributes writes one key once; setting attributes one at a time would show torn commits.
-        self._group.update_attributes({"commit": pointer | {"time": _now()}})
+        news: dict[str, Any] = {"commit": pointer | {"time": _now()}}
+        if any(pointer.get(block.length) for block in TRAJECTORY_BLOCKS):
+            news["schema_version"] = SCHEMA_VERSION
+        self._group.update_attributes(news)
 
     # -- reading ----------------------------------------------------------------------------------------------
     def attributes(self) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def test_fingerprints_tell_systems_apart():
     ("call", "message"),
     [
         (lambda: systems.get("muler_brown"), "did you mean 'muller_brown'"),
-        (lambda: systems.get("nothing like it"), "known: arctan_2d"),
+        (lambda: systems.get("nothing like it"), "known: allen_cahn, arctan_2d"),
         (lambda: systems.describe("buterfly"), "did you mean 'butterfly'"),
         (lambda: systems.get("coupled_lattice", coupling_=1), "did you mean 'coupling'"),
         (lambda: systems.coupled_lattice(dim=0), "dim is 0; give a whole number, 1 or more"),

@@ -65,9 +65,9 @@ class AllenCahn(NamedSystem):
     @cached_property
     def stiffness(self) -> FloatArray:
         """Eigenvalues of -kappa Laplacian, (*shape), in the packed real Fourier basis of each axis."""
-        total = np.zeros(self.shape)
+        total: FloatArray = np.zeros(self.shape)
         for axis, (n, length) in enumerate(zip(self.shape, self.lengths, strict=True)):
-            k = (np.arange(n) + 1) // 2
+            k = ((np.arange(n) + 1) // 2).astype(np.float64)
             if self.scheme == "stencil":
                 symbol = (2 * n / length * np.sin(np.pi * k / n)) ** 2
             else:

@@ -1,0 +1,36 @@
+"""What importing costs, and what is public."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import landscape_dist as ld
+
+HEAVY = ("torch", "sympy", "zarr", "dask", "distributed", "matplotlib", "networkx", "scipy", "pydantic")
+
+
+@pytest.mark.parametrize(
+    "what", ["import landscape_dist", "import landscape_dist.cli", "import landscape_dist.problems"]
+)
+def test_importing_brings_in_nothing_heavy(what: str) -> None:
+    code = f"{what}; import sys; print(*[m for m in {HEAVY!r} if m in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not loaded
+
+
+def test_public_names() -> None:
+    for name in ld.__all__:
+        assert getattr(ld, name) is not None
+    assert set(ld.__all__) <= set(dir(ld))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = ld.nothing
+
+
+def test_explore_stays_the_function_when_its_package_is_imported() -> None:
+    code = "import landscape_dist as ld; import landscape_dist.explore.coordinator; assert callable(ld.explore)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    other = "from landscape_dist.explore.coordinator import Coordinator; import landscape_dist; landscape_dist.explore.__call__"
+    subprocess.run([sys.executable, "-c", other], check=True)
