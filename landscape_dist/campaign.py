@@ -223,12 +223,13 @@ def make_header(
         "explore": explore.as_dict(),
         "solver": solver.as_dict(),
         "same": same,
-        "made_by": dict(_versions()),
+        "made_by": dict(versions()),
     }
 
 
 @functools.cache
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of this package and those it stands on, as far as they are installed."""
     packages = ("landscape-dist", "numpy", "scipy", "dask", "distributed", "zarr", "torch", "sympy")
     found = {"python": platform.python_version()}
     for package in packages:

@@ -12,11 +12,9 @@ import landscape_dist as ld
 HEAVY = ("torch", "sympy", "zarr", "dask", "distributed", "matplotlib", "networkx", "scipy", "pydantic")
 
 
-@pytest.mark.parametrize(
-    "what", ["import landscape_dist", "import landscape_dist.cli", "import landscape_dist.problems"]
-)
+@pytest.mark.parametrize("what", ["landscape_dist", "landscape_dist.cli", "landscape_dist.problems"])
 def test_importing_brings_in_nothing_heavy(what: str) -> None:
-    code = f"{what}; import sys; print(*[m for m in {HEAVY!r} if m in sys.modules])"
+    code = f"import {what}; import sys; print(*[m for m in {HEAVY!r} if m in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not loaded
 
@@ -32,5 +30,5 @@ def test_public_names() -> None:
 def test_explore_stays_the_function_when_its_package_is_imported() -> None:
     code = "import landscape_dist as ld; import landscape_dist.explore.coordinator; assert callable(ld.explore)"
     subprocess.run([sys.executable, "-c", code], check=True)
-    other = "from landscape_dist.explore.coordinator import Coordinator; import landscape_dist; landscape_dist.explore.__call__"
+    other = "import landscape_dist.explore.coordinator; assert callable(landscape_dist.explore)"
     subprocess.run([sys.executable, "-c", other], check=True)

@@ -97,6 +97,8 @@ def run(
         found = store is not None and Path(store).exists()
         kept = "nothing is kept" if store is None else f"{'going on with' if found else 'store'} {store}"
         note(f"{problem.name}, {problem.dim} variable{'s' * (problem.dim != 1)}; {kept}")
+    if not debug:
+        hush()
     try:
         with progress(problem.name, quiet or as_json) as show:
             landscape = explore(problem, on_status=show, **arguments)
@@ -120,6 +122,14 @@ def run(
     if not landscape.finished and spent is None:
         complain(_resumable(store), "interrupted: ", "bold yellow")
         raise typer.Exit(INTERRUPTED)
+
+
+def hush() -> None:
+    """Keep Dask's own accounts of a lost cluster, tracebacks included, off the terminal; the error says it in a line."""
+    import logging
+
+    for name in ("distributed", "tornado", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 # -- before -----------------------------------------------------------------------------------------------------

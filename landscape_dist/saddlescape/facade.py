@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.ma
+import numpy.random
 
-from landscape_dist.campaign import Status, explore
+from landscape_dist.campaign import Status, explore, versions
+from landscape_dist.distribute import runner as _runner  # noqa: F401 - loaded here, not in the first run
 from landscape_dist.errors import SettingsError
 from landscape_dist.explore.judgement import make_judgement
 from landscape_dist.records import FloatArray
@@ -87,7 +90,9 @@ class Landscape:
         if self.problem.has_hessian and self.problem.dim <= SolverSettings().dense_limit:
             before = self.problem.counters.copy()
             self.problem.gradient_hessian(self._values["InitialPoint"][None])
+            self.problem.hessian(self._values["InitialPoint"][None])
             self.problem.counters = before
+        versions()
 
     # -- parameters -------------------------------------------------------------------------------------------
     def __getattr__(self, name: str) -> Any:
