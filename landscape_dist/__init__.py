@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from landscape_dist import errors, problems
     from landscape_dist.campaign import open_landscape as open
     from landscape_dist.explore.settings import ExploreSettings
+    from landscape_dist.explore.symmetry import PeriodicCoordinates, Permutations, SignFlips, UpTo
+    from landscape_dist.explore.translations import Translations
     from landscape_dist.hisd.settings import SolverSettings
     from landscape_dist.landscape import Landscape
     from landscape_dist.problems import systems
@@ -31,6 +33,11 @@ _WHERE = {
     "ExploreSettings": ("landscape_dist.explore.settings", "ExploreSettings"),
     "SolverSettings": ("landscape_dist.hisd.settings", "SolverSettings"),
     "Landscape": ("landscape_dist.landscape", "Landscape"),
+    "PeriodicCoordinates": ("landscape_dist.explore.symmetry", "PeriodicCoordinates"),
+    "Permutations": ("landscape_dist.explore.symmetry", "Permutations"),
+    "SignFlips": ("landscape_dist.explore.symmetry", "SignFlips"),
+    "Translations": ("landscape_dist.explore.translations", "Translations"),
+    "UpTo": ("landscape_dist.explore.symmetry", "UpTo"),
     "Connection": ("landscape_dist.records", "Connection"),
     "SearchStatus": ("landscape_dist.records", "SearchStatus"),
     "StationaryPoint": ("landscape_dist.records", "StationaryPoint"),
@@ -40,9 +47,14 @@ __all__ = [
     "Connection",
     "ExploreSettings",
     "Landscape",
+    "PeriodicCoordinates",
+    "Permutations",
     "SearchStatus",
+    "SignFlips",
     "SolverSettings",
     "StationaryPoint",
+    "Translations",
+    "UpTo",
     "errors",
     "explore",
     "open",

@@ -63,7 +63,7 @@ def _check(problem: Problem, X: np.ndarray, rtol: float, pickled: bool) -> None:
     check_problem_once(problem)
     V = np.cos(np.arange(1.0, n * d * 2 + 1.0)).reshape(n, d, 2)
     evaluations = _evaluations(problem, V)
-    before = X.copy()
+    before, directions = X.copy(), V.copy()
     values = {}
     for name, (function, shape) in evaluations.items():
         problem.counters = Counters()
@@ -71,9 +71,13 @@ def _check(problem: Problem, X: np.ndarray, rtol: float, pickled: bool) -> None:
         assert values[name].shape == shape, f"{name} has shape {values[name].shape}, not {shape}"
         assert sum(problem.counters.as_dict().values()) >= n, f"{name} of {n} points counted {problem.counters}"
         assert np.array_equal(X, before), f"{name} wrote to its argument"
+        assert np.array_equal(V, directions), f"{name} wrote to its directions"
         assert np.asarray(function(X[:0], V[:0])).shape == (0, *shape[1:]), f"{name} of no points has a wrong shape"
         alone = np.asarray(function(X[1:2], V[1:2]))
         _close(alone[0], values[name][1], rtol, f"{name} of one point alone and in a batch")
+    one = V[:, :, :1].copy()
+    _close(np.asarray(problem.hvp(X, one)), values["hvp"][:, :, :1], rtol, "hvp along one direction and along two")
+    assert np.array_equal(one, V[:, :, :1]), "hvp wrote to its directions"
     if problem.has_hessian:
         g, H = (np.asarray(part) for part in problem.gradient_hessian(X))
         _close(g, values["gradient"], rtol, "gradient and gradient_hessian")

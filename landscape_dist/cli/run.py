@@ -125,7 +125,7 @@ def run(
 
 
 def hush() -> None:
-    """Keep Dask's own accounts of a lost cluster, tracebacks included, off the terminal; the error says it in a line."""
+    """Keep Dask's own accounts of a lost cluster, tracebacks included, off the terminal; the error says it."""
     import logging
 
     for name in ("distributed", "tornado", "asyncio"):

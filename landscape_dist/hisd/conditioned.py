@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.linalg import canonical_signs, orthonormalize, row_norm, runs
+from landscape_dist.problems.base import Problem
 from landscape_dist.problems.conditioned import Conditioned
 from landscape_dist.records import FloatArray, ResultBatch, SearchBatch
 
@@ -106,7 +108,12 @@ class _Memory:
         return self._known[key]
 
 
-_memory = _Memory()
+_memories: WeakKeyDictionary[Problem, _Memory] = WeakKeyDictionary()
+
+
+def _memory(problem: Conditioned) -> _Memory:
+    """What is remembered of a problem, as long as it lives."""
+    return _memories.setdefault(problem.original, _Memory())
 
 
 def frames(problem: Conditioned, Y: FloatArray, m: int) -> FloatArray:
@@ -117,11 +124,11 @@ def frames(problem: Conditioned, Y: FloatArray, m: int) -> FloatArray:
     """
     p, d = Y.shape
     out = np.zeros((p, d, m))
-    name = problem.fingerprint()
+    memory = _memory(problem)
     for i in range(p if m else 0):
         y = Y[i : i + 1]
-        key = ("frame", name, y.tobytes(), m)
-        out[i] = _memory.get(key, partial(_frame, problem, y, m))
+        key = ("frame", y.tobytes(), m)
+        out[i] = memory.get(key, partial(_frame, problem, y, m))
     return out
 
 
@@ -146,8 +153,8 @@ def spectrum(problem: Conditioned, y: FloatArray, target_index: int, rtol: float
     Args:
         target_index: the index that is expected. rtol: an eigenvalue counts as zero up to this part of the largest, that in these coordinates.
     """
-    found: tuple[FloatArray, float] = _memory.get(
-        ("spectrum", problem.fingerprint(), y.tobytes(), target_index, rtol),
+    found: tuple[FloatArray, float] = _memory(problem).get(
+        ("spectrum", y.tobytes(), target_index, rtol),
         lambda: _spectrum(problem, y[None], target_index + SPARE, rtol),
     )
     return found

@@ -67,6 +67,11 @@ class CustomRule:
             state.V = xp.where(sane[:, None, None], self.directions, state.V)
         return sane, xp.where(sane, state.trust, xp.zeros_like(state.trust))
 
+    @property
+    def turned(self) -> bool:
+        """Whether the scheme has moved the directions in the last step."""
+        return self.directions is not None
+
     def finish(self, problem: Any, state: State, settings: SolverSettings) -> Any:
         """Polish the searches that are close; (n,) NumPy bool, which have been, or None."""
         return None if self.polish is None else self.polish.finish(problem, state, settings)

@@ -12,6 +12,7 @@ from landscape_dist.eigensolvers.base import Curvature, Eigensolver, frobenius
 from landscape_dist.hisd.paths import Paths
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.state import State, to_numpy
+from landscape_dist.linalg import row_norm
 from landscape_dist.records import FloatArray, IntArray, SearchStatus
 
 # A trust radius below this fraction of max(1, |x|) cannot change x in a way that matters.
@@ -116,7 +117,9 @@ def run(
         state.norm = norm if everywhere else xp.where(accepted, norm, state.norm)
         if H is not None:
             state.H = H if everywhere else xp.where(accepted[:, None, None], H, state.H)
-        _turn(problem, state, eigensolver, accepted, everywhere, pseudo_time, xp)
+        # A scheme of a user's own may have moved the directions itself.
+        if not getattr(rule, "turned", False) or bool(xp.any(state.leave != 0)):
+            _turn(problem, state, eigensolver, accepted, everywhere, pseudo_time, xp)
         ended = None if finish is None else finish(problem, state, settings)
         if out.paths is not None:
             elapsed = to_numpy(xp.where(accepted, pseudo_time, 0.0 * pseudo_time))
@@ -204,14 +207,14 @@ def _finished(
 ) -> np.ndarray:
     """(n,) status of searches that have ended, -1 for those still running."""
     xp = problem.xp
-    x_size = xp.linalg.vector_norm(state.x, axis=-1)
+    x_size = row_norm(state.x, xp)
     norm = xp.maximum(state.norm, state.floor)
     tolerance = settings.gradient_atol + settings.gradient_rtol * norm * (1 + x_size)
     status = np.full(len(state), -1, dtype=np.int8)
     status[to_numpy(state.trust <= SMALLEST_STEP * (1 + x_size))] = SearchStatus.STALLED
-    status[to_numpy(xp.linalg.vector_norm(state.g, axis=-1) <= tolerance)] = SearchStatus.CONVERGED
+    status[to_numpy(row_norm(state.g, xp) <= tolerance)] = SearchStatus.CONVERGED
     inside = to_numpy(problem.domain.contains(state.x, xp, settings.excursion))
-    strayed = np.linalg.norm(to_numpy(state.x) - origin[state.row], axis=1) > reach[state.row]
+    strayed = row_norm(to_numpy(state.x) - origin[state.row]) > reach[state.row]
     status[~inside | strayed] = SearchStatus.LEFT_DOMAIN
     ended = np.flatnonzero(status == SearchStatus.CONVERGED)
     if len(ended):

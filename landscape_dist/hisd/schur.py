@@ -66,7 +66,7 @@ def jacobian_spectrum(
     Returns:
         (p, 2 m) real parts, descending, then the imaginary parts; index (p,); nullity (p,).
     """
-    w = -np.linalg.eigvals(H)
+    w = -np.asarray(np.linalg.eigvals(H), dtype=np.complex128)
     zero = np.abs(w.real) <= nullity_rtol * np.abs(w).max(axis=1, keepdims=True)
     index = ((w.real > 0) & ~zero).sum(axis=1, dtype=np.int32)
     # Equal real parts (pairs) go by the imaginary part, so that machines agree on the order.

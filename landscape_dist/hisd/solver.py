@@ -17,11 +17,12 @@ from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.start import Starts, expand
 from landscape_dist.hisd.state import State, to_numpy
 from landscape_dist.hisd.verify import verify
+from landscape_dist.problems.conditioned import Conditioned
 from landscape_dist.records import ResultBatch, SearchBatch, SearchKind, SearchStatus, join_results
 
 # Searches advance together in chunks whose Hessians fit in the cache.
 CHUNK_BYTES = 4 << 20
-IMPLICIT_MAX_STEPS, EXPLICIT_MAX_STEPS = 300, 20_000
+IMPLICIT_MAX_STEPS, EXPLICIT_MAX_STEPS, CONDITIONED_MAX_STEPS = 300, 20_000, 2_000
 FIRST_STEP = 0.05
 
 
@@ -68,7 +69,7 @@ def check_settings(problem: Any, settings: SolverSettings) -> None:
     directions = settings.start_directions
     if directions is not None and len(directions) != problem.dim:
         raise SettingsError(
-            f"start_directions has {len(directions)} rows, but the problem has {problem.dim} variables; give one row each"
+            f"start_directions has {len(directions)} rows, but the problem has {problem.dim} variables; give as many"
         )
     if not problem.has_energy and problem.dim > settings.dense_limit:
         raise SettingsError(
@@ -97,12 +98,12 @@ def _run_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> Re
     flow_rate = settings.flow_rate if down else settings.upward_flow_rate
     eigensolver = make_eigensolver(settings, flow_rate, problem.symmetric)
     starts = expand(problem, batch, settings, dense=dense)
-    d = problem.dim
     tolerance = settings.step_tolerance if down else settings.upward_step_tolerance
     rule = _step_rule(problem, settings, implicit, tolerance)
     xp = problem.xp
     state, broken = _first_state(problem, starts, rule, tolerance, xp)
-    max_steps = settings.max_steps or (IMPLICIT_MAX_STEPS if implicit else EXPLICIT_MAX_STEPS)
+    explicit_steps = CONDITIONED_MAX_STEPS if isinstance(problem, Conditioned) else EXPLICIT_MAX_STEPS
+    max_steps = settings.max_steps or (IMPLICIT_MAX_STEPS if implicit else explicit_steps)
     result = _blank(batch, starts, eigenvalue_columns(problem, settings))
     if len(state):
         rows = state.row.copy()
@@ -193,7 +194,9 @@ def _fill(
         result.nullity[to] = verdict.nullity
         if problem.has_energy:
             result.energy[to] = to_numpy(problem.energy(problem.xp.asarray(outcome.x[found])))
-        other = verdict.index != batch.target_index
+        # Along zero modes the dynamics stand still, climbing or not, so these may be among the directions.
+        target = batch.target_index
+        other = (target < verdict.index) | (target > verdict.index + verdict.nullity)
         result.status[to[other]] = SearchStatus.OTHER_INDEX
     if outcome.paths is not None:
         for i in range(len(outcome.paths)):

@@ -20,8 +20,8 @@ PathLike = str | os.PathLike[str]
 def point_dicts(pathways: PathwayMap) -> list[dict[str, Any]]:
     """One dict a point: id, x, energy, index, nullity, gradient_norm, eigenvalues, hits.
 
-    Plain numbers and lists; null (None) stands where there is no number, as for the energy in vector fields.  These have
-    complex eigenvalues: real parts in `eigenvalues`, imaginary parts in one more key, `eigenvalues_imag`.
+    Plain numbers and lists; null (None) stands where there is no number, as for the energy in vector fields.  These
+    have complex eigenvalues: real parts in `eigenvalues`, imaginary parts in one more key, `eigenvalues_imag`.
     """
     p = pathways.points
     columns = {

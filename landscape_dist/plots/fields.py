@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import SettingsError
-from landscape_dist.plots.files import save
+from landscape_dist.plots.files import check_path
 from landscape_dist.plots.layout import row_positions
 from landscape_dist.plots.style import INK
 
@@ -58,7 +58,7 @@ def field_figure(
     levels = np.unique(points.index)
     across = row_positions(points.index, arrows[:, 0], arrows[:, 1], points.energy)
     widest = max(int((points.index == k).sum()) for k in levels)
-    width, height = size or (max(3.2, 1.75 * tile * widest + 1.2), 1.75 * tile * len(levels) + 0.5)
+    width, height = size or (max(3.2, 1.75 * tile * widest + 1.2), 1.5 * tile * len(levels) + 0.5)
     figure = Figure(figsize=(width, height))
     top = max(float(np.abs(points.x).max()), 1e-12)
     low, high = limits or (-top, top)
@@ -86,7 +86,11 @@ def field_figure(
     if heading:
         figure.text(0.5, 1 - 0.12 / height, heading, ha="center", va="top", fontsize=10.5, color=INK)
     if file is not None:
-        save(figure, file)
+        # Without the palette of `save`, which has too few shades for fields.
+        path = check_path(file)
+        kind = path.suffix.lower().removeprefix(".")
+        none: dict[str, Any] = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[kind]
+        figure.savefig(path, format=kind, dpi=90, metadata=none)
     return figure
 
 

@@ -98,7 +98,8 @@ def make_problem(values: Values) -> Any:
     if not differentiate and grad is None and not values["NumericalGrad"]:
         raise SettingsError("AutoDiff is False and Grad is not given; give Grad, AutoDiff=True or NumericalGrad=True")
     common: dict[str, Any] = {
-        "domain": Ball(values["SearchArea"], start.tolist()),
+        # The default is the solver's own bound, far away; a domain is looked at in every step.
+        "domain": Ball(values["SearchArea"], start.tolist()) if "SearchArea" in values.stated else None,
         "suggested_start": start.tolist(),
         "name": "saddlescape",
     }

@@ -248,6 +248,21 @@ class TestMeanings:
         again.Run()
         assert [row[1].tolist() for row in again.SaddleList] == [row[1].tolist() for row in found.SaddleList]
 
+    @pytest.mark.parametrize(
+        "system",
+        [
+            {"Grad": ["4*x1*(x1**2-1)", "2*x2"]},
+            {"Grad": lambda x: np.array([4 * x[0] * (x[0] ** 2 - 1), 2 * x[1]])},
+            {"EnergyFunction": lambda x: (x[0, 0] ** 2 - 1) ** 2 + x[1, 0] ** 2},
+            {"EnergyFunction": "(x1**2-1)**2 + x2**2", "NumericalGrad": True},
+        ],
+    )
+    def test_a_store_knows_functions_again(self, tmp_path, system):
+        for _ in range(2):
+            found = Landscape(InitialPoint=[0.1, 0.1], MaxIndex=1, store=tmp_path / "well.zarr", **system)
+            found.Run()
+            assert by_index(found) == {1: 1, 0: 2}
+
 
 class TestResults:
     def test_rows(self):

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import landscape_dist as ld
-from landscape_dist.explore.translations import Translations
 from landscape_dist.plots.fields import field_figure
 
 HERE = Path(__file__).parent
@@ -31,7 +30,7 @@ def main() -> None:
         begun = time.process_time()
         landscape = ld.explore(
             ld.systems.allen_cahn(SHAPE, kappa=kappa),
-            same=Translations(SHAPE),
+            same=ld.Translations(SHAPE),
             upward="none",
             workers=options.workers,
             store=options.store and str(Path(options.store) / f"phase_field_{kappa}.zarr"),

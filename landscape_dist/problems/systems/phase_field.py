@@ -215,7 +215,7 @@ def allen_cahn(
     E(u) = sum over the grid of kappa/2 |grad u|^2 + (1 - u^2)^2 / 4.  The number of grid points is the number of
     variables; divide the energy by it for the mean over the box (SaddleScape's number, for the unit square).
     Translations of a solution are solutions: it has a zero mode for each axis along which it varies, and
-    `landscape_dist.explore.symmetry.Translations` counts them as one.
+    `landscape_dist.Translations` counts them as one.
 
     Args:
         shape: grid points along each axis.

@@ -3,10 +3,10 @@
     python run.py PATH_TO_SADDLESCAPE_CHECKOUT [--limit SECONDS] [--repeats N] [--only NAME ...] [--json FILE]
 
 Each notebook of the gallery is run twice, cell by cell without its pictures and files, every time in a process of its
-own: as it is, and with only its import changed.  Measured is the user CPU time of Run and of the restarts (median of the
-repeats; what is done for the first time in a process included), and apart from that, in runs of their own, the
-evaluations of the gradient.  A run of SaddleScape that needs more than the limit is stopped there; its ratio is then a
-lower bound.
+own: as it is, and with only its import changed.  Measured is the user CPU time of Run and of the restarts (median of
+the repeats; what is done for the first time in a process included), and apart from that, in runs of their own, the
+evaluations of the gradient.  A run of SaddleScape that needs more than the limit is stopped there; its ratio is then
+a lower bound.
 """
 
 from __future__ import annotations
