@@ -151,7 +151,8 @@ def spectrum(problem: Conditioned, y: FloatArray, target_index: int, rtol: float
     Ascending, those below a positive one complete as far as the eigensolver finds each.
 
     Args:
-        target_index: the index that is expected. rtol: an eigenvalue counts as zero up to this part of the largest, that in these coordinates.
+        target_index: the index that is expected.
+        rtol: an eigenvalue counts as zero up to this part of the largest, that in these coordinates.
     """
     found: tuple[FloatArray, float] = _memory(problem).get(
         ("spectrum", y.tobytes(), target_index, rtol),

@@ -122,6 +122,7 @@ def solver_settings(values: Values, problem: Any) -> dict[str, Any]:
     stretch = 1.0 if conditioned is None else float(conditioned().weights.max())
     settings: dict[str, Any] = {
         "gradient_atol": values["Tolerance"] / stretch,
+        "gradient_rtol": 1e-15,
         "nullity_atol": values["PrecisionTol"],
         "perturbation_method": values["PerturbationMethod"],
         "keep_trajectories": values["SaveTrajectory"],

@@ -15,7 +15,7 @@ from landscape_dist.problems import Box, vector_field
 
 
 def rotational_cubic(dim: int, w: float = 3.0) -> Any:
-    """F = C (x^3 - x) with C = -4 diag(1..d) + w (upper - lower): {-1, 0, 1}^d, index = number of zeros, for every w."""
+    """F = C (x^3 - x), C = -4 diag(1..d) + w (upper - lower): {-1, 0, 1}^d, index = number of zeros, for every w."""
     ones = np.ones((dim, dim))
     C = -4.0 * np.diag(np.arange(1.0, dim + 1)) + w * (np.triu(ones, 1) - np.tril(ones, -1))
     return vector_field(

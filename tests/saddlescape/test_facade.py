@@ -71,6 +71,7 @@ class TestGallery:
         assert by_index(found) == {1: 2, 0: 3}
         assert [row[4] for row in found.SaddleList] == [[-1], [0, 3], [0], [1], [3]]
         np.testing.assert_allclose(found.SaddleList[3][1][:, 0], [-0.82200156, 0.62431280], atol=1e-6)
+        assert found.landscape.columns.gradient_norm.max() < 1e-6
 
     def test_cubic(self):
         found = Landscape(
