@@ -76,7 +76,7 @@ def field_figure(
         figure.add_artist(
             ConnectionPatch(
                 (0.5, 0.0), (0.5, 1.0), "axes fraction", "axes fraction", axesA=places[parent], axesB=places[child],
-                arrowstyle="-|>", color=INK, alpha=0.55, linewidth=0.9, shrinkA=3, shrinkB=13, mutation_scale=9,
+                arrowstyle="-|>", color=INK, alpha=0.55, linewidth=0.9, shrinkA=3, shrinkB=17, mutation_scale=9,
             )
         )  # fmt: skip
     for row, k in enumerate(levels):
