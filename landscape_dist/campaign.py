@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import functools
 import os
-import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +16,7 @@ from landscape_dist.errors import SettingsError, StoreMismatchError, StoreNotFou
 from landscape_dist.explore.coordinator import Coordinator, Decisions
 from landscape_dist.explore.judgement import make_judgement
 from landscape_dist.explore.settings import ExploreSettings
+from landscape_dist.header import differences, make_header
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import check_settings, eigenvalue_columns
 from landscape_dist.landscape import Landscape
@@ -203,79 +201,6 @@ def _starts(problem: Any, start: Any) -> FloatArray:
             "enlarge the domain"
         )
     return starts
-
-
-def make_header(
-    problem: Any, starts: FloatArray, explore: ExploreSettings, solver: SolverSettings, same: dict[str, Any]
-) -> dict[str, Any]:
-    """What a store says about itself: what must agree for a resume, and where it comes from."""
-    return {
-        "problem": {
-            "name": problem.name,
-            "dim": problem.dim,
-            "fingerprint": problem.fingerprint(),
-            "domain": problem.domain.as_dict(),
-            "euler_characteristic": problem.euler_characteristic,
-            "has_energy": problem.has_energy,
-            "definition": getattr(problem, "definition", None),
-        },
-        "start": starts.tolist(),
-        "explore": explore.as_dict(),
-        "solver": solver.as_dict(),
-        "same": same,
-        "made_by": dict(versions()),
-    }
-
-
-@functools.cache
-def versions() -> dict[str, str]:
-    """Of this package and those it stands on, as far as they are installed."""
-    packages = ("landscape-dist", "numpy", "scipy", "dask", "distributed", "zarr", "torch", "sympy")
-    found = {"python": platform.python_version()}
-    for package in packages:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-# What may differ between sessions on one store: it changes how long is searched and what is kept, never what a search
-# does.
-FREE_SETTINGS = {
-    "explore": {"max_searches", "max_points"},
-    "solver": {"deadline", "keep_trajectories", "trajectory_points"},
-}
-
-
-_DEFAULTS = {"explore": ExploreSettings(max_index=0).as_dict(), "solver": SolverSettings().as_dict()}
-
-
-def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Where two headers disagree in what matters for a resume, as 'field: old, now new'."""
-    found = []
-    for part in ("problem", "start", "explore", "solver", "same"):
-        # A setting that the older version did not have was, in effect, at its default.
-        before = {**_DEFAULTS[part], **(old.get(part) or {})} if part in _DEFAULTS else old.get(part)
-        a, b = dict(_flat(part, before)), dict(_flat(part, new.get(part)))
-        free = {f"{part}.{name}" for name in FREE_SETTINGS.get(part, ())}
-        changed = [k for k in {**a, **b} if k not in free and a.get(k) != b.get(k)]
-        if len(changed) > 1:
-            # The fingerprint says that something differs; the others say what.
-            changed = [k for k in changed if k != "problem.fingerprint"]
-        found += [f"{k}: {a.get(k)}, now {b.get(k)}" for k in changed]
-    return found
-
-
-def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Leaves of nested dicts with dotted names."""
-    if not isinstance(value, dict):
-        yield name, value
-        return
-    for key, inner in value.items():
-        # Definitions repeat the domain, which has an entry of its own.
-        if (name, key) != ("problem.definition", "domain"):
-            yield from _flat(f"{name}.{key}", inner)
 
 
 # -- journal --------------------------------------------------------------------------------------------------

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.ma
 import numpy.random
 
-from landscape_dist.campaign import Status, explore, versions
+from landscape_dist.campaign import Status, explore
 from landscape_dist.distribute import runner as _runner  # noqa: F401 - loaded here, not in the first run
 from landscape_dist.errors import SettingsError
 from landscape_dist.explore.judgement import make_judgement
+from landscape_dist.header import versions
 from landscape_dist.records import FloatArray
 from landscape_dist.saddlescape.parameters import ADDITIONS, ALIASES, PARAMETERS, Values, canonical, column
 from landscape_dist.saddlescape.results import Saddle, SaddleTable, save
