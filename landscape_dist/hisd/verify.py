@@ -72,7 +72,7 @@ def verify(problem: Any, outcome: Outcome, found: IntArray, target_index: int, s
     if not len(rows):
         return verdict
     g = to_numpy(problem.gradient(problem.xp.asarray(X[rows])))
-    blur[rows] = np.maximum(blur[rows], remaining_change(problem, X[rows], g, H[rows]))
+    blur[rows] = np.maximum(blur[rows], remaining_change(problem, X[rows], g, H[rows], settings.nullity_rtol))
     return spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, blur)
 
 
@@ -110,14 +110,16 @@ def _enter(verdict: Verdict, i: int, w: FloatArray, zero: float) -> None:
     verdict.index[i], verdict.nullity[i] = (w < -zero).sum(), (np.abs(w) <= zero).sum()
 
 
-def remaining_change(problem: Any, X: FloatArray, g: FloatArray, H: FloatArray) -> FloatArray:
+def remaining_change(problem: Any, X: FloatArray, g: FloatArray, H: FloatArray, nullity_rtol: float) -> FloatArray:
     """How far the Hessians (n, d, d) at converged points (n, d) may still be from those at the exact points: (n,).
 
     The change over one more Newton step.  It is at rounding where the convergence is quadratic, and as large as the
     eigenvalue itself where that vanishes at the exact point (a fold, a quartic minimum).
     """
     w, Q = np.linalg.eigh(H)
-    safe = np.where(np.abs(w) > 1e-300, w, np.inf)
+    # No step along modes that count as zero already: there g / w is rounding over rounding.
+    size = np.abs(w)
+    safe = np.where(size > np.maximum(nullity_rtol * size.max(axis=1, keepdims=True), 1e-300), w, np.inf)
     step = -(Q @ ((Q.mT @ g[:, :, None]) / safe[:, :, None]))[:, :, 0]
     after = to_numpy(problem.hessian(problem.xp.asarray(X + step)))
     return MULTIPLICITY * np.linalg.norm(after - H, axis=(1, 2))

@@ -214,3 +214,13 @@ def test_settings_that_cannot_work_name_field_value_and_cure(name: str, value: o
 def test_acceleration_of_the_implicit_step_is_refused() -> None:
     with pytest.raises(SettingsError, match="takes no acceleration"):
         SolverSettings(step="implicit", acceleration="nesterov")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_zero_modes_do_not_blur_the_other_eigenvalues(seed: int) -> None:
+    """A ring of minima in the plane, times a well: one zero mode, however the rounding of the gradient falls."""
+    problem = ld.problems.symbolic("(x1**2 + x2**2 - 1)**2 + 3*(x3**2 - 1)**2")
+    start = np.random.default_rng(seed).uniform(0.2, 0.6, 3)
+    landscape = ld.explore(problem, start=start, max_index=0)
+    (point,) = landscape.points
+    assert (point.index, point.nullity) == (0, 1)
