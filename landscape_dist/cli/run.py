@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,10 +99,8 @@ def run(
         found = store is not None and Path(store).exists()
         kept = "nothing is kept" if store is None else f"{'going on with' if found else 'store'} {store}"
         note(f"{problem.name}, {problem.dim} variable{'s' * (problem.dim != 1)}; {kept}")
-    if not debug:
-        hush()
     try:
-        with progress(problem.name, quiet or as_json) as show:
+        with hushed(not debug), progress(problem.name, quiet or as_json) as show:
             landscape = explore(problem, on_status=show, **arguments)
     except KeyboardInterrupt as error:
         complain(_resumable(store), "interrupted: ", "bold yellow")
@@ -124,12 +124,21 @@ def run(
         raise typer.Exit(INTERRUPTED)
 
 
-def hush() -> None:
-    """Keep Dask's own accounts of a lost cluster, tracebacks included, off the terminal; the error says it."""
+@contextmanager
+def hushed(active: bool) -> Iterator[None]:
+    """Keep Dask's own accounts of a lost cluster, tracebacks included, off the terminal; the error says it.
+
+    By switching logging off, as Dask sets the levels of its loggers when it is imported.
+    """
     import logging
 
-    for name in ("distributed", "tornado", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    before = logging.root.manager.disable
+    if active:
+        logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 # -- before -----------------------------------------------------------------------------------------------------
