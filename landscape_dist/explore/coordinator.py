@@ -302,17 +302,20 @@ class Coordinator:
         self._confirmed.update(slots[~plain].tolist())
 
     def _open_round(self) -> None:
-        """Queue the next round: arrows to confirm, else a sample of upward searches, if there is to be one."""
-        slots = self._to_confirm(self.searches.view())
-        if not len(slots):
-            slots = self._upward_candidates(len(self.points))
-            if self.settings.upward == "auto":
-                if self._fruitless():
-                    return
-                slots = slots[: self.settings.patience]
-        if len(slots):
+        """Queue the next round, if there is to be one."""
+        slots = self._choose_round(self.searches.view(), len(self.points))
+        # Arrows are confirmed all the same; a further sample of upward searches needs a reason.
+        if len(slots) and (slots[0] < 0 or not self._fruitless()):
             self._open(slots)
             self._push(np.sort(slots))
+
+    def _choose_round(self, searches: SearchColumns, n_points: int) -> IntArray:
+        """Slots of the round after these searches had found these points: arrows to confirm, else upward searches."""
+        slots = self._to_confirm(searches)
+        if len(slots):
+            return slots
+        slots = self._upward_candidates(n_points)
+        return slots[: self.settings.patience] if self.settings.upward == "auto" else slots
 
     def _open(self, slots: IntArray) -> None:
         """Count a round of these slots."""
@@ -324,6 +327,8 @@ class Coordinator:
     def _fruitless(self) -> bool:
         """Whether the last full sample of upward searches, and what followed it, found nothing new."""
         number, size = self._last_upward
+        if self.settings.upward != "auto":
+            return False
         return size >= self.settings.patience and not (self.points.view().round >= number).any()
 
     def _to_confirm(self, searches: SearchColumns) -> IntArray:
@@ -374,12 +379,8 @@ class Coordinator:
         found_in = self.points.view().round
         for number in range(1, int(searches.round.max(initial=0)) + 1):
             before = searches.round < number
-            slots = self._to_confirm(SearchColumns(**{f: getattr(searches, f)[before] for f in SEARCH_TYPES}))
-            if not len(slots):
-                slots = self._upward_candidates(int((found_in < number).sum()))
-                if self.settings.upward == "auto":
-                    slots = slots[: self.settings.patience]
-            self._open(slots)
+            earlier = SearchColumns(**{f: getattr(searches, f)[before] for f in SEARCH_TYPES})
+            self._open(self._choose_round(earlier, int((found_in < number).sum())))
 
     def _open_starts(self, searches: SearchColumns) -> IntArray:
         """For each start, the next index to try: the one after its last, unless that found a point."""
