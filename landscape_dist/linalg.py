@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,8 @@ def orthonormalize(V: Any, xp: Any = np) -> Any:
     if V.shape[-1] == 0:
         return V
     if V.shape[-1] == 1:
-        norm = xp.linalg.vector_norm(V, axis=1, keepdims=True)
-        return V / xp.where(norm > 0, norm, xp.ones_like(norm))
+        norm = row_norm(V[:, :, 0], xp)
+        return V / xp.where(norm > 0, norm, 1.0)[:, None, None]
     Q, R = xp.linalg.qr(V)
     sign = xp.where(xp.linalg.diagonal(R) < 0, -1.0, 1.0)
     return Q * sign[:, None, :]
@@ -32,9 +33,33 @@ def orthonormalize(V: Any, xp: Any = np) -> Any:
 
 def row_norm(X: Any, xp: Any = np) -> Any:
     """2-norms of the rows: (n, d) -> (n,).  Far cheaper than `linalg.vector_norm` for small batches."""
+    return xp.sqrt(row_dot(X, X, xp))
+
+
+def row_dot(X: Any, Y: Any, xp: Any = np) -> Any:
+    """Inner products of the rows: (n, d), (n, d) -> (n,)."""
     if xp is np:
-        return np.sqrt(np.einsum("ij,ij->i", X, X))
-    return xp.sqrt(xp.sum(X * X, axis=-1))
+        return np.einsum("ij,ij->i", X, Y)
+    return xp.sum(X * Y, axis=-1)
+
+
+def column_dot(V: Any, W: Any, xp: Any = np) -> Any:
+    """Inner products of the columns: (n, d, k), (n, d, k) -> (n, k)."""
+    if xp is np:
+        return np.einsum("ijk,ijk->ik", V, W)
+    return xp.sum(V * W, axis=1)
+
+
+def identity(like: Any, xp: Any = np) -> Any:
+    """The unit matrix (d, d) for matrices `like` (..., d, d), on their device; not to be written to."""
+    if xp is np:
+        return _numpy_identity(like.shape[-1])
+    return xp.eye(like.shape[-1], dtype=like.dtype, device=like.device)
+
+
+@lru_cache(maxsize=64)
+def _numpy_identity(d: int) -> FloatArray:
+    return np.eye(d)
 
 
 def subspace_overlap(A: FloatArray, B: FloatArray) -> FloatArray:

@@ -62,7 +62,7 @@ class Eigensolver(abc.ABC):
             curvature: Hessians at the new points.
             V: (n, d, k) orthonormal directions so far, k >= 1.
             leave: (n, d) unit vectors along which the searches leave their parents, while they are still leaving;
-                zero otherwise. The directions stay orthogonal to them.
+                zero otherwise, and None where all are. The directions stay orthogonal to them.
             time: (n,) pseudo-time of the step of x just made.
 
         Returns:
@@ -71,5 +71,5 @@ class Eigensolver(abc.ABC):
 
 
 def project_out(V: Any, leave: Any) -> Any:
-    """Remove from each column of V (n, d, k) its part along the unit vectors `leave` (n, d)."""
-    return V - leave[:, :, None] * (leave[:, None, :] @ V)
+    """Remove from each column of V (n, d, k) its part along the unit vectors `leave` (n, d) or None."""
+    return V if leave is None else V - leave[:, :, None] * (leave[:, None, :] @ V)

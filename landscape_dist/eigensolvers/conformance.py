@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from landscape_dist.eigensolvers.base import Curvature, Eigensolver, frobenius
+from landscape_dist.eigensolvers.base import Curvature, Eigensolver, frobenius, project_out
 from landscape_dist.linalg import orthonormalize, subspace_overlap
 from landscape_dist.records import FloatArray
 
@@ -46,15 +46,22 @@ def _spectra(n: int = N, d: int = D) -> tuple[FloatArray, FloatArray, FloatArray
 
 
 def _follow(
-    solver: Eigensolver, H: FloatArray, V: FloatArray, leave: FloatArray, time: float, xp: Any, matrix_free: bool
+    solver: Eigensolver,
+    H: FloatArray,
+    V: FloatArray,
+    leave: FloatArray | None,
+    time: float,
+    xp: Any,
+    matrix_free: bool,
 ) -> FloatArray:
     """One call, with arrays of the namespace in and NumPy out; `time` is relative to the Hessian's size."""
-    matrices, directions, away = (xp.asarray(a.copy()) for a in (H, V, leave))
+    matrices, directions = xp.asarray(H.copy()), xp.asarray(V.copy())
+    away = None if leave is None else xp.asarray(leave.copy())
     norm = frobenius(matrices, xp)
     curvature = Curvature(None if matrix_free else matrices, lambda W: matrices @ W, norm, xp)
     result = solver.follow(curvature, directions, away, time / norm)
     for before, after, name in ((V, directions, "V"), (leave, away, "leave"), (H, matrices, "the Hessian")):
-        assert np.array_equal(before, np.asarray(after)), f"{solver.name} wrote to {name}"
+        assert before is None or np.array_equal(before, np.asarray(after)), f"{solver.name} wrote to {name}"
     assert type(result) is type(directions), f"{solver.name} returned {type(result)}, not {type(directions)}"
     out = np.asarray(result)
     assert out.shape == V.shape, f"{solver.name} returned shape {out.shape}, not {V.shape}"
@@ -82,9 +89,9 @@ def _check_shapes(solver: Eigensolver, xp: Any, matrix_free: bool) -> None:
 def _check_convergence(solver: Eigensolver, xp: Any, matrix_free: bool) -> None:
     H, _, Q = _spectra()
     rng = np.random.default_rng(2)
-    for leave, lowest in ((np.zeros((N, D)), Q[:, :, :K]), (Q[:, :, 0], Q[:, :, 1 : K + 1])):
+    for leave, lowest in ((None, Q[:, :, :K]), (Q[:, :, 0], Q[:, :, 1 : K + 1])):
         V = lowest + 0.2 * rng.standard_normal((N, D, K))
-        V = orthonormalize(V - leave[:, :, None] * (leave[:, None, :] @ V))
+        V = orthonormalize(project_out(V, leave))
         for _ in range(100):
             V = _follow(solver, H, V, leave, 10.0, xp, matrix_free)
         overlap = subspace_overlap(V, lowest).min()
@@ -105,6 +112,8 @@ def _check_batches(solver: Eigensolver, xp: Any, matrix_free: bool) -> None:
     V = orthonormalize(Q[:, :, :K] + 0.3 * np.random.default_rng(3).standard_normal((N, D, K)))
     leave = np.zeros((N, D))
     whole = _follow(solver, H, V, leave, 0.3, xp, matrix_free)
+    none = _follow(solver, H, V, None, 0.3, xp, matrix_free)
+    assert np.abs(none - whole).max() < 1e-10, f"{solver.name}: leave=None and leave=0 differ"
     for i in range(N):
         one = _follow(solver, H[i : i + 1], V[i : i + 1], leave[i : i + 1], 0.3, xp, matrix_free)
         difference = np.abs(one[0] - whole[i]).max()

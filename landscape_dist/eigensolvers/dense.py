@@ -24,7 +24,9 @@ class Dense(Eigensolver):
         xp = curvature.xp
         k = V.shape[-1]
         _, Q = xp.linalg.eigh(curvature.hessian)
-        weight = xp.sum((Q.mT @ V) ** 2, axis=-1) - xp.sum(Q * leave[:, :, None], axis=1) ** 2
+        weight = xp.sum((Q.mT @ V) ** 2, axis=-1)
+        if leave is not None:
+            weight = weight - xp.sum(Q * leave[:, :, None], axis=1) ** 2
         order = xp.sort(xp.argsort(-weight, axis=-1)[:, :k], axis=-1)
         places = xp.arange(Q.shape[-1], device=Q.device)
         one = xp.ones_like(V)

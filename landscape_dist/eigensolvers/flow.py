@@ -6,7 +6,7 @@ from typing import Any
 
 from landscape_dist.eigensolvers.base import Curvature, Eigensolver, frobenius, project_out
 from landscape_dist.eigensolvers.subspace import basis, ritz, without
-from landscape_dist.linalg import orthonormalize
+from landscape_dist.linalg import column_dot, identity, orthonormalize
 
 
 class Flow(Eigensolver):
@@ -35,11 +35,13 @@ class Flow(Eigensolver):
         if curvature.hessian is None:
             return self._projected(curvature, V, leave, time)
         xp, H, norm = curvature.xp, curvature.hessian, curvature.norm
-        lowest = xp.min(xp.sum(V * (H @ V), axis=1), axis=-1)
-        shift = xp.where(lowest < 0, lowest, xp.zeros_like(lowest)) - 0.01 * norm
-        scale = 1 / (1 + self.rate * time * norm)
-        weight = self.rate * time * scale
-        A = H * weight[:, None, None] + xp.eye(H.shape[-1], dtype=H.dtype) * (scale - weight * shift)[:, None, None]
+        rayleigh = column_dot(V, H @ V, xp)
+        lowest = rayleigh[:, 0] if rayleigh.shape[1] == 1 else xp.min(rayleigh, axis=-1)
+        shift = xp.minimum(lowest, 0.0) - 0.01 * norm
+        pace = self.rate * time
+        scale = 1 / (1 + pace * norm)
+        weight = pace * scale
+        A = H * weight[:, None, None] + identity(H, xp) * (scale - weight * shift)[:, None, None]
         return orthonormalize(project_out(xp.linalg.solve(A, V), leave), xp)
 
     def _projected(self, curvature: Curvature, V: Any, leave: Any, time: Any) -> Any:

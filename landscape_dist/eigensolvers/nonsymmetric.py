@@ -123,12 +123,14 @@ class Invariant(Eigensolver):
         k = V.shape[-1]
         w, X = xp.linalg.eig(curvature.hessian)
         # Coordinates in the (not orthogonal) eigenvectors: zero outside of the subspace where V spans one exactly.
-        both = xp.concat([V, leave[:, :, None]], axis=-1) + 0j
+        both = (V if leave is None else xp.concat([V, leave[:, :, None]], axis=-1)) + 0j
         try:
             parts = xp.abs(xp.linalg.solve(X, both)) ** 2
         except (np.linalg.LinAlgError, RuntimeError):  # a defective Jacobian
             parts = xp.abs(xp.linalg.pinv(X) @ both) ** 2
-        overlap = xp.sum(parts[:, :, :k], axis=-1) - parts[:, :, k]
+        overlap = xp.sum(parts[:, :, :k], axis=-1)
+        if leave is not None:
+            overlap = overlap - parts[:, :, k]
         # Conjugates must not be torn apart by rounding of their equal weights: ties go by the real part of w.
         order = xp.argsort(-(xp.round(overlap, decimals=10) - 1e-12 * xp.real(w)), axis=-1, stable=True)[:, :k]
         index = order[:, None, :] + xp.zeros((1, X.shape[1], 1), dtype=order.dtype)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from landscape_dist.linalg import column_dot
+
 
 def reflect(V: Any, f: Any) -> Any:
     """(I - 2 V V^T) f, right-hand side of eq. 2.1a of the NN-HiSD paper.
@@ -22,4 +24,4 @@ def reflect(V: Any, f: Any) -> Any:
 
 def rayleigh(V: Any, HV: Any, xp: Any) -> Any:
     """Rayleigh quotients of the columns: (n, d, k), (n, d, k) -> (n, k)."""
-    return xp.sum(V * HV, axis=1)
+    return column_dot(V, HV, xp)

@@ -212,7 +212,7 @@ class BarzilaiBorwein:
         if self.guard is None:
             return sane
         size = xp.linalg.vector_norm(gradient, axis=-1)
-        settling = (size < xp.linalg.vector_norm(state.g, axis=-1)) & ~xp.any(state.leave != 0, axis=-1)
+        settling = (size < xp.linalg.vector_norm(state.g, axis=-1)) & state.has_left(xp)
         change = self.guard.change * xp.where(settling, FREEDOM * xp.ones_like(size), xp.ones_like(size))
         # What the guard allows must stay near what was tried, or it would guard nothing when long steps come.
         state.extra["length"] = xp.minimum(state.extra["length"], ROOM * used)

@@ -9,13 +9,13 @@ import numpy as np
 from landscape_dist.eigensolvers.base import frobenius
 from landscape_dist.hisd.dynamics import rayleigh, reflect
 from landscape_dist.hisd.state import State, nonzero
-from landscape_dist.linalg import row_norm
+from landscape_dist.linalg import identity, row_dot, row_norm
 
 # A full Newton step may be this many trust radii long when every followed mode contracts.
 NEWTON_REACH = 1.0
 # Above this relative error of the linear model the step is taken back.
 REJECT = 0.5
-HUGE = 1e150
+HUGE, TINY = 1e150, 1e-300
 SHRINK, GROW = 0.25, 4.0
 
 
@@ -44,59 +44,87 @@ class ImplicitStep:
 
     def propose(self, state: State, xp: Any) -> tuple[Any, Any]:
         """Displacements (n, d), and the pseudo-times (n,) that they stand for."""
-        n, d = state.x.shape
-        gradient_size = row_norm(state.g, xp)
-        shift = gradient_size / state.trust
-        rhs = reflect(state.V, -state.g)
-        M = state.H
-        settled = xp.ones(n, dtype=xp.bool)
+        shift = state.gradient_norm / state.trust
+        rhs, M = -state.g, state.H
+        # V^T H as a transpose: H V where H is symmetric, H^T V for vector fields.
+        transposed = state.H if self.symmetric else state.H.mT
+        settled = True
         if state.V.shape[-1]:
-            # V^T H as a transpose: H V where H is symmetric, H^T V for vector fields.
-            HV = (M if self.symmetric else M.mT) @ state.V
+            rhs = reflect(state.V, rhs)
+            HV = transposed @ state.V
             climbing = rayleigh(state.V, HV, xp) >= 0
-            settled = ~xp.any(climbing, axis=-1)
+            settled = ~climbing.any(axis=-1)
             M = M - (state.V * xp.where(climbing, 1.0, 2.0)[:, None, :]) @ HV.mT
-        leaving = xp.any(state.leave != 0, axis=-1)
-        if bool(xp.any(leaving)):
+        if state.leave is not None:
             # On the Hessian, not on M: while leaving, V is orthogonal to `leave` and the two corrections commute.
-            Hu = ((state.H if self.symmetric else state.H.mT) @ state.leave[:, :, None])[:, :, 0]
-            M = M - state.leave[:, :, None] * Hu[:, None, :]
-            settled = settled & ~leaving
-        eye = xp.eye(d, dtype=M.dtype)
-        step = xp.zeros_like(state.x)
-        taken = xp.zeros(n, dtype=xp.bool)
-        rows = nonzero(settled, xp)
-        if len(rows):
-            # The small shift keeps zero modes still; it vanishes with the gradient, so convergence stays quadratic.
-            newton = _solve(M[rows], rhs[rows], 1e-4 * shift[rows], state.norm[rows], eye, xp)
-            near = row_norm(newton, xp) <= NEWTON_REACH * state.trust[rows]
-            good = near & (xp.sum(newton * rhs[rows], axis=-1) > 0)
-            step[rows] = xp.where(good[:, None], newton, 0.0)
-            taken[rows] = good
-        rows = nonzero(~taken, xp)
-        if len(rows):
-            far = _solve(M[rows], rhs[rows], shift[rows], state.norm[rows], eye, xp)
-            size = row_norm(far, xp)
-            step[rows] = far * xp.clip(state.trust[rows] / xp.where(size > 0, size, 1.0), None, 1.0)[:, None]
-        return step, 1 / (shift + 1e-6 * state.norm)
+            leave = state.leave[:, :, None]
+            M = M - leave * (transposed @ leave).mT
+            settled = settled & state.has_left(xp)
+        return _bounded(M, rhs, settled, shift, state, xp), 1 / (shift + 1e-6 * state.norm)
 
     def judge(self, state: State, step: Any, gradient: Any, xp: Any) -> tuple[Any, Any]:
         """Which trial points to accept (n,) bool, and the new trust radii (n,)."""
-        # Squares of such a gradient overflow; it is as good as infinite.
-        huge = ~(xp.max(xp.abs(gradient), axis=-1) < HUGE)
-        gradient = xp.where(huge[:, None], 0.0, gradient)
+        after = row_norm(gradient, xp)
+        # Squares of some gradients overflow; they are as good as infinite.
+        finite = after < HUGE
+        everywhere = bool(finite.all())
+        if not everywhere:
+            gradient, after = xp.where(finite[:, None], gradient, 0.0), xp.where(finite, after, 0.0)
         change = (state.H @ step[:, :, None])[:, :, 0]
-        larger = xp.maximum(row_norm(gradient, xp), row_norm(state.g, xp))
-        error = row_norm(gradient - state.g - change, xp) / xp.where(larger > 0, larger, 1.0)
+        larger = xp.maximum(after, state.gradient_norm)
+        error = row_norm(gradient - state.g - change, xp) / xp.maximum(larger, TINY)
         size = row_norm(step, xp)
-        finite = xp.isfinite(error) & ~huge
-        accepted = finite & (error <= REJECT)
-        factor = xp.clip(self.tolerance / xp.where(finite & (error > 1e-12), error, 1e-12), SHRINK, GROW)
-        factor = xp.where(finite, factor, SHRINK)
-        trust = size * xp.where(accepted, factor, xp.clip(factor, None, 0.5))
+        accepted = error <= REJECT
+        if not everywhere:
+            accepted = accepted & finite
+            error = xp.where(finite, error, xp.inf)
+        factor = xp.minimum(xp.maximum(self.tolerance / xp.maximum(error, 1e-12), SHRINK), GROW)
+        if bool(accepted.all()):
+            trust = size * factor
+        else:
+            trust = size * xp.where(accepted, factor, xp.minimum(factor, 0.5))
+            # Not rejected nor accepted is what is not a number.
+            trust = xp.where(xp.isfinite(trust), trust, SHRINK * size)
         # A step that was short because the search is converging says nothing against a long one.
-        trust = xp.where(accepted & (factor >= 1), xp.maximum(trust, state.trust), trust)
-        return accepted, trust
+        return accepted, xp.where(accepted & (factor >= 1), xp.maximum(trust, state.trust), trust)
+
+
+def _bounded(M: Any, rhs: Any, settled: Any, shift: Any, state: State, xp: Any) -> Any:
+    """Solve (s I + M) dx = rhs: Newton's steps for searches that are settled and near, within the trust radius else.
+
+    Args:
+        M: (n, d, d). rhs: (n, d). settled: (n,) bool, or True for all. shift: (n,).
+
+    Returns:
+        (n, d) steps.
+    """
+    eye = identity(M, xp)
+    if settled is True:
+        settled = xp.ones(len(state), dtype=xp.bool)
+    if not bool(settled.any()):
+        return _within(_solve(M, rhs, shift, state.norm, eye, xp), state.trust, xp)
+    # The small shift keeps zero modes still; it vanishes with the gradient, so convergence stays quadratic.
+    rows = None if bool(settled.all()) else nonzero(settled, xp)
+    M_, rhs_, shift_, norm_, trust_ = (a if rows is None else a[rows] for a in (M, rhs, shift, state.norm, state.trust))
+    newton = _solve(M_, rhs_, 1e-4 * shift_, norm_, eye, xp)
+    good = (row_norm(newton, xp) <= NEWTON_REACH * trust_) & (row_dot(newton, rhs_, xp) > 0)
+    if rows is None:
+        if bool(good.all()):
+            return newton
+        step, taken = newton, good
+    else:
+        step, taken = xp.zeros_like(rhs), xp.zeros_like(settled)
+        step[rows], taken[rows] = newton, good
+    rows = nonzero(~taken, xp)
+    far = _solve(M[rows], rhs[rows], shift[rows], state.norm[rows], eye, xp)
+    step[rows] = _within(far, state.trust[rows], xp)
+    return step
+
+
+def _within(step: Any, trust: Any, xp: Any) -> Any:
+    """Steps (n, d), scaled down to the trust radii (n,) where they are longer."""
+    size = xp.maximum(row_norm(step, xp), TINY)
+    return step * xp.minimum(trust / size, 1.0)[:, None]
 
 
 def first_trust(radius: Any, H: Any, H_parent: Any, tolerance: float, xp: Any) -> Any:

@@ -12,7 +12,7 @@ from landscape_dist.eigensolvers.base import Curvature, Eigensolver, frobenius
 from landscape_dist.hisd.paths import Paths
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.state import State, to_numpy
-from landscape_dist.linalg import row_norm
+from landscape_dist.linalg import row_dot, row_norm
 from landscape_dist.records import FloatArray, IntArray, SearchStatus
 
 # A trust radius below this fraction of max(1, |x|) cannot change x in a way that matters.
@@ -79,23 +79,27 @@ def run(
     out = Outcome(
         np.full(n, SearchStatus.MAX_STEPS, dtype=np.int8),
         to_numpy(state.x).copy(),
-        to_numpy(xp.linalg.vector_norm(state.g, axis=-1)).copy(),
+        to_numpy(row_norm(state.g, xp)).copy(),
         None if state.H is None else np.zeros((n, d, d)),
         np.zeros(n, dtype=np.int64),
         to_numpy(state.norm).copy(),
     )
     origin = to_numpy(state.x).copy()
-    reach = settings.escape_radius * np.maximum(1.0, np.linalg.norm(origin, axis=1))
+    limits = _Limits(origin, settings)
+    state.gradient_norm = row_norm(state.g, xp)
+    if not bool(xp.any(state.leave != 0)):
+        state.leave = None
     ends_at = None if settings.deadline is None else time.monotonic() + settings.deadline
     if settings.keep_trajectories:
         out.paths = Paths(origin, settings.trajectory_points)
     rule.begin(state, xp)
     finish = getattr(rule, "finish", None)
     for _ in range(max_steps):
-        status = _finished(problem, state, settings, origin, reach)
+        status = _finished(problem, state, settings, limits)
         if ends_at is not None and time.monotonic() > ends_at:
-            status = np.where(status < 0, SearchStatus.DEADLINE, status)
-        if (status >= 0).any():
+            running = np.full(len(state), -1, dtype=np.int8) if status is None else status
+            status = np.where(running < 0, SearchStatus.DEADLINE, running)
+        if status is not None:
             state = _retire(out, state, status, xp)
             if len(state) == 0:
                 return out
@@ -111,51 +115,55 @@ def run(
         state.n_steps += 1
         if H is None:
             norm = _secant_norm(state, step, gradient, accepted, xp)
-        everywhere = bool(xp.all(accepted))
-        state.x = trial if everywhere else xp.where(accepted[:, None], trial, state.x)
-        state.g = gradient if everywhere else xp.where(accepted[:, None], gradient, state.g)
-        state.norm = norm if everywhere else xp.where(accepted, norm, state.norm)
-        if H is not None:
-            state.H = H if everywhere else xp.where(accepted[:, None, None], H, state.H)
+        everywhere = bool(accepted.all())
+        if everywhere:
+            state.x, state.g, state.norm, state.H = trial, gradient, norm, H
+        else:
+            state.x = xp.where(accepted[:, None], trial, state.x)
+            state.g = xp.where(accepted[:, None], gradient, state.g)
+            state.norm = xp.where(accepted, norm, state.norm)
+            if H is not None:
+                state.H = xp.where(accepted[:, None, None], H, state.H)
         # A scheme of a user's own may have moved the directions itself.
-        if not getattr(rule, "turned", False) or bool(xp.any(state.leave != 0)):
-            _turn(problem, state, eigensolver, accepted, everywhere, pseudo_time, xp)
+        if not getattr(rule, "turned", False) or state.leave is not None:
+            _turn(problem, state, eigensolver, None if everywhere else accepted, pseudo_time, xp)
         ended = None if finish is None else finish(problem, state, settings)
+        state.gradient_norm = row_norm(state.g, xp)
         if out.paths is not None:
             elapsed = to_numpy(xp.where(accepted, pseudo_time, 0.0 * pseudo_time))
             moved = np.flatnonzero(to_numpy(accepted) if ended is None else to_numpy(accepted) | ended)
             out.paths.record(state.row[moved], to_numpy(state.x)[moved], elapsed[moved])
-    status = _finished(problem, state, settings, origin, reach)
+    status = _finished(problem, state, settings, limits)
+    if status is None:
+        status = np.full(len(state), -1, dtype=np.int8)
     _retire(out, state, np.where(status < 0, SearchStatus.MAX_STEPS, status), xp)
     return out
 
 
-def _turn(
-    problem: Any, state: State, eigensolver: Eigensolver, accepted: Any, everywhere: bool, pseudo_time: Any, xp: Any
-) -> None:
-    """Let the directions follow, and let go of the mode left behind where its curvature has turned."""
-    leaving = bool(xp.any(state.leave != 0))
+def _turn(problem: Any, state: State, eigensolver: Eigensolver, accepted: Any, pseudo_time: Any, xp: Any) -> None:
+    """Let the directions follow, and let go of the mode left behind where its curvature has turned.
+
+    Args:
+        accepted: (n,) which searches have moved, None for all.
+    """
     k = state.V.shape[-1]
-    if not (k or leaving):
+    if not k and state.leave is None:
         return
     if state.H is not None:
         curvature = Curvature(state.H, lambda V: state.H @ V, state.norm, xp)
     else:
         curvature = _matrix_free(problem, state, eigensolver.needs_hessian and k > 0, xp)
-    if leaving:
+    if state.leave is not None:
         along = curvature.product(state.leave[:, :, None])[:, :, 0]
-        still = xp.sum(state.leave * along, axis=-1) < 0
-        state.leave = state.leave * xp.where(still, 1.0, 0.0)[:, None]
+        still = row_dot(state.leave, along, xp) < 0
+        if not bool(still.all()):
+            leaving = bool((still & ~state.has_left(xp)).any())
+            state.leave = xp.where(still[:, None], state.leave, 0.0) if leaving else None
     if not k:
         return
     V = eigensolver.follow(curvature, state.V, state.leave, pseudo_time)
     state.norm = curvature.norm
-    state.V = V if everywhere else xp.where(accepted[:, None, None], V, state.V)
-    if leaving:
-        # The mode left behind turns with the directions: together they span the tangent space they came from.
-        u = state.leave - (state.V @ (state.V.mT @ state.leave[:, :, None]))[:, :, 0]
-        size = xp.linalg.vector_norm(u, axis=-1, keepdims=True)
-        state.leave = xp.where(size > 1e-8, u / xp.where(size > 0, size, xp.ones_like(size)), xp.zeros_like(u))
+    state.V = V if accepted is None else xp.where(accepted[:, None, None], V, state.V)
 
 
 def _matrix_free(problem: Any, state: State, needs_hessian: bool, xp: Any) -> Curvature:
@@ -202,25 +210,47 @@ def _secant_norm(state: State, step: Any, gradient: Any, accepted: Any, xp: Any)
     return xp.maximum(seen, SLOWLY * state.norm)
 
 
-def _finished(
-    problem: Any, state: State, settings: SolverSettings, origin: FloatArray, reach: FloatArray
-) -> np.ndarray:
-    """(n,) status of searches that have ended, -1 for those still running."""
+class _Limits:
+    """How far from their starts searches may go, and whether any of them can be beyond that.
+
+    Args:
+        origin: (n, d) where they start.
+    """
+
+    def __init__(self, origin: FloatArray, settings: SolverSettings) -> None:
+        self.origin = origin
+        size = np.linalg.norm(origin, axis=1)
+        self.reach = settings.escape_radius * np.maximum(1.0, size)
+        self.nearest = float((self.reach - size).min())
+
+    def strayed(self, state: State, x_size: Any) -> np.ndarray | bool:
+        """(n,) bool, or False for none: only |x| (n,) is looked at as long as that is enough."""
+        if float(x_size.max()) <= self.nearest:
+            return False
+        return np.asarray(row_norm(to_numpy(state.x) - self.origin[state.row]) > self.reach[state.row])
+
+
+def _finished(problem: Any, state: State, settings: SolverSettings, limits: _Limits) -> np.ndarray | None:
+    """(n,) status of searches that have ended, -1 for those still running; None if all are."""
     xp = problem.xp
     x_size = row_norm(state.x, xp)
-    norm = xp.maximum(state.norm, state.floor)
-    tolerance = settings.gradient_atol + settings.gradient_rtol * norm * (1 + x_size)
+    scale = 1 + x_size
+    tolerance = settings.gradient_atol + settings.gradient_rtol * xp.maximum(state.norm, state.floor) * scale
+    converged = state.gradient_norm <= tolerance
+    stalled = state.trust <= SMALLEST_STEP * scale
+    outside = ~problem.domain.contains(state.x, xp, settings.excursion)
+    strayed = limits.strayed(state, x_size)
+    if strayed is False and not bool((converged | stalled | outside).any()):
+        return None
     status = np.full(len(state), -1, dtype=np.int8)
-    status[to_numpy(state.trust <= SMALLEST_STEP * (1 + x_size))] = SearchStatus.STALLED
-    status[to_numpy(row_norm(state.g, xp) <= tolerance)] = SearchStatus.CONVERGED
-    inside = to_numpy(problem.domain.contains(state.x, xp, settings.excursion))
-    strayed = row_norm(to_numpy(state.x) - origin[state.row]) > reach[state.row]
-    status[~inside | strayed] = SearchStatus.LEFT_DOMAIN
+    status[to_numpy(stalled)] = SearchStatus.STALLED
+    status[to_numpy(converged)] = SearchStatus.CONVERGED
+    status[to_numpy(outside) | strayed] = SearchStatus.LEFT_DOMAIN
     ended = np.flatnonzero(status == SearchStatus.CONVERGED)
     if len(ended):
         at_home = to_numpy(problem.domain.contains(state.x, xp))[ended]
         status[ended[~at_home]] = SearchStatus.LEFT_DOMAIN
-    return status
+    return status if (status >= 0).any() else None
 
 
 def _retire(out: Outcome, state: State, status: np.ndarray, xp: Any) -> State:
@@ -230,7 +260,7 @@ def _retire(out: Outcome, state: State, status: np.ndarray, xp: Any) -> State:
     device = done if xp is np else xp.asarray(done)
     out.status[row] = status[done]
     out.x[row] = to_numpy(state.x[device])
-    out.gradient_norm[row] = np.linalg.norm(to_numpy(state.g[device]), axis=1)
+    out.gradient_norm[row] = to_numpy(state.gradient_norm[device])
     out.n_steps[row] = state.n_steps[done]
     if out.H is not None:
         out.H[row] = to_numpy(state.H[device])

@@ -67,7 +67,7 @@ class Polish:
         # Where it has grown well beyond what it was at the last trial, the search has gone elsewhere.
         extra["below"] = xp.where(size > extra["tried"] / AGAIN, xp.full_like(size, xp.inf), extra["below"])
         close = (size <= BEGIN * extra["largest"]) & ((size <= extra["below"]) | (extra["since"] >= PATIENCE))
-        close = close & (size <= extra["last"]) & ~xp.any(state.leave != 0, axis=-1)
+        close = close & (size <= extra["last"]) & state.has_left(xp)
         extra["last"] = size
         which = np.flatnonzero(to_numpy(close))
         if not len(which):
@@ -84,7 +84,7 @@ class Polish:
         x, g, V = state.x[rows], state.g[rows], state.V[rows]
         reach = REACH * xp.linalg.vector_norm(x - extra["start"][rows], axis=-1)
         newton = _dense if problem.dim <= settings.dense_limit else _krylov
-        done, refused, x, g, norm = newton(problem, x, g, V, state.norm[rows], reach, tolerance, settings.nullity_rtol)
+        done, refused, x, g, norm = newton(problem, x, g, V, state.norm[rows], reach, tolerance, settings)
         # They are near a point of another index, which they are bound to leave.
         elsewhere = _rows(which[refused], state.x, xp)
         extra["below"][elsewhere] = FURTHER * size[elsewhere]
@@ -104,14 +104,16 @@ def _replaced(array: Any, rows: Any, values: Any, xp: Any) -> Any:
     return array
 
 
-def _dense(problem: Any, x: Any, g: Any, V: Any, norm: Any, reach: Any, tolerance: Any, zero: float) -> Any:
+def _dense(
+    problem: Any, x: Any, g: Any, V: Any, norm: Any, reach: Any, tolerance: Any, settings: SolverSettings
+) -> Any:
     """Newton's method with eigenvectors of the Hessian, kept while it serves; the arguments are those of m searches.
 
     Returns:
         NumPy indices of those that ended well, and of those that ended at a point of another index; x, g and norm of
         all.
     """
-    xp = problem.xp
+    xp, zero = problem.xp, settings.nullity_rtol
     origin = x
     x, g = xp.asarray(x, copy=True), xp.asarray(g, copy=True)
     H = problem.hessian(x)
@@ -169,7 +171,9 @@ def _rows(index: np.ndarray, like: Any, xp: Any) -> Any:
     return index if xp is np else xp.asarray(index, device=like.device)
 
 
-def _krylov(problem: Any, x: Any, g: Any, V: Any, norm: Any, reach: Any, tolerance: Any, zero: float) -> Any:
+def _krylov(
+    problem: Any, x: Any, g: Any, V: Any, norm: Any, reach: Any, tolerance: Any, settings: SolverSettings
+) -> Any:
     """The same with MINRES on Hessian products, one search after the other; the index is counted at the end."""
     xp = problem.xp
     x, g = xp.asarray(x, copy=True), xp.asarray(g, copy=True)
@@ -196,7 +200,7 @@ def _krylov(problem: Any, x: Any, g: Any, V: Any, norm: Any, reach: Any, toleran
             x[i], g[i] = trial[0], gradient[0]
             at = _rows(among, x, xp)
             if after <= float(tolerance(trial, norm[at], at)[0]):
-                if _has_index(problem, to_numpy(trial[0]), V.shape[-1], zero, float(norm[i])):
+                if _has_index(problem, to_numpy(trial[0]), V.shape[-1], settings, float(norm[i])):
                     done.append(i)
                 else:
                     refused.append(i)
@@ -212,13 +216,14 @@ def _minres(problem: Any, x: FloatArray, g: FloatArray, rtol: float) -> FloatArr
     return np.asarray(step)
 
 
-def _has_index(problem: Any, x: FloatArray, k: int, rtol: float, norm: float) -> bool:
+def _has_index(problem: Any, x: FloatArray, k: int, settings: SolverSettings, norm: float) -> bool:
     """Whether the Hessian at x (d,) has at most k negative eigenvalues, and at least k with those that are zero.
 
     Exactly k of them negative where there are no zero modes; along those the dynamics stand still on either side.
     """
     if isinstance(problem, Conditioned):
-        w, zero = conditioned.spectrum(problem, x, k, rtol)
+        w, zero = conditioned.spectrum(problem, x, k, settings)
     else:
-        w, zero = extreme_eigenvalues(hessian_operator(problem, x), k + 1, "SA"), rtol * norm
+        w = extreme_eigenvalues(hessian_operator(problem, x), k + 1, "SA")
+        zero = max(settings.nullity_rtol * norm, settings.nullity_atol)
     return bool((w[:k] <= zero).all() and (w[k:] >= -zero).all())

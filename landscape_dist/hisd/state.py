@@ -19,12 +19,13 @@ class State:
         x: (n, d) where the gradient was evaluated last. g: (n, d) gradient there.
         H: (n, d, d) Hessian there, or None in matrix-free runs.
         V: (n, d, k) directions. leave: (n, d) unit vector along which the search leaves its parent, zero once it has
-            left (or where there is none).
+            left (or where there is none); None where that holds for all.
         trust: (n,) length of the next step, at most.
         norm: (n,) size of the Hessian.
         floor: (n,) lower bound of that size for the tolerance (a fraction of the size at the start), so that a
             degenerate point, where the Hessian vanishes, can be reached.
         n_steps: (n,) NumPy steps made.
+        gradient_norm: (n,) size of g; the loop keeps it.
         extra: further per-search arrays of the step rule, by name.
     """
 
@@ -38,10 +39,15 @@ class State:
     norm: Any
     floor: Any
     n_steps: IntArray
+    gradient_norm: Any = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.row)
+
+    def has_left(self, xp: Any) -> Any:
+        """(n,) mask of the searches that are not leaving anything behind (any more); True where that is all."""
+        return True if self.leave is None else xp.all(self.leave == 0, axis=-1)
 
     def take(self, keep: np.ndarray, xp: Any) -> State:
         """The searches in the NumPy index array `keep`."""

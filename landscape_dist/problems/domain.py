@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from landscape_dist.errors import ProblemError
+from landscape_dist.records import FloatArray
 
 
 class Domain(abc.ABC):
@@ -60,10 +62,10 @@ class Box(Domain):
             raise ProblemError(f"domain box: lower {self.lower} is not below upper {self.upper} in every coordinate")
 
     def contains(self, X: Any, xp: Any = np, margin: float = 0.0) -> Any:
-        lower = xp.asarray(self.lower, dtype=X.dtype)
-        upper = xp.asarray(self.upper, dtype=X.dtype)
-        room = margin * (upper - lower)
-        return xp.all((lower - room <= X) & (upper + room >= X), axis=-1)
+        lower, upper = _bounds(self, margin)
+        if xp is not np:
+            lower, upper = (xp.asarray(bound, dtype=X.dtype, device=X.device) for bound in (lower, upper))
+        return ((lower <= X) & (upper >= X)).all(axis=-1)
 
     def check(self, dim: int) -> None:
         for name in ("lower", "upper"):
@@ -75,6 +77,14 @@ class Box(Domain):
 
     def as_dict(self) -> dict[str, Any]:
         return {"kind": "box", "lower": self.lower, "upper": self.upper}
+
+
+@lru_cache(maxsize=64)
+def _bounds(box: Box, margin: float) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper bounds, () or (d,), of a box enlarged by `margin` of its widths."""
+    lower, upper = np.asarray(box.lower, dtype=np.float64), np.asarray(box.upper, dtype=np.float64)
+    room = margin * (upper - lower)
+    return lower - room, upper + room
 
 
 @dataclass(frozen=True)
