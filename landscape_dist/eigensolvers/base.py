@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from landscape_dist.linalg import row_norm
+
 
 @dataclass(slots=True)
 class Curvature:
@@ -34,10 +36,7 @@ class Curvature:
 
 def frobenius(H: Any, xp: Any = np) -> Any:
     """(n, d, d) -> (n,)."""
-    if xp is np:
-        return np.sqrt(np.einsum("ijk,ijk->i", H, H))
-    flat = xp.reshape(H, (H.shape[0], -1))
-    return xp.sqrt(xp.sum(flat * flat, axis=1))
+    return row_norm(xp.reshape(H, (H.shape[0], -1)), xp)
 
 
 class Eigensolver(abc.ABC):

@@ -13,6 +13,7 @@ from landscape_dist.hisd.paths import Paths
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.state import State, to_numpy
 from landscape_dist.linalg import row_dot, row_norm
+from landscape_dist.problems.domain import Domain, Unbounded
 from landscape_dist.records import FloatArray, IntArray, SearchStatus
 
 # A trust radius below this fraction of max(1, |x|) cannot change x in a way that matters.
@@ -85,7 +86,7 @@ def run(
         to_numpy(state.norm).copy(),
     )
     origin = to_numpy(state.x).copy()
-    limits = _Limits(origin, settings)
+    limits = _Limits(origin, settings, problem.domain)
     state.gradient_norm = row_norm(state.g, xp)
     if not bool(xp.any(state.leave != 0)):
         state.leave = None
@@ -103,7 +104,10 @@ def run(
             state = _retire(out, state, status, xp)
             if len(state) == 0:
                 return out
-        step, pseudo_time = rule.propose(state, xp)
+        # Where a step costs a Hessian, directions follow it only in searches that go on.
+        if rule.uses_hessian and state.elapsed is not None:
+            _turn(problem, state, eigensolver, xp)
+        step, state.elapsed = rule.propose(state, xp)
         trial = state.x + step
         if state.H is not None:
             gradient, H = problem.gradient_hessian(trial)
@@ -124,13 +128,14 @@ def run(
             state.norm = xp.where(accepted, norm, state.norm)
             if H is not None:
                 state.H = xp.where(accepted[:, None, None], H, state.H)
+        state.moved = None if everywhere else accepted
         # A scheme of a user's own may have moved the directions itself.
-        if not getattr(rule, "turned", False) or state.leave is not None:
-            _turn(problem, state, eigensolver, None if everywhere else accepted, pseudo_time, xp)
+        if not rule.uses_hessian and (not getattr(rule, "turned", False) or state.leave is not None):
+            _turn(problem, state, eigensolver, xp)
         ended = None if finish is None else finish(problem, state, settings)
         state.gradient_norm = row_norm(state.g, xp)
         if out.paths is not None:
-            elapsed = to_numpy(xp.where(accepted, pseudo_time, 0.0 * pseudo_time))
+            elapsed = to_numpy(xp.where(accepted, state.elapsed, 0.0 * state.elapsed))
             moved = np.flatnonzero(to_numpy(accepted) if ended is None else to_numpy(accepted) | ended)
             out.paths.record(state.row[moved], to_numpy(state.x)[moved], elapsed[moved])
     status = _finished(problem, state, settings, limits)
@@ -140,12 +145,8 @@ def run(
     return out
 
 
-def _turn(problem: Any, state: State, eigensolver: Eigensolver, accepted: Any, pseudo_time: Any, xp: Any) -> None:
-    """Let the directions follow, and let go of the mode left behind where its curvature has turned.
-
-    Args:
-        accepted: (n,) which searches have moved, None for all.
-    """
+def _turn(problem: Any, state: State, eigensolver: Eigensolver, xp: Any) -> None:
+    """Let the directions follow the last step, and let go of the mode left behind where its curvature has turned."""
     k = state.V.shape[-1]
     if not k and state.leave is None:
         return
@@ -161,9 +162,9 @@ def _turn(problem: Any, state: State, eigensolver: Eigensolver, accepted: Any, p
             state.leave = xp.where(still[:, None], state.leave, 0.0) if leaving else None
     if not k:
         return
-    V = eigensolver.follow(curvature, state.V, state.leave, pseudo_time)
+    V = eigensolver.follow(curvature, state.V, state.leave, state.elapsed)
     state.norm = curvature.norm
-    state.V = V if accepted is None else xp.where(accepted[:, None, None], V, state.V)
+    state.V = V if state.moved is None else xp.where(state.moved[:, None, None], V, state.V)
 
 
 def _matrix_free(problem: Any, state: State, needs_hessian: bool, xp: Any) -> Curvature:
@@ -211,21 +212,21 @@ def _secant_norm(state: State, step: Any, gradient: Any, accepted: Any, xp: Any)
 
 
 class _Limits:
-    """How far from their starts searches may go, and whether any of them can be beyond that.
+    """How far from their starts searches may go in an unbounded domain, and whether any can be beyond that.
 
     Args:
         origin: (n, d) where they start.
     """
 
-    def __init__(self, origin: FloatArray, settings: SolverSettings) -> None:
+    def __init__(self, origin: FloatArray, settings: SolverSettings, domain: Domain) -> None:
         self.origin = origin
-        size = np.linalg.norm(origin, axis=1)
+        size = row_norm(origin)
         self.reach = settings.escape_radius * np.maximum(1.0, size)
-        self.nearest = float((self.reach - size).min())
+        self.nearest = float((self.reach - size).min()) if isinstance(domain, Unbounded) else np.inf
 
     def strayed(self, state: State, x_size: Any) -> np.ndarray | bool:
         """(n,) bool, or False for none: only |x| (n,) is looked at as long as that is enough."""
-        if float(x_size.max()) <= self.nearest:
+        if self.nearest == np.inf or float(x_size.max()) <= self.nearest:
             return False
         return np.asarray(row_norm(to_numpy(state.x) - self.origin[state.row]) > self.reach[state.row])
 

@@ -25,7 +25,8 @@ class State:
         floor: (n,) lower bound of that size for the tolerance (a fraction of the size at the start), so that a
             degenerate point, where the Hessian vanishes, can be reached.
         n_steps: (n,) NumPy steps made.
-        gradient_norm: (n,) size of g; the loop keeps it.
+        gradient_norm: (n,) size of g. elapsed: (n,) pseudo-time of the last step. moved: (n,) whether it was taken,
+            None for all. The loop keeps these.
         extra: further per-search arrays of the step rule, by name.
     """
 
@@ -40,6 +41,8 @@ class State:
     floor: Any
     n_steps: IntArray
     gradient_norm: Any = None
+    elapsed: Any = None
+    moved: Any = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
