@@ -238,7 +238,7 @@ def _finished(problem: Any, state: State, settings: SolverSettings, limits: _Lim
     scale = 1 + x_size
     tolerance = settings.gradient_atol + settings.gradient_rtol * xp.maximum(state.norm, state.floor) * scale
     converged = state.gradient_norm <= tolerance
-    stalled = state.trust <= SMALLEST_STEP * scale
+    stalled = converged & False if state.moved is None else state.trust <= SMALLEST_STEP * scale
     outside = ~problem.domain.contains(state.x, xp, settings.excursion)
     strayed = limits.strayed(state, x_size)
     if strayed is False and not bool((converged | stalled | outside).any()):

@@ -276,6 +276,9 @@ def fill_in_blocks(
     for index, value in constants:
         last[(slice(None), *index)] = value
     with np.errstate(all="ignore"):
+        if len(X) <= ROWS:
+            evaluate(np.ascontiguousarray(X.T), *arrays, V=V)
+            return
         for start in range(0, len(X), ROWS):
             rows = slice(start, start + ROWS)
             columns = np.ascontiguousarray(X[rows].T)
