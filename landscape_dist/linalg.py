@@ -115,60 +115,76 @@ def canonical_signs(Q: FloatArray) -> FloatArray:
     return Q * np.where(lead < 0, -1.0, 1.0)
 
 
-def canonical_eigenbasis(w: FloatArray, Q: FloatArray, rtol: float = 1e-6) -> FloatArray:
+def canonical_eigenbasis(w: FloatArray, Q: FloatArray, rtol: float = 1e-6, gap: float = 0.0) -> FloatArray:
     """Eigenvectors on which machines agree, repeated eigenvalues included.
 
     Within a group of eigenvalues closer than `rtol` times the largest size, LAPACK may return any basis; here it is
-    replaced by the reduced row-echelon form of the eigenspace, orthonormalised (as SaddleScape's EigvecUnified).
-    For a separable energy this gives the coordinate axes.
+    replaced by one that depends on the eigenspace alone, the orthonormal basis nearest to coordinate axes (for the
+    same end as SaddleScape's EigvecUnified).  For a separable energy this gives the coordinate axes.
+
+    With `gap`, neighbouring eigenvalues of one sign that differ by less than this part of the larger count as equal,
+    too: a weak coupling of equal wells makes their eigenvectors mixtures of all, which lead to none of them.
 
     Args:
-        w: (n, d) eigenvalues, ascending.
-        Q: (n, d, d) eigenvectors as columns.
+        w: (n, m) eigenvalues, ascending.
+        Q: (n, d, m) eigenvectors as columns.
         rtol: gap, relative to the largest eigenvalue's size, below which two eigenvalues count as equal.
+        gap: the same, relative to the larger of the two.
 
     Returns:
-        (n, d, d) orthonormal, signs fixed by `canonical_signs`.
+        (n, d, m) orthonormal, signs fixed by `canonical_signs`.
     """
     if w.shape[1] > 1:
-        tol = rtol * np.abs(w).max(axis=1, keepdims=True)
-        tied = np.diff(w, axis=1) <= tol
-        rows = np.flatnonzero(tied.any(axis=1))
-        if len(rows):
+        size = np.abs(w)
+        step = np.diff(w, axis=1)
+        tied = step <= rtol * size.max(axis=1, keepdims=True)
+        if gap:
+            alike = np.signbit(w[:, 1:]) == np.signbit(w[:, :-1])
+            tied |= alike & (step <= gap * np.maximum(size[:, 1:], size[:, :-1]))
+        if tied.any():
             Q = Q.copy()
-            for i in rows:
-                for start, stop in runs(tied[i]):
-                    Q[i, :, start:stop] = _echelon_basis(Q[i, :, start:stop])
+            row, start, length = _runs(tied)
+            for m in np.unique(length).tolist():
+                which = np.flatnonzero(length == m)
+                at = row[which, None], slice(None), start[which, None] + np.arange(m)
+                Q[at] = _axial_basis(Q[at].mT).mT
     return canonical_signs(Q)
 
 
 def runs(tied: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Half-open index ranges of eigenvalues joined by consecutive ties."""
-    edges = np.diff(np.concatenate(([0], tied.astype(np.int8), [0])))
-    return [(int(a), int(b) + 1) for a, b in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True)]
+    """Half-open ranges of columns joined by consecutive ties (m - 1,)."""
+    _, start, length = _runs(tied[None])
+    return list(zip(start.tolist(), (start + length).tolist(), strict=True))
 
 
-def _echelon_basis(B: FloatArray) -> FloatArray:
-    """Orthonormal basis of span(B) that depends on the span alone: (d, m) -> (d, m)."""
-    A = B.T.copy()
-    m, d = A.shape
-    pivots: list[int] = []
-    for column in range(d):
-        row = len(pivots)
-        if row == m:
-            break
-        best = row + int(np.argmax(np.abs(A[row:, column])))
-        # A pivot this small would only amplify rounding: the span has (next to) nothing new in this coordinate.
-        if abs(A[best, column]) < 1e-4:
-            continue
-        A[[row, best]] = A[[best, row]]
-        A[row] /= A[row, column]
-        others = np.arange(m) != row
-        A[others] -= A[others, column][:, None] * A[row]
-        pivots.append(column)
-    if len(pivots) < m:
-        return B
-    return orthonormalize(A.T[None])[0]
+def _runs(tied: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Row, first column and length of each group of columns joined by consecutive ties (n, m - 1)."""
+    edges = np.diff(np.pad(tied, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    row, start = np.nonzero(edges == 1)
+    stop = np.nonzero(edges == -1)[1]
+    return row, start, stop - start + 1
+
+
+def _axial_basis(B: FloatArray) -> FloatArray:
+    """Orthonormal bases, near coordinate axes, that depend on the spans alone: (n, d, m) -> (n, d, m), orthonormal.
+
+    The axes are those that lie most in the span, one after the other (pivoted Cholesky of the projector); the basis
+    is the one with unit coordinates there, made orthonormal symmetrically (Löwdin), which changes it the least.
+    """
+    n, d, m = B.shape
+    rest = B.copy()
+    axes = np.empty((n, m), dtype=np.int64)
+    for j in range(m):
+        size = row_dot(rest.reshape(n * d, m), rest.reshape(n * d, m)).reshape(n, d)
+        # Axes that lie in it equally but for rounding: the first.
+        axes[:, j] = np.argmax(size >= (1 - 1e-6) * size.max(axis=1, keepdims=True), axis=1)
+        q = np.take_along_axis(rest, axes[:, j, None, None], axis=1)
+        q /= np.sqrt(size[np.arange(n), axes[:, j]])[:, None, None]
+        rest -= (rest @ q.mT) * q
+    axes.sort(axis=1)
+    echelon = B @ np.linalg.inv(np.take_along_axis(B, axes[:, :, None], axis=1))
+    w, U = np.linalg.eigh(echelon.mT @ echelon)
+    return np.asarray(echelon @ (U / np.sqrt(w)[:, None, :]) @ U.mT)
 
 
 def inertia(w: FloatArray, rtol: float) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

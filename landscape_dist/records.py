@@ -45,6 +45,7 @@ class SearchStatus(enum.IntEnum):
     HUNG = 8
     RAISED = 9
     WORKER_LOST = 10
+    INDEX_UNCERTAIN = 11
 
     @property
     def advice(self) -> str:
@@ -82,6 +83,11 @@ _ADVICE = {
     SearchStatus.HUNG: "the energy did not return; the worker was ended. Look at the energy at the recorded point",
     SearchStatus.RAISED: "the energy raised an exception; its text is recorded",
     SearchStatus.WORKER_LOST: "workers died repeatedly on this search (memory, crash in the energy)",
+    SearchStatus.INDEX_UNCERTAIN: (
+        "a stationary point of many variables whose number of negative eigenvalues could not be settled; the reason is "
+        "recorded. Give the problem a sparse Hessian or a preconditioner, raise nullity_rtol or nullity_atol where "
+        "eigenvalues are small, or dense_limit where memory allows"
+    ),
 }
 
 

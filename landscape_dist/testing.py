@@ -33,8 +33,9 @@ def __getattr__(name: str) -> Any:
 def check_problem(problem: Problem, X: Any = None, *, rtol: float = 1e-9, pickled: bool = True) -> None:
     """Assert that a problem keeps the contract of `Problem`.
 
-    Shapes; derivatives against differences; fused evaluation, Hessian products and single points against the batch;
-    nothing written to the arguments; evaluations counted; equal values and fingerprint after pickling.
+    Shapes; derivatives against differences; fused evaluation, Hessian products, sparse Hessians and single points
+    against the batch; nothing written to the arguments; evaluations counted; equal values and fingerprint after
+    pickling.
 
     Args:
         problem: any problem; its counters are left as they were.
@@ -84,6 +85,13 @@ def _check(problem: Problem, X: np.ndarray, rtol: float, pickled: bool) -> None:
         _close(H, values["hessian"], rtol, "hessian and gradient_hessian")
         # products may be differences where the Hessian is given, and the other way round
         _close(values["hvp"], values["hessian"] @ V, max(rtol, 1e-5), "hvp and hessian @ V")
+    if problem.has_sparse_hessian:
+        problem.counters = Counters()
+        sparse = problem.sparse_hessian(X[0])
+        assert problem.counters.n_hessians == 1, f"sparse_hessian of one point counted {problem.counters}"
+        assert sparse.format == "csc", f"sparse_hessian is a {sparse.format} array, not csc"
+        _close(sparse @ V[0], values["hvp"][0], max(rtol, 1e-5), "sparse_hessian @ V and hvp")
+        _close(sparse.toarray(), sparse.toarray().T, rtol, "the halves of sparse_hessian")
     if pickled:
         fingerprint = problem.fingerprint()
         assert fingerprint == problem.fingerprint(), "the fingerprint changes from call to call"

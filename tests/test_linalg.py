@@ -84,3 +84,15 @@ def test_overlap_and_norm() -> None:
     assert (subspace_overlap(A, orthonormalize(rng.standard_normal((2, 5, 2)))) < 0.999).all()
     np.testing.assert_array_equal(subspace_overlap(A[:, :, :0], A[:, :, :0]), 1.0)
     np.testing.assert_allclose(row_norm(np.array([[3.0, 4.0]])), 5.0)
+
+
+def test_clusters_of_one_sign_get_the_basis_nearest_to_the_axes() -> None:
+    rng = np.random.default_rng(3)
+    mixing = orthonormalize(rng.standard_normal((1, 3, 3)))[0]
+    Q = np.eye(5)
+    Q[:3, :3] = mixing
+    w = np.array([[-4.2, -4.0, -3.9, -0.5, 0.5]])
+    clustered = canonical_eigenbasis(w, Q[None], gap=0.2)[0]
+    # Löwdin's is exact for a span of axes; -0.5 and 0.5 are not to be mixed.
+    np.testing.assert_allclose(clustered, np.eye(5), atol=1e-12)
+    np.testing.assert_allclose(np.abs(canonical_eigenbasis(w, Q[None])[0].T @ Q), np.eye(5), atol=1e-12)

@@ -48,7 +48,7 @@ def make_eigensolver(settings: Any, flow_rate: float, symmetric: bool = True) ->
     if not symmetric and settings.symmetric_part:
         return OfSymmetricPart(make_eigensolver(settings, flow_rate))
     if not symmetric:
-        makers |= {"flow": lambda: Transport(flow_rate), "dense": Invariant}
+        makers |= {"flow": lambda: Transport(flow_rate), "dense": lambda: Invariant(flow_rate)}
         if settings.eigensolver not in makers:
             raise SettingsError(
                 f"eigensolver is {settings.eigensolver!r}, which needs a symmetric Jacobian; for this vector field use "

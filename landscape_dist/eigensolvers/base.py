@@ -17,16 +17,18 @@ class Curvature:
     """Hessians at n points, as matrices or as products with vectors.
 
     Attributes:
-        hessian: (n, d, d), or None where only products are to be had.
+        hessian: (n, d, d), or None where only products (and `solve`) are to be had.
         product: maps (n, d, k) to (n, d, k).
         norm: (n,) size of the Hessian: its Frobenius norm where it is at hand, an estimate of its 2-norm otherwise.
         xp: array namespace.
+        solve: maps shifts (n,) and B (n, d, k) to (H + shift I)^-1 B where Hessians are sparse; else None.
     """
 
     hessian: Any
     product: Callable[[Any], Any]
     norm: Any
     xp: Any = np
+    solve: Callable[[Any, Any], Any] | None = None
 
     @classmethod
     def dense(cls, hessian: Any, xp: Any = np) -> Curvature:

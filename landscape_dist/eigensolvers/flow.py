@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from landscape_dist.eigensolvers.base import Curvature, Eigensolver, frobenius, project_out
@@ -32,6 +33,8 @@ class Flow(Eigensolver):
         self.iterations = iterations
 
     def follow(self, curvature: Curvature, V: Any, leave: Any, time: Any) -> Any:
+        if curvature.solve is not None:
+            return self._solved(curvature, curvature.solve, V, leave, time)
         if curvature.hessian is None:
             return self._projected(curvature, V, leave, time)
         xp, H, norm = curvature.xp, curvature.hessian, curvature.norm
@@ -43,6 +46,13 @@ class Flow(Eigensolver):
         weight = pace * scale
         A = H * weight[:, None, None] + identity(H, xp) * (scale - weight * shift)[:, None, None]
         return orthonormalize(project_out(xp.linalg.solve(A, V), leave), xp)
+
+    def _solved(self, curvature: Curvature, solve: Callable[[Any, Any], Any], V: Any, leave: Any, time: Any) -> Any:
+        """The implicit step, over the pace, by sparse systems."""
+        xp = curvature.xp
+        lowest = xp.min(column_dot(V, curvature.product(V), xp), axis=-1)
+        shift = xp.minimum(lowest, 0.0) - 0.01 * curvature.norm
+        return orthonormalize(project_out(solve(1 / (self.rate * time) - shift, V), leave), xp)
 
     def _projected(self, curvature: Curvature, V: Any, leave: Any, time: Any) -> Any:
         """The same step with H projected on the block Krylov space of V, of V and H V (or more)."""

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from landscape_dist.hisd.davidson import RitzPairs, lowest_pairs
+from landscape_dist.hisd.lanczos import lowest_outside
+from landscape_dist.hisd.memory import memory_of
 from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.hisd.spectra import LowestSpectrum, certified, counted, patient
 from landscape_dist.linalg import canonical_signs, orthonormalize, row_norm, runs
-from landscape_dist.problems.base import Problem
 from landscape_dist.problems.conditioned import Conditioned
 from landscape_dist.records import FloatArray, ResultBatch, SearchBatch
 
-# Residuals, relative to the size of the Hessian in its well-conditioned coordinates; eigenvalues are off by their
-# squares.
-VALUES, VECTORS = 1e-5, 1e-9
+# Residuals of eigenvectors, relative to the size of the Hessian in its well-conditioned coordinates.
+VECTORS = 1e-9
 MAX_ITERATIONS = 300
 # Eigenvectors sought beyond those wanted, so that the last wanted one does not wait for its neighbours.
 GUARD = 2
-# Eigenvalues sought beyond the wanted index, so that the first positive one is among them.
-SPARE = 4
-# The subspace is restarted when it is this many times as wide as what is sought.
-WIDTH = 5
 TIED = 1e-6
-# Searches of one parent, and the polish and the verification of one end, come one after the other.
-REMEMBERED = 32
 # Distance at which children start, as root-mean-square.
 RADIUS = 1e-3
 SKEW = 1e-3
@@ -93,29 +87,6 @@ def skewed(problem: Conditioned, offset: FloatArray) -> FloatArray:
     return np.asarray(moved / np.maximum(row_norm(moved), 1e-300)[:, None])
 
 
-class _Memory:
-    """The last few results by the content of what they were computed from."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[Any, ...], Any] = {}
-
-    def get(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
-        if key not in self._known:
-            value = compute()
-            while len(self._known) >= REMEMBERED:
-                self._known.pop(next(iter(self._known)), None)
-            self._known[key] = value
-        return self._known[key]
-
-
-_memories: WeakKeyDictionary[Problem, _Memory] = WeakKeyDictionary()
-
-
-def _memory(problem: Conditioned) -> _Memory:
-    """What is remembered of a problem, as long as it lives."""
-    return _memories.setdefault(problem.original, _Memory())
-
-
 def frames(problem: Conditioned, Y: FloatArray, m: int) -> FloatArray:
     """(p, d) points -> (p, d, m) lowest eigenvectors of the Hessians in these coordinates.
 
@@ -124,7 +95,7 @@ def frames(problem: Conditioned, Y: FloatArray, m: int) -> FloatArray:
     """
     p, d = Y.shape
     out = np.zeros((p, d, m))
-    memory = _memory(problem)
+    memory = memory_of(problem.original)
     for i in range(p if m else 0):
         y = Y[i : i + 1]
         key = ("frame", y.tobytes(), m)
@@ -138,45 +109,77 @@ def _frame(problem: Conditioned, y: FloatArray, m: int) -> FloatArray:
     def product(V: FloatArray) -> FloatArray:
         return np.asarray(problem.hvp(y, V[None])[0])
 
-    w, Q = lowest_pairs(product, lambda R: R, _smooth(problem, m + GUARD), m, VECTORS)
+    pairs = lowest_pairs(
+        product,
+        _smooth(problem, m + GUARD),
+        lambda pairs: bool(pairs.settled[:m].all()),
+        lambda w: VECTORS * max(1.0, float(np.abs(w).max())),
+        max_iterations=MAX_ITERATIONS,
+    )
+    w, Q = pairs.values, pairs.vectors
     generic = np.random.default_rng(d).standard_normal((d, m + GUARD)) / problem.weights[:, None]
     for start, stop in runs(np.diff(w) <= TIED * np.abs(w).max()):
         Q[:, start:stop] = Q[:, start:stop] @ (Q[:, start:stop].T @ generic[:, start:stop])
     return canonical_signs(orthonormalize(Q[None]))[0, :, :m]
 
 
-def spectrum(problem: Conditioned, y: FloatArray, target_index: int, rtol: float) -> tuple[FloatArray, float]:
-    """The lowest eigenvalues of the original Hessian at y (d,), and up to which size they count as zero.
-
-    Ascending, those below a positive one complete as far as the eigensolver finds each.
+def spectrum(problem: Conditioned, y: FloatArray, target_index: int, settings: SolverSettings) -> LowestSpectrum:
+    """Index, nullity and the lowest eigenvalues of the original Hessian at y (d,).
 
     Args:
         target_index: the index that is expected.
-        rtol: an eigenvalue counts as zero up to this part of the largest, that in these coordinates.
+        settings: an eigenvalue counts as zero up to `nullity_rtol` of the largest, that in these coordinates, and up
+            to `nullity_atol`, in the unit of the original Hessian.
     """
-    found: tuple[FloatArray, float] = _memory(problem).get(
-        ("spectrum", y.tobytes(), target_index, rtol),
-        lambda: _spectrum(problem, y[None], target_index + SPARE, rtol),
+    tolerances = settings.nullity_rtol, settings.nullity_atol
+    found: LowestSpectrum = memory_of(problem.original).get(
+        ("spectrum", y.tobytes(), target_index, *tolerances),
+        lambda: _spectrum(problem, y[None], target_index, *tolerances),
     )
     return found
 
 
-def _spectrum(problem: Conditioned, y: FloatArray, m: int, rtol: float) -> tuple[FloatArray, float]:
+def _spectrum(problem: Conditioned, y: FloatArray, target_index: int, rtol: float, atol: float) -> LowestSpectrum:
     w = problem.weights[:, None]
+    d = problem.dim
+
+    def original(V: FloatArray) -> FloatArray:
+        return np.asarray(w * problem.hvp(y, (w * V)[None])[0])
 
     def product(V: FloatArray) -> FloatArray:
-        return np.asarray(w * problem.hvp(y, (w * V)[None])[0])
+        return np.asarray(problem.hvp(y, V[None])[0])
 
     # In the original coordinates the largest eigenvalue is that of the finest grid's waves, which says nothing about
     # what is small among the others.
-    stiffest = np.zeros((problem.dim, 1))
+    stiffest = np.zeros((d, 1))
     stiffest[np.argmax(problem.weights)] = 1.0
-    zero = rtol * float(np.linalg.norm(problem.hvp(y, stiffest[None])[0]))
-    while True:
-        values, _ = lowest_pairs(product, lambda R: R / (w * w), _smooth(problem, m + GUARD), m, VALUES)
-        if values[m - 1] > zero or m >= problem.dim // 8:
-            return values[:m], zero
-        m *= 2
+    zero = max(rtol * float(np.linalg.norm(product(stiffest))), atol)
+
+    def solve(start: FloatArray, rtol: float, wanted: int) -> RitzPairs:
+        return lowest_pairs(
+            original,
+            start,
+            patient(wanted, zero),
+            lambda w: rtol * max(1.0, float(np.abs(w).max())),
+            precondition=lambda R: R / (w * w),
+            in_preconditioned=True,
+            max_iterations=MAX_ITERATIONS,
+        )
+
+    def outside(pairs: RitzPairs) -> tuple[float, float]:
+        # u is orthogonal to the settled vectors where v = w u is to them over w; there v A v = u H u, and |v| >= |u|
+        # times the least weight. So the well-conditioned A tells the sign of H.
+        C = np.linalg.qr(pairs.vectors[:, : pairs.leading] / w)[0]
+        least = float(problem.weights.min()) ** 2
+        found = lowest_outside(product, C, 2.0 * zero / least)
+        return found.lowest * least, found.failure
+
+    found = certified(solve, outside, _smooth(problem, target_index + 1 + GUARD), zero)
+    return (
+        found
+        if found is not None
+        else counted(np.asarray(np.linalg.eigvalsh(original(np.eye(d))), dtype=np.float64), zero)
+    )
 
 
 def _smooth(problem: Conditioned, m: int) -> FloatArray:
@@ -186,45 +189,3 @@ def _smooth(problem: Conditioned, m: int) -> FloatArray:
     start *= 0.1 / np.linalg.norm(start, axis=0)
     start[np.argsort(problem.weights, kind="stable")[:m], np.arange(m)] += 1.0
     return start
-
-
-def lowest_pairs(
-    product: Callable[[FloatArray], FloatArray],
-    precondition: Callable[[FloatArray], FloatArray],
-    start: FloatArray,
-    m: int,
-    rtol: float,
-) -> tuple[FloatArray, FloatArray]:
-    """Lowest eigenpairs of a symmetric operator, by block Davidson iterations.
-
-    Args:
-        product: (d, k) -> (d, k). precondition: the same, an approximate inverse on residuals.
-        start: (d, b) guesses, b >= m. m: how many must be accurate.
-        rtol: accepted residual of a preconditioned kind, relative to the largest Ritz value's size (at least 1).
-
-    Returns:
-        (b,) values ascending and (d, b) orthonormal vectors.
-    """
-    Q = np.linalg.qr(start)[0]
-    b = Q.shape[1]
-    HQ = product(Q)
-    A = Q.T @ HQ
-    for _ in range(MAX_ITERATIONS):
-        w, U = np.linalg.eigh(0.5 * (A + A.T))
-        X = Q @ U[:, :b]
-        R = precondition(HQ @ U[:, :b] - X * w[:b])
-        open_ = np.linalg.norm(R, axis=0) > rtol * max(1.0, float(np.abs(w[:b]).max()))
-        if not open_[:m].any():
-            break
-        if Q.shape[1] + b > WIDTH * b:
-            keep = 2 * b
-            Q, HQ, A = Q @ U[:, :keep], HQ @ U[:, :keep], np.diag(w[:keep])
-        W = R[:, open_]
-        W /= np.linalg.norm(W, axis=0)
-        for _ in range(2):
-            W = np.linalg.qr(W - Q @ (Q.T @ W))[0]
-        HW = product(W)
-        cross = Q.T @ HW
-        A = np.block([[A, cross], [cross.T, W.T @ HW]])
-        Q, HQ = np.concatenate([Q, W], axis=1), np.concatenate([HQ, HW], axis=1)
-    return w[:b], X

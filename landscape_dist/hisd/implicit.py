@@ -8,6 +8,7 @@ import numpy as np
 
 from landscape_dist.eigensolvers.base import frobenius
 from landscape_dist.hisd.dynamics import rayleigh, reflect
+from landscape_dist.hisd.sparse import SparseHessians
 from landscape_dist.hisd.state import State, nonzero
 from landscape_dist.linalg import identity, row_dot, row_norm
 
@@ -31,13 +32,23 @@ class ImplicitStep:
     Args:
         tolerance: accepted error of the predicted gradient, relative to the larger of the two gradients.
         symmetric: False for vector fields that are no gradients, for which H is minus the Jacobian.
+        sparse: whether Hessians are sparse ones; x is NumPy then.
     """
 
     uses_hessian = True
 
-    def __init__(self, tolerance: float, symmetric: bool = True) -> None:
+    def __init__(self, tolerance: float, symmetric: bool = True, sparse: bool = False) -> None:
         self.tolerance = tolerance
         self.symmetric = symmetric
+        self.sparse = sparse
+
+    def evaluate(self, problem: Any, x: Any) -> tuple[Any, Any, Any]:
+        """Gradients (n, d), Hessians, and the sizes of these (n,), at x (n, d)."""
+        if self.sparse:
+            gradient, hessians = problem.gradient(x), SparseHessians.at(problem, x)
+            return gradient, hessians, hessians.sizes()
+        gradient, hessian = problem.gradient_hessian(x)
+        return gradient, hessian, frobenius(hessian, problem.xp)
 
     def begin(self, state: State, xp: Any) -> None:
         """Nothing beyond the common state is needed."""
@@ -54,11 +65,11 @@ class ImplicitStep:
             HV = transposed @ state.V
             climbing = rayleigh(state.V, HV, xp) >= 0
             settled = ~climbing.any(axis=-1)
-            M = M - (state.V * xp.where(climbing, 1.0, 2.0)[:, None, :]) @ HV.mT
+            M = _less(M, state.V * xp.where(climbing, 1.0, 2.0)[:, None, :], HV)
         if state.leave is not None:
             # On the Hessian, not on M: while leaving, V is orthogonal to `leave` and the two corrections commute.
             leave = state.leave[:, :, None]
-            M = M - leave * (transposed @ leave).mT
+            M = _less(M, leave, transposed @ leave)
             settled = settled & state.has_left(xp)
         return _bounded(M, rhs, settled, shift, state, xp), 1 / (shift + 1e-6 * state.norm)
 
@@ -98,7 +109,7 @@ def _bounded(M: Any, rhs: Any, settled: Any, shift: Any, state: State, xp: Any) 
     Returns:
         (n, d) steps.
     """
-    eye = identity(M, xp)
+    eye = None if isinstance(M, SparseHessians) else identity(M, xp)
     if settled is True:
         settled = xp.ones(len(state), dtype=xp.bool)
     if not bool(settled.any()):
@@ -121,6 +132,11 @@ def _bounded(M: Any, rhs: Any, settled: Any, shift: Any, state: State, xp: Any) 
     return step
 
 
+def _less(M: Any, left: Any, right: Any) -> Any:
+    """M - left right^T: (n, d, d), (n, d, m), (n, d, m)."""
+    return M.less(left, right) if isinstance(M, SparseHessians) else M - left @ right.mT
+
+
 def _within(step: Any, trust: Any, xp: Any) -> Any:
     """Steps (n, d), scaled down to the trust radii (n,) where they are longer."""
     size = xp.maximum(row_norm(step, xp), TINY)
@@ -138,14 +154,17 @@ def first_trust(radius: Any, H: Any, H_parent: Any, tolerance: float, xp: Any) -
         (n,): the distance at which the change reaches `tolerance` of the Hessian's size, if it grows linearly or
         (symmetric wells) quadratically, whichever is the nearer; at least the radius, at most 1e3 of them.
     """
-    change = frobenius(H - H_parent, xp)
-    ratio = tolerance * frobenius(H, xp) / xp.where(change > 0, change, 1e-300)
+    sparse = isinstance(H, SparseHessians)
+    change, size = ((H - H_parent).sizes(), H.sizes()) if sparse else (frobenius(H - H_parent, xp), frobenius(H, xp))
+    ratio = tolerance * size / xp.where(change > 0, change, 1e-300)
     ratio = xp.clip(ratio, 1.0, 1e6)
     return radius * xp.sqrt(ratio)
 
 
 def _solve(M: Any, b: Any, shift: Any, norm: Any, eye: Any, xp: Any) -> Any:
     """(M + shift I) dx = b, (n, d, d), (n, d), (n,) -> (n, d); exactly singular systems are nudged by rounding size."""
+    if isinstance(M, SparseHessians):
+        return M.solve(shift, b[:, :, None])[:, :, 0]
     try:
         return xp.linalg.solve(M + shift[:, None, None] * eye, b[:, :, None])[:, :, 0]
     except (np.linalg.LinAlgError, RuntimeError):

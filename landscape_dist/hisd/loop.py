@@ -8,9 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from landscape_dist.eigensolvers.base import Curvature, Eigensolver, frobenius
+from landscape_dist.eigensolvers.base import Curvature, Eigensolver
 from landscape_dist.hisd.paths import Paths
 from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.hisd.sparse import SparseHessians
 from landscape_dist.hisd.state import State, to_numpy
 from landscape_dist.linalg import row_dot, row_norm
 from landscape_dist.problems.domain import Domain, Unbounded
@@ -28,8 +29,9 @@ POWER_STEPS = 6
 class StepRule(Protocol):
     """How x moves; one object serves a whole batch and keeps its per-search arrays in `State.extra`.
 
-    A rule may also have `finish(problem, state, settings)`, which takes searches that are close to their ends
-    and returns which (NumPy bool (n,), or None).
+    A rule that uses Hessians has `evaluate(problem, x)`: gradients, Hessians and their sizes.  A rule may also have
+    `finish(problem, state, settings)`, which takes searches that are close to their ends and returns which (NumPy
+    bool (n,), or None).
     """
 
     uses_hessian: bool
@@ -81,7 +83,7 @@ def run(
         np.full(n, SearchStatus.MAX_STEPS, dtype=np.int8),
         to_numpy(state.x).copy(),
         to_numpy(row_norm(state.g, xp)).copy(),
-        None if state.H is None else np.zeros((n, d, d)),
+        None if state.H is None or isinstance(state.H, SparseHessians) else np.zeros((n, d, d)),
         np.zeros(n, dtype=np.int64),
         to_numpy(state.norm).copy(),
     )
@@ -94,7 +96,7 @@ def run(
     if settings.keep_trajectories:
         out.paths = Paths(origin, settings.trajectory_points)
     rule.begin(state, xp)
-    finish = getattr(rule, "finish", None)
+    finish, evaluate = getattr(rule, "finish", None), getattr(rule, "evaluate", None)
     for _ in range(max_steps):
         status = _finished(problem, state, settings, limits)
         if ends_at is not None and time.monotonic() > ends_at:
@@ -109,9 +111,8 @@ def run(
             _turn(problem, state, eigensolver, xp)
         step, state.elapsed = rule.propose(state, xp)
         trial = state.x + step
-        if state.H is not None:
-            gradient, H = problem.gradient_hessian(trial)
-            norm = frobenius(H, xp)
+        if evaluate is not None:
+            gradient, H, norm = evaluate(problem, trial)
         else:
             gradient, H, norm = problem.gradient(trial), None, state.norm
         accepted, state.trust = rule.judge(state, step, gradient, xp)
@@ -127,7 +128,8 @@ def run(
             state.g = xp.where(accepted[:, None], gradient, state.g)
             state.norm = xp.where(accepted, norm, state.norm)
             if H is not None:
-                state.H = xp.where(accepted[:, None, None], H, state.H)
+                sparse = isinstance(H, SparseHessians)
+                state.H = H.where(accepted, state.H) if sparse else xp.where(accepted[:, None, None], H, state.H)
         state.moved = None if everywhere else accepted
         # A scheme of a user's own may have moved the directions itself.
         if not rule.uses_hessian and (not getattr(rule, "turned", False) or state.leave is not None):
@@ -151,7 +153,9 @@ def _turn(problem: Any, state: State, eigensolver: Eigensolver, xp: Any) -> None
     if not k and state.leave is None:
         return
     if state.H is not None:
-        curvature = Curvature(state.H, lambda V: state.H @ V, state.norm, xp)
+        solve = state.H.solve if isinstance(state.H, SparseHessians) else None
+        hessian = None if solve else state.H
+        curvature = Curvature(hessian, lambda V: state.H @ V, state.norm, xp, solve)
     else:
         curvature = _matrix_free(problem, state, eigensolver.needs_hessian and k > 0, xp)
     if state.leave is not None:

@@ -9,8 +9,9 @@ import numpy as np
 from landscape_dist.eigensolvers.base import frobenius
 from landscape_dist.hisd import conditioned
 from landscape_dist.hisd.dynamics import rayleigh, reflect
-from landscape_dist.hisd.lanczos import extreme_eigenvalues, hessian_operator
+from landscape_dist.hisd.lanczos import hessian_operator
 from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.hisd.spectra import lowest_spectrum
 from landscape_dist.hisd.state import State, to_numpy
 from landscape_dist.problems.conditioned import Conditioned
 from landscape_dist.records import FloatArray
@@ -200,7 +201,7 @@ def _krylov(
             x[i], g[i] = trial[0], gradient[0]
             at = _rows(among, x, xp)
             if after <= float(tolerance(trial, norm[at], at)[0]):
-                if _has_index(problem, to_numpy(trial[0]), V.shape[-1], settings, float(norm[i])):
+                if _has_index(problem, to_numpy(trial[0]), V.shape[-1], settings):
                     done.append(i)
                 else:
                     refused.append(i)
@@ -210,20 +211,21 @@ def _krylov(
 
 def _minres(problem: Any, x: FloatArray, g: FloatArray, rtol: float) -> FloatArray:
     """Newton step at x (d,) for the gradient g (d,); the residual is at most rtol (|H| |step| + |g|)."""
-    from scipy.sparse.linalg import minres
+    from scipy.sparse.linalg import LinearOperator, minres
 
-    step, _ = minres(hessian_operator(problem, x), -g, rtol=rtol, maxiter=2 * len(g))
+    d = len(g)
+    inverse = problem.preconditioner(x)
+    M = None if inverse is None else LinearOperator((d, d), lambda v: inverse(v.reshape(d, 1)).ravel(), dtype=float)
+    step, _ = minres(hessian_operator(problem, x), -g, rtol=rtol, maxiter=2 * d, M=M)
     return np.asarray(step)
 
 
-def _has_index(problem: Any, x: FloatArray, k: int, settings: SolverSettings, norm: float) -> bool:
+def _has_index(problem: Any, x: FloatArray, k: int, settings: SolverSettings) -> bool:
     """Whether the Hessian at x (d,) has at most k negative eigenvalues, and at least k with those that are zero.
 
     Exactly k of them negative where there are no zero modes; along those the dynamics stand still on either side.
+    Where that is in doubt it does not speak against the point.
     """
-    if isinstance(problem, Conditioned):
-        w, zero = conditioned.spectrum(problem, x, k, settings)
-    else:
-        w = extreme_eigenvalues(hessian_operator(problem, x), k + 1, "SA")
-        zero = max(settings.nullity_rtol * norm, settings.nullity_atol)
-    return bool((w[:k] <= zero).all() and (w[k:] >= -zero).all())
+    of = conditioned.spectrum if isinstance(problem, Conditioned) else lowest_spectrum
+    found = of(problem, x, k, settings)
+    return bool(found.doubt) or found.index <= k <= found.index + found.nullity

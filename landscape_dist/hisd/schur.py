@@ -15,7 +15,7 @@ from landscape_dist.linalg import canonical_eigenbasis
 from landscape_dist.records import FloatArray
 
 
-def frames(H: FloatArray, nullity_rtol: float) -> FloatArray:
+def frames(H: FloatArray, nullity_rtol: float, nullity_atol: float = 0.0) -> FloatArray:
     """Orthonormal frames in the order of eigenvectors of a Hessian: unstable, neutral, stable directions.
 
     The first `index` columns span the unstable invariant subspace (ordered real Schur form), the next `nullity` ones
@@ -23,7 +23,7 @@ def frames(H: FloatArray, nullity_rtol: float) -> FloatArray:
     eigenvectors of the symmetric part of H, ascending, with canonical signs: for a symmetric H the eigenvectors of H.
 
     Args:
-        H: (p, d, d).
+        H: (p, d, d). nullity_rtol, nullity_atol: which real parts count as zero, as in `jacobian_spectrum`.
 
     Returns:
         (p, d, d).
@@ -32,7 +32,7 @@ def frames(H: FloatArray, nullity_rtol: float) -> FloatArray:
 
     out = np.empty_like(H)
     for i, A in enumerate(H):
-        zero = nullity_rtol * float(np.abs(np.linalg.eigvals(A)).max())
+        zero = max(nullity_rtol * float(np.abs(np.linalg.eigvals(A)).max()), nullity_atol)
         column = 0
         for B in _blocks(A, zero, schur):
             width = B.shape[1]
@@ -55,19 +55,20 @@ def _blocks(A: FloatArray, zero: float, schur: Any) -> list[FloatArray]:
 
 
 def jacobian_spectrum(
-    H: FloatArray, nullity_rtol: float, n_eigenvalues: int
+    H: FloatArray, nullity_rtol: float, n_eigenvalues: int, nullity_atol: float = 0.0
 ) -> tuple[FloatArray, NDArray[np.int32], NDArray[np.int32]]:
     """Eigenvalues of J = -H, index and nullity.
 
     Args:
         H: (p, d, d). nullity_rtol: a real part counts as zero up to this fraction of the largest eigenvalue's size.
         n_eigenvalues: how many of the most unstable to keep, m.
+        nullity_atol: and up to this, in the unit of the Jacobian.
 
     Returns:
         (p, 2 m) real parts, descending, then the imaginary parts; index (p,); nullity (p,).
     """
     w = -np.asarray(np.linalg.eigvals(H), dtype=np.complex128)
-    zero = np.abs(w.real) <= nullity_rtol * np.abs(w).max(axis=1, keepdims=True)
+    zero = np.abs(w.real) <= np.maximum(nullity_rtol * np.abs(w).max(axis=1, keepdims=True), nullity_atol)
     index = ((w.real > 0) & ~zero).sum(axis=1, dtype=np.int32)
     # Equal real parts (pairs) go by the imaginary part, so that machines agree on the order.
     order = np.lexsort((-w.imag, -np.round(w.real, 12)), axis=-1)

@@ -60,6 +60,7 @@ class SolverSettings:
             Stationary points outside do not count.
         escape_radius: in an unbounded domain, a search this many times max(1, |x_0|) away from its start has left.
         dense_limit: largest dimension at which dense Hessians are formed.
+        sparse_hessians: whether sparse Hessians are used beyond, where the problem offers them; else products alone.
         n_eigenvalues: how many of the lowest eigenvalues are kept for each point.
         keep_trajectories: whether the paths of the searches are kept, in the store where there is one.
         trajectory_points: how many points of each path are kept, its ends always among them; None for all.
@@ -92,6 +93,7 @@ class SolverSettings:
     excursion: float = 0.5
     escape_radius: float = 1e3
     dense_limit: int = 300
+    sparse_hessians: bool = True
     n_eigenvalues: int = 64
     keep_trajectories: bool = False
     trajectory_points: int | None = 100

@@ -8,21 +8,22 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.eigensolvers import make_eigensolver
-from landscape_dist.eigensolvers.base import frobenius
 from landscape_dist.errors import SettingsError
 from landscape_dist.hisd.conditioned import in_coordinates, moved, moved_back, well_conditioned
 from landscape_dist.hisd.implicit import ImplicitStep, first_trust
 from landscape_dist.hisd.loop import NORM_FLOOR, Outcome, StepRule, power_norm, run
 from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.hisd.sparse import SparseHessians
+from landscape_dist.hisd.spectra import uses_sparse
 from landscape_dist.hisd.start import Starts, expand
 from landscape_dist.hisd.state import State, to_numpy
 from landscape_dist.hisd.verify import verify
 from landscape_dist.problems.conditioned import Conditioned
 from landscape_dist.records import ResultBatch, SearchBatch, SearchKind, SearchStatus, join_results
 
-# Searches advance together in chunks whose Hessians fit in the cache.
+# Searches advance together in chunks whose Hessians fit in the cache, where the problem does not say otherwise.
 CHUNK_BYTES = 4 << 20
-IMPLICIT_MAX_STEPS, EXPLICIT_MAX_STEPS, CONDITIONED_MAX_STEPS = 300, 20_000, 2_000
+IMPLICIT_MAX_STEPS, EXPLICIT_MAX_STEPS, CONDITIONED_MAX_STEPS = 300, 20_000, 5_000
 FIRST_STEP = 0.05
 
 
@@ -43,7 +44,8 @@ def solve_batch(problem: Any, batch: SearchBatch, settings: SolverSettings) -> R
     if d != problem.dim:
         raise SettingsError(f"searches start in dimension {d}, but the problem has {problem.dim} variables")
     check_settings(problem, settings)
-    rows = max(16, CHUNK_BYTES // (8 * d * d)) if d <= settings.dense_limit else max(1, CHUNK_BYTES // (8 * d))
+    room = getattr(problem, "batch_bytes", None) or CHUNK_BYTES
+    rows = max(16, room // (8 * d * d)) if d <= settings.dense_limit else max(1, room // (8 * d))
     parts = [_solve_chunk(problem, part, settings) for part in _chunks(batch, rows)]
     result = join_results(parts)
     result.counters = problem.counters.minus(before)
@@ -54,7 +56,8 @@ def solve_batch(problem: Any, batch: SearchBatch, settings: SolverSettings) -> R
 def is_implicit(problem: Any, settings: SolverSettings) -> bool:
     """Whether these settings mean the linearly implicit step for this problem."""
     if settings.step == "auto":
-        return problem.dim <= settings.dense_limit and settings.acceleration == "none"
+        hessians = problem.dim <= settings.dense_limit or uses_sparse(problem, settings)
+        return hessians and settings.acceleration == "none"
     return settings.step == "implicit"
 
 
@@ -76,7 +79,10 @@ def check_settings(problem: Any, settings: SolverSettings) -> None:
             f"{problem.name} is a vector field of {problem.dim} variables and dense_limit is {settings.dense_limit}; "
             "vector fields need dense Jacobians, so raise dense_limit"
         )
-    if eigensolver.needs_hessian and problem.dim > settings.dense_limit and not is_implicit(problem, settings):
+    dense = problem.dim <= settings.dense_limit or (
+        is_implicit(problem, settings) and not uses_sparse(problem, settings)
+    )
+    if eigensolver.needs_hessian and not dense:
         raise SettingsError(
             f"eigensolver {eigensolver.name!r} needs Hessians, but the problem has {problem.dim} variables and "
             f"dense_limit is {settings.dense_limit}; use 'flow', 'lobpcg' or 'sirqit', or raise dense_limit"
@@ -97,7 +103,8 @@ def _run_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> Re
     down = batch.kind in (SearchKind.DOWN, SearchKind.CONFIRM)
     flow_rate = settings.flow_rate if down else settings.upward_flow_rate
     eigensolver = make_eigensolver(settings, flow_rate, problem.symmetric)
-    starts = expand(problem, batch, settings, dense=dense)
+    sparse = implicit and uses_sparse(problem, settings)
+    starts = expand(problem, batch, settings, dense=dense, sparse=sparse)
     tolerance = settings.step_tolerance if down else settings.upward_step_tolerance
     rule = _step_rule(problem, settings, implicit, tolerance)
     xp = problem.xp
@@ -116,7 +123,7 @@ def _run_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> Re
 
 def _step_rule(problem: Any, settings: SolverSettings, implicit: bool, tolerance: float) -> StepRule:
     if implicit:
-        return ImplicitStep(tolerance, problem.symmetric)
+        return ImplicitStep(tolerance, problem.symmetric, uses_sparse(problem, settings))
     if settings.step == "custom":
         from landscape_dist.hisd.custom_rule import CustomRule
 
@@ -129,21 +136,23 @@ def _step_rule(problem: Any, settings: SolverSettings, implicit: bool, tolerance
 def _first_state(problem: Any, starts: Starts, rule: StepRule, tolerance: float, xp: Any) -> tuple[State, np.ndarray]:
     """Evaluate the starting points; those where that fails are returned apart."""
     x = xp.asarray(starts.x)
-    if rule.uses_hessian:
-        g, H = problem.gradient_hessian(x)
-        norm = frobenius(H, xp)
+    if isinstance(rule, ImplicitStep):
+        g, H, norm = rule.evaluate(problem, x)
     else:
         g, H = problem.gradient(x), None
-        if starts.H_parent is None:
-            norm = power_norm(problem, x, g)
-        else:
+        if isinstance(starts.H_parent, np.ndarray):
             norm = xp.asarray(np.linalg.norm(starts.H_parent, axis=(1, 2)))
+        else:
+            norm = power_norm(problem, x, g)
     finite = to_numpy(xp.isfinite(xp.linalg.vector_norm(g, axis=-1)) & xp.isfinite(norm))
     radius = xp.asarray(starts.radius)
     # Without a perturbation to measure the energy's scale by, the first step is a small part of the coordinates.
     trust = FIRST_STEP * xp.maximum(xp.max(xp.abs(x), axis=-1), xp.ones_like(radius))
     if H is not None and starts.H_parent is not None:
-        measured = first_trust(radius, H, xp.asarray(starts.H_parent), tolerance, xp)
+        H_parent = starts.H_parent
+        if not isinstance(H_parent, SparseHessians):
+            H_parent = xp.asarray(H_parent)
+        measured = first_trust(radius, H, H_parent, tolerance, xp)
         trust = xp.where(radius > 0, measured, trust)
     state = State(
         np.arange(len(finite)),
@@ -198,6 +207,11 @@ def _fill(
         target = batch.target_index
         other = (target < verdict.index) | (target > verdict.index + verdict.nullity)
         result.status[to[other]] = SearchStatus.OTHER_INDEX
+        for i, doubt in verdict.doubts.items():
+            result.status[to[i]] = SearchStatus.INDEX_UNCERTAIN
+            result.index[to[i]] = result.nullity[to[i]] = -1
+            result.eigenvalues[to[i]] = np.nan
+            result.messages[int(batch.slot[to[i]])] = doubt
     if outcome.paths is not None:
         for i in range(len(outcome.paths)):
             slot = int(batch.slot[rows[i]])

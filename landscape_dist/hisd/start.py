@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.hisd import conditioned, schur
-from landscape_dist.hisd.lanczos import lowest_eigenvectors
 from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.hisd.sparse import SparseHessians
+from landscape_dist.hisd.spectra import lowest_eigenvectors
 from landscape_dist.hisd.state import to_numpy
 from landscape_dist.linalg import canonical_eigenbasis, orthonormalize
 from landscape_dist.problems.conditioned import Conditioned
@@ -18,6 +19,8 @@ from landscape_dist.records import FloatArray, SearchBatch, SearchKind
 
 # Parents found by different searches differ in their last digits; their children start from the rounded point.
 SIGNIFICANT_DIGITS = 11
+# Eigenvalues that differ by less than this part have no directions of their own to leave along.
+NEARLY_EQUAL = 0.2
 
 
 @dataclass(slots=True)
@@ -26,14 +29,14 @@ class Starts:
 
     Attributes:
         x: (n, d). V: (n, d, k). leave: (n, d), zero where a search leaves nothing. radius: (n,) distance from the
-        parent, 0 where the search starts at it. H_parent: (n, d, d) or None.
+        parent, 0 where the search starts at it. H_parent: (n, d, d), `SparseHessians`, or None.
     """
 
     x: FloatArray
     V: FloatArray
     leave: FloatArray
     radius: FloatArray
-    H_parent: FloatArray | None
+    H_parent: FloatArray | SparseHessians | None
 
 
 def perturbation_radius(X: FloatArray, settings: SolverSettings) -> FloatArray:
@@ -43,20 +46,23 @@ def perturbation_radius(X: FloatArray, settings: SolverSettings) -> FloatArray:
     return 1e-3 * np.maximum(1.0, np.abs(X).max(axis=1))
 
 
-def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense: bool) -> Starts:
+def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense: bool, sparse: bool = False) -> Starts:
     """Starting points and directions of a batch: the parents' eigenvectors, perturbed and selected.
 
     A downward search starts at x ± r v_leave with the directions `keep` (section 2 of the NN-HiSD paper), an upward one
     climbs along v_leave, which is among its directions. Several v_leave are added up, each with its sign.
 
     Args:
-        dense: whether to form the parents' Hessians (else their lowest eigenvectors come from Lanczos on products).
+        dense: whether to form the parents' Hessians. sparse: or sparse ones; else only their lowest eigenvectors are
+            computed, from products.
     """
     X = _rounded(batch.X)
     columns = 1 + max(int(batch.keep.max(initial=-1)), int(batch.leave.max(initial=-1)))
     if batch.towards is not None:
         columns = batch.target_index + 1
-    H = None
+    H: Any = None
+    if sparse:
+        H = SparseHessians.at(problem, X)
     if dense:
         H = to_numpy(problem.hessian(problem.xp.asarray(X)))
         bad = np.asarray(~np.isfinite(H).all(axis=(1, 2)))
@@ -64,13 +70,13 @@ def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense:
             H = np.where(bad[:, None, None], np.eye(X.shape[1]), H)
         if problem.symmetric:
             w, Q = np.linalg.eigh(H)
-            frames = canonical_eigenbasis(w, Q)
+            frames = canonical_eigenbasis(w, Q, gap=NEARLY_EQUAL)
         else:
-            frames = schur.frames(H, settings.nullity_rtol)
+            frames = schur.frames(H, settings.nullity_rtol, settings.nullity_atol)
     elif isinstance(problem, Conditioned):
         frames = conditioned.frames(problem, X, columns)
     else:
-        frames = lowest_eigenvectors(problem, X, columns)
+        frames = lowest_eigenvectors(problem, X, columns, settings)
     row, n = batch.row, len(batch)
     d = X.shape[1]
     on_scale = conditioned.perturbation_radius if isinstance(problem, Conditioned) else perturbation_radius

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape_dist.hisd import conditioned
-from landscape_dist.hisd.lanczos import extreme_eigenvalues, hessian_operator
+from landscape_dist.hisd import conditioned, spectra
 from landscape_dist.hisd.loop import Outcome
 from landscape_dist.hisd.schur import jacobian_spectrum
 from landscape_dist.hisd.settings import SolverSettings
@@ -21,14 +20,18 @@ from landscape_dist.records import FloatArray, IntArray
 
 @dataclass(slots=True)
 class Verdict:
-    """Spectra of n stationary points: eigenvalues (n, m) ascending, index (n,), nullity (n,).
+    """Spectra of n stationary points.
 
-    For vector fields, eigenvalues of the Jacobian as in `schur.jacobian_spectrum`.
+    Attributes:
+        eigenvalues: (n, m) ascending; for vector fields those of the Jacobian as in `schur.jacobian_spectrum`.
+        index, nullity: (n,).
+        doubts: why index or nullity may be wrong, by row.
     """
 
     eigenvalues: FloatArray
     index: NDArray[np.int32]
     nullity: NDArray[np.int32]
+    doubts: dict[int, str] = field(default_factory=dict)
 
 
 def spectrum(H: FloatArray, nullity_rtol: float, n_eigenvalues: int, blur: FloatArray | None = None) -> Verdict:
@@ -50,8 +53,6 @@ def spectrum(H: FloatArray, nullity_rtol: float, n_eigenvalues: int, blur: Float
 
 # Eigenvalues below this fraction of the Hessian's size at the start may be zero at the exact point.
 SUSPICIOUS = 1e-5
-# Eigenvalues sought beyond the wanted index, so that the first positive one is among them.
-SPARE = 4
 # Newton's method at a root of multiplicity m is off by m of its steps; so is the Hessian, by m of its changes.
 MULTIPLICITY = 4.0
 
@@ -63,7 +64,7 @@ def verify(problem: Any, outcome: Outcome, found: IntArray, target_index: int, s
         return lowest_spectrum(problem, X, target_index, settings)
     H = outcome.H[found] if outcome.H is not None else to_numpy(problem.hessian(problem.xp.asarray(X)))
     if not problem.has_energy:
-        return Verdict(*jacobian_spectrum(H, settings.nullity_rtol, settings.n_eigenvalues))
+        return Verdict(*jacobian_spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, settings.nullity_atol))
     blur = np.full(len(found), settings.nullity_atol)
     verdict = spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, blur if settings.nullity_atol else None)
     # These few are looked at twice; for the others that would be an evaluation lost.
@@ -77,37 +78,23 @@ def verify(problem: Any, outcome: Outcome, found: IntArray, target_index: int, s
 
 
 def lowest_spectrum(problem: Any, X: FloatArray, target_index: int, settings: SolverSettings) -> Verdict:
-    """Index and nullity from Hessian-vector products alone (Lanczos), for large d.
+    """Index and nullity without dense Hessians, for large d, see `spectra`.
 
-    The lowest eigenvalues are found until a positive one is among them, so the count of those below is complete as far
-    as Lanczos finds each eigenvalue. Beyond those computed, eigenvalues are NaN.
+    Eigenvalues beyond those that had to be computed are NaN.
     """
     p, d = X.shape
     verdict = Verdict(
         np.full((p, min(d, settings.n_eigenvalues)), np.nan), np.zeros(p, np.int32), np.zeros(p, np.int32)
     )
+    of = conditioned.spectrum if isinstance(problem, Conditioned) else spectra.lowest_spectrum
     for i in range(p):
-        if isinstance(problem, Conditioned):
-            _enter(verdict, i, *conditioned.spectrum(problem, X[i], target_index, settings.nullity_rtol))
-            continue
-        hessian = hessian_operator(problem, X[i])
-        largest = float(np.abs(extreme_eigenvalues(hessian, 1, "LM")).max())
-        zero = max(settings.nullity_rtol * largest, settings.nullity_atol)
-        m = target_index + SPARE
-        while True:
-            # Lanczos gives at most d - 1 of them.
-            w = extreme_eigenvalues(hessian, m, "SA") if m < d else np.linalg.eigvalsh(hessian.matmat(np.eye(d)))
-            if w[-1] > zero or m >= d:
-                break
-            m = min(2 * m, d)
-        _enter(verdict, i, w, zero)
+        found = of(problem, X[i], target_index, settings)
+        kept = found.values[: verdict.eigenvalues.shape[1]]
+        verdict.eigenvalues[i, : len(kept)] = kept
+        verdict.index[i], verdict.nullity[i] = found.index, found.nullity
+        if found.doubt:
+            verdict.doubts[i] = found.doubt
     return verdict
-
-
-def _enter(verdict: Verdict, i: int, w: FloatArray, zero: float) -> None:
-    kept = w[: verdict.eigenvalues.shape[1]]
-    verdict.eigenvalues[i, : len(kept)] = kept
-    verdict.index[i], verdict.nullity[i] = (w < -zero).sum(), (np.abs(w) <= zero).sum()
 
 
 def remaining_change(problem: Any, X: FloatArray, g: FloatArray, H: FloatArray, nullity_rtol: float) -> FloatArray:

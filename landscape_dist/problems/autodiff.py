@@ -14,9 +14,12 @@ from landscape_dist.problems.callables import checked_dim
 from landscape_dist.problems.domain import Domain, domain_from_dict
 from landscape_dist.problems.fingerprint import canonical_json, digest
 from landscape_dist.problems.starts import checked_start
+from landscape_dist.problems.torch_namespace import DeviceNamespace
 
 MAX_HESSIAN_DIM = 300
 """Largest number of variables for which a full Hessian counts as cheap."""
+DEVICE_BATCH_BYTES = 256 << 20
+"""Hessians of the searches that advance together on a GPU: enough to fill it, and for the solver's dozen of copies."""
 _MAX_NUMBERS = 1 << 23  # rows * d * d handled at a time
 
 
@@ -43,8 +46,9 @@ def from_torch(
         fn: (d,) tensor -> scalar tensor; batched: (n, d) -> (n,), rows independent of one another.
         dim: number of variables d.
         batched: whether fn takes batches; a function of one point is vectorised by `torch.func.vmap`.
-        dtype: torch dtype of the computation, default float64.
-        device: where to compute.
+        dtype: torch dtype in which fn is evaluated, default float64; the solver works in float64 all the same.
+        device: where fn is evaluated and the solver works, such as "cuda"; tensors and modules that fn uses must be
+            there, too.
         name, domain, euler_characteristic, suggested_start, suggested_max_index, fingerprint, check: as for
             `from_callable`.
 
@@ -91,7 +95,12 @@ class TorchFunction:
         self.dim = dim
         self.batched = batched
         self._dtype_name = str(dtype).removeprefix("torch.")
-        self._device_name = str(torch.device(device))
+        try:
+            self._device_name = str(torch.device(device))
+            torch.empty(0, device=self._device_name)
+        except (RuntimeError, AssertionError, TypeError) as error:
+            reason = str(error).partition("\n")[0][:200]
+            raise ProblemError(f"device is {device!r}, which torch cannot use here ({reason}); give 'cpu'") from error
         self._build()
 
     def _build(self) -> None:
@@ -99,6 +108,7 @@ class TorchFunction:
 
         self.dtype = getattr(torch, self._dtype_name)
         self.device = torch.device(self._device_name)
+        self.namespace = DeviceNamespace(self.device)
         self._batched_backward = True
         self._rows = self.fn if self.batched else torch.func.vmap(self.fn)
 
@@ -111,7 +121,7 @@ class TorchFunction:
         array = np.ascontiguousarray(X)
         if not array.flags.writeable:  # torch warns of arrays that it could write to
             array = array.copy()
-        return torch.as_tensor(array).to(dtype=self.dtype, device=self.device)
+        return torch.as_tensor(array, dtype=self.dtype, device=self.device)
 
     def values(self, X: Any) -> Any:
         """(n, d) -> (n,) or (n, m), without derivatives."""
@@ -232,10 +242,10 @@ class TorchFunction:
 
 
 def like(reference: Any, result: Any) -> Any:
-    """`result` as NumPy float64 where `reference` is a NumPy array, as a tensor otherwise."""
+    """`result` as NumPy float64 where `reference` is a NumPy array, else a tensor of its dtype and on its device."""
     if isinstance(reference, np.ndarray):
         return np.asarray(result.detach().cpu().numpy(), dtype=np.float64, order="C")
-    return result
+    return result.to(dtype=reference.dtype, device=reference.device)
 
 
 class TorchProblem(Problem):
@@ -270,14 +280,17 @@ class TorchProblem(Problem):
 
     @property
     def xp(self) -> Any:
-        import array_api_compat.torch
-
-        return array_api_compat.torch
+        return self.function.namespace
 
     @property
     def batched(self) -> bool:
         """Whether the user's function takes batches."""
         return self.function.batched
+
+    @property
+    def batch_bytes(self) -> int | None:
+        """Bytes of Hessians that the solver should hold at a time; None where its own choice, for caches, is right."""
+        return None if self.function.device.type == "cpu" else DEVICE_BATCH_BYTES
 
     @property
     def eps(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
 from landscape_dist.problems.domain import Domain, Unbounded
@@ -14,7 +15,8 @@ class Problem(abc.ABC):
 
     `X` is (n, d) float64, in the array namespace `xp` (NumPy unless the problem is a torch one).  Every public
     evaluation counts its points in `counters`.  Subclasses implement `_energy`, `_gradient` and, where they
-    can, `_hessian`, `_hvp` and the fused `_gradient_hessian`.
+    can, `_hessian`, `_hvp`, the fused `_gradient_hessian`, and for many variables `_sparse_hessian` or
+    `preconditioner`.
 
     Attributes:
         name: short name for tables and file names.
@@ -23,6 +25,7 @@ class Problem(abc.ABC):
         euler_characteristic: sum over stationary points of (-1)^index that Morse theory demands: 1 for an energy
             that grows at infinity, 0 on a torus, None where unknown.
         has_hessian: whether `hessian` is available at reasonable cost.
+        has_sparse_hessian: whether `sparse_hessian` is available.
         has_energy: False for vector fields.
         symmetric: False for vector fields that are no gradients; `hessian` is then minus the Jacobian.
         suggested_start, suggested_max_index: used where the user gives none; None if there is nothing sensible.
@@ -34,6 +37,7 @@ class Problem(abc.ABC):
     domain: Domain = Unbounded()
     euler_characteristic: int | None = None
     has_hessian: bool = True
+    has_sparse_hessian: bool = False
     has_energy: bool = True
     symmetric: bool = True
     suggested_start: Any = None
@@ -69,6 +73,19 @@ class Problem(abc.ABC):
         self.counters.n_hvps += len(X) * V.shape[-1]
         return self._hvp(X, V)
 
+    def sparse_hessian(self, x: Any) -> Any:
+        """(d,) -> (d, d) `scipy.sparse.csc_array`, both triangles; counts as one Hessian."""
+        self.counters.n_hessians += 1
+        return self._sparse_hessian(x)
+
+    def preconditioner(self, x: Any) -> Callable[[Any], Any] | None:
+        """What makes iterations with products at x (d,) converge sooner: an approximate inverse of the Hessian's
+        size, symmetric and positive definite, as a function of (d, k) vectors; None where there is none.
+
+        A sensible one is the inverse of the linear part plus a constant, or of the diagonal's size.
+        """
+        return None
+
     # -- for subclasses -------------------------------------------------------------------------------------
     @abc.abstractmethod
     def _energy(self, X: Any) -> Any: ...
@@ -78,6 +95,9 @@ class Problem(abc.ABC):
 
     @abc.abstractmethod
     def _hessian(self, X: Any) -> Any: ...
+
+    def _sparse_hessian(self, x: Any) -> Any:
+        raise NotImplementedError(f"{self.name} has no sparse Hessian; look at has_sparse_hessian")
 
     def _gradient_hessian(self, X: Any) -> tuple[Any, Any]:
         return self._gradient(X), self._hessian(X)

@@ -31,6 +31,9 @@ def from_callable(
     dim: int,
     batched: bool = False,
     dimer_length: float | None = None,
+    gradient_length: float | None = None,
+    sparse_hessian: Callable[[Any], Any] | None = None,
+    preconditioner: Callable[[Any], Any] | None = None,
     name: str = "callable",
     domain: Domain | dict[str, Any] | None = None,
     euler_characteristic: int | None = None,
@@ -54,6 +57,11 @@ def from_callable(
         dim: number of variables d.
         batched: whether the functions take batches.
         dimer_length: l above; default 1e-5, or 1e-3 without a gradient.
+        gradient_length: without `gradient`, half the distance of the two energies along each coordinate; default
+            eps^(1/3), about 6e-6, times the coordinate where that is larger than 1.
+        sparse_hessian: for many variables, (d,) -> (d, d) SciPy sparse array, one point whatever `batched` says.
+        preconditioner: for many variables, from a point (d,) to a function (d, k) -> (d, k), see
+            `Problem.preconditioner`.
         name: for tables and files.
         domain: where searches may go; default everywhere.
         euler_characteristic: 1 for an energy that grows at infinity; None if unknown.
@@ -73,6 +81,9 @@ def from_callable(
         dim=dim,
         batched=batched,
         dimer_length=dimer_length,
+        gradient_length=gradient_length,
+        sparse_hessian=sparse_hessian,
+        preconditioner=preconditioner,
         name=name,
         domain=domain,
         euler_characteristic=euler_characteristic,
@@ -196,6 +207,9 @@ class CallableProblem(Problem):
         dim: int,
         batched: bool,
         dimer_length: float | None,
+        gradient_length: float | None,
+        sparse_hessian: Callable[[Any], Any] | None,
+        preconditioner: Callable[[Any], Any] | None,
         name: str,
         domain: Domain | dict[str, Any] | None,
         euler_characteristic: int | None,
@@ -215,11 +229,21 @@ class CallableProblem(Problem):
         self.dimer_length = default if dimer_length is None else dimer_length
         if not (isinstance(self.dimer_length, int | float) and 0.0 < self.dimer_length < np.inf):
             raise ProblemError(f"dimer_length is {dimer_length!r}; give a small positive number such as {default}")
+        if gradient_length is not None and not 0.0 < gradient_length < np.inf:
+            raise ProblemError(f"gradient_length is {gradient_length!r}; give a small positive number such as 1e-5")
+        self.gradient_length = None if gradient_length is None else float(gradient_length)
         self.user_energy = UserFunction(energy, "energy", batched)
         self.user_gradient = None if gradient is None else UserFunction(gradient, "gradient", batched)
         self.user_hessian = None if hessian is None else UserFunction(hessian, "hessian", batched)
         self.user_hvp = None if hvp is None else UserFunction(hvp, "hvp", batched)
+        self.user_sparse_hessian = (
+            None if sparse_hessian is None else UserFunction(sparse_hessian, "sparse_hessian", False)
+        )
+        self.user_preconditioner = (
+            None if preconditioner is None else UserFunction(preconditioner, "preconditioner", False)
+        )
         self.has_hessian = hessian is not None
+        self.has_sparse_hessian = sparse_hessian is not None
         self._fingerprint = fingerprint
 
     @property
@@ -237,14 +261,19 @@ class CallableProblem(Problem):
 
     def user_functions(self) -> list[UserFunction]:
         """The functions that were given."""
-        return [f for f in self._functions() if f is not None]
+        return [f for f in [*self._functions(), self.user_sparse_hessian, self.user_preconditioner] if f is not None]
 
     def fingerprint(self) -> str:
         domain = canonical_json(self.domain.as_dict())
         if self._fingerprint is not None:
             return digest("callable", self._fingerprint, self.dim, domain)
         functions = [None if f is None else digest(f.function) for f in self._functions()]
-        return digest("callable", functions, self.user_energy.batched, self.dim, domain, float(self.dimer_length))
+        parts = ["callable", functions, self.user_energy.batched, self.dim, domain, float(self.dimer_length)]
+        later = [
+            None if f is None else digest(f.function) for f in (self.user_sparse_hessian, self.user_preconditioner)
+        ]
+        parts += [] if later == [None, None] else [later]
+        return digest(*parts, *([] if self.gradient_length is None else [self.gradient_length]))
 
     def __repr__(self) -> str:
         return f"{self.name}(dim={self.dim})"
@@ -273,7 +302,7 @@ class CallableProblem(Problem):
         if self.user_gradient is not None:
             self.counters.n_gradients += len(X)
             return self.user_gradient((self.dim,), X)
-        return central_gradient(self._energy, X)
+        return central_gradient(self._energy, X, self.gradient_length)
 
     def _hessian(self, X: FloatArray) -> FloatArray:
         if self.user_hessian is not None:
@@ -282,6 +311,24 @@ class CallableProblem(Problem):
         eye = np.broadcast_to(np.eye(self.dim), (len(X), self.dim, self.dim))
         H = dimer_products(self._gradient, X, eye, self.dimer_length)
         return 0.5 * (H + H.transpose(0, 2, 1))
+
+    def _sparse_hessian(self, x: FloatArray) -> Any:
+        from scipy.sparse import csc_array, issparse
+
+        if self.user_sparse_hessian is None:
+            return super()._sparse_hessian(x)
+        H = self.user_sparse_hessian.function(read_only(x))
+        if not issparse(H) or H.shape != (self.dim, self.dim):
+            seen = f"shape {H.shape}" if hasattr(H, "shape") else type(H).__name__
+            raise ProblemError(
+                f"sparse_hessian returned {'' if issparse(H) else 'what is not sparse, '}{seen}; return a SciPy sparse "
+                f"array of shape ({self.dim}, {self.dim}), with both triangles"
+            )
+        return csc_array(H, dtype=np.float64)
+
+    def preconditioner(self, x: Any) -> Callable[[Any], Any] | None:
+        """The one that was given."""
+        return None if self.user_preconditioner is None else self.user_preconditioner.function(read_only(x))
 
     def _hvp(self, X: FloatArray, V: FloatArray) -> FloatArray:
         if self.user_hvp is not None:
@@ -318,15 +365,18 @@ def dimer_products(
     return Y
 
 
-def central_gradient(energy: Callable[[FloatArray], FloatArray], X: FloatArray) -> FloatArray:
-    """(n, d) gradients from 2 d energies each; steps of eps^(1/3) relative to each coordinate, at least that."""
+def central_gradient(
+    energy: Callable[[FloatArray], FloatArray], X: FloatArray, length: float | None = None
+) -> FloatArray:
+    """(n, d) gradients from 2 d energies each; steps of `length`, or eps^(1/3) relative to each coordinate, at least
+    that."""
     n, d = X.shape
     g = np.zeros((n, d))
     rows = max(1, _MAX_NUMBERS // max(1, 2 * d * d))
     diagonal = np.arange(d)
     for start in range(0, n, rows):
         block = X[start : start + rows]
-        step = _ENERGY_STEP * np.maximum(1.0, np.abs(block))
+        step = _ENERGY_STEP * np.maximum(1.0, np.abs(block)) if length is None else np.full_like(block, length)
         points = np.repeat(block[None, :, None, :], 2, axis=0).repeat(d, axis=2)  # (2, m, d, d)
         points[0, :, diagonal, diagonal] += step.T
         points[1, :, diagonal, diagonal] -= step.T

@@ -69,6 +69,8 @@ class _Check:
             self._hessian()
         if "hvp" in parts and "gradient" in parts:
             self._hvp()
+        if "hessian" in parts and "gradient" in parts and self.problem.has_sparse_hessian:
+            self._sparse_hessian()
 
     # -- calling ----------------------------------------------------------------------------------------------
     def _call(self, label: str, function: Callable[..., Any], X: FloatArray, *others: FloatArray) -> FloatArray:
@@ -221,6 +223,19 @@ class _Check:
             return  # both are differences of the energy
         wanted, error = differences(self.problem.gradient, x, U, self.eps)
         self._compare_products(self.labels.hvp, x, U, Y[0].T, wanted, error, np.abs(wanted).max())
+
+    def _sparse_hessian(self) -> None:
+        x = self.X[0]
+        H = self.problem.sparse_hessian(x)
+        U = _directions(len(x))
+        wanted, error = differences(self.problem.gradient, x, U, self.eps)
+        self._compare_products("sparse_hessian", x, U, (H @ U.T).T, wanted, error, np.abs(wanted).max())
+        skew = abs(H - H.T)
+        if skew.nnz and skew.max() > max(1e-8, 1e3 * self.eps) * abs(H).max():
+            raise ProblemError(
+                f"sparse_hessian is not symmetric at x = {_text(x)}: it and its transpose differ by {skew.max():.3g}; "
+                "return both triangles of the matrix of second derivatives"
+            )
 
     def _compare_products(
         self,

@@ -57,14 +57,16 @@ class Box(Domain):
                 raise ProblemError(
                     f"domain box: {name} has shape {value.shape}; give one number or a list of d numbers"
                 )
+            if not np.isfinite(value).all():
+                raise ProblemError(
+                    f"domain box: {name} is {getattr(self, name)!r}; give finite numbers, or no domain for everywhere"
+                )
             object.__setattr__(self, name, float(value) if value.ndim == 0 else tuple(value.tolist()))
         if not np.all(np.asarray(self.lower) < np.asarray(self.upper)):
             raise ProblemError(f"domain box: lower {self.lower} is not below upper {self.upper} in every coordinate")
 
     def contains(self, X: Any, xp: Any = np, margin: float = 0.0) -> Any:
-        lower, upper = _bounds(self, margin)
-        if xp is not np:
-            lower, upper = (xp.asarray(bound, dtype=X.dtype, device=X.device) for bound in (lower, upper))
+        lower, upper = (_like(bound, X, xp) for bound in _bounds(self, margin))
         return ((lower <= X) & (upper >= X)).all(axis=-1)
 
     def check(self, dim: int) -> None:
@@ -85,6 +87,13 @@ def _bounds(box: Box, margin: float) -> tuple[FloatArray, FloatArray]:
     lower, upper = np.asarray(box.lower, dtype=np.float64), np.asarray(box.upper, dtype=np.float64)
     room = margin * (upper - lower)
     return lower - room, upper + room
+
+
+def _like(bound: FloatArray, X: Any, xp: Any) -> Any:
+    """A bound to compare X with; single numbers need no copy to the device at each step of the solver."""
+    if xp is np:
+        return bound
+    return float(bound) if bound.ndim == 0 else xp.asarray(bound, dtype=X.dtype, device=X.device)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,22 @@
-"""Formulas as text, read into SymPy expressions without evaluating any code."""
+"""Formulas as text, read into SymPy expressions without evaluating any code.
+
+A formula may come from anywhere, so reading it takes bounded time and memory, too: SymPy would happily compute
+`(9**999)**999` to the last digit, or ask itself for minutes whether a tower of exponentials is positive.
+"""
 
 from __future__ import annotations
 
 import ast
-import math
+import keyword
 import re
-from collections.abc import Mapping, Sequence
+import unicodedata
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from landscape_dist.errors import ProblemError
+from landscape_dist.problems.constants import bounded, bounded_product, bounded_sum, is_finite, shortened
 
 _FUNCTIONS = {
     "sin": "sin",
@@ -50,6 +58,8 @@ _OPERATORS: dict[type[ast.operator], str] = {
 }
 _MAX_EXPONENT = 1000
 _MAX_LENGTH = 1_000_000
+_MAX_NESTED = 32
+"""Functions and powers inside one another: what SymPy does for nested |...| grows with the cube of it, 0.3 s at 32."""
 
 
 class Vocabulary:
@@ -67,7 +77,7 @@ class Vocabulary:
         self.parameters: dict[str, float] = {}
         for name, value in (parameters or {}).items():
             _checked_name(name, "parameter")
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
                 raise ProblemError(f"parameter {name} is {value!r}; give a finite number")
             if self.index(name) is not None:
                 raise ProblemError(f"parameter {name!r} has the name of a variable; give it another name")
@@ -77,7 +87,7 @@ class Vocabulary:
         """0-based number of the variable of that name, None if it is no variable."""
         if self.variables is not None:
             return self.variables.index(name) if name in self.variables else None
-        match = re.fullmatch(r"x([1-9]\d{0,6})", name)
+        match = re.fullmatch(r"x([1-9][0-9]{0,6})", name)
         return int(match[1]) - 1 if match else None
 
     def allowed(self) -> str:
@@ -109,29 +119,32 @@ def parse(text: str, vocabulary: Vocabulary) -> Any:
     if len(text) > _MAX_LENGTH:
         raise ProblemError(f"the formula has {len(text)} characters, more than {_MAX_LENGTH}; give a SymPy expression")
     source = text.replace("^", "**").strip()
+    _check_letters(source, vocabulary)
     try:
-        tree = ast.parse(source, mode="eval")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what looks odd in Python; it is refused below
+            tree = ast.parse(source, mode="eval")
     except RecursionError:
-        terms = _split_sum(source)
+        terms = _splitbounded_sum(source)
         if len(terms) == 1:
-            raise ProblemError(f"the formula {_short(text)!r} is nested too deeply; give a SymPy expression") from None
-        import sympy
-
+            raise ProblemError(
+                f"the formula {shortened(text)!r} is nested too deeply; give a SymPy expression"
+            ) from None
         values = [parse(term, vocabulary) for _, term in terms]
-        return sympy.Add(*(value if sign == "+" else -value for (sign, _), value in zip(terms, values, strict=True)))
+        return bounded_sum([value if sign == "+" else -value for (sign, _), value in zip(terms, values, strict=True)])
     except (SyntaxError, ValueError) as error:
         place = getattr(error, "offset", None)
         shown = f" near {source[max(0, place - 6) : place + 6]!r}" if place else ""
         raise ProblemError(
-            f"cannot read the formula {_short(text)!r}{shown}: {getattr(error, 'msg', error)}. "
+            f"cannot read the formula {shortened(text)!r}{shown}: {getattr(error, 'msg', error)}. "
             f"Write products with *; allowed are {vocabulary.allowed()}"
         ) from None
     except MemoryError:  # the parser's own limit on nested parentheses
-        raise ProblemError(f"the formula {_short(text)!r} is nested too deeply; give a SymPy expression") from None
+        raise ProblemError(f"the formula {shortened(text)!r} is nested too deeply; give a SymPy expression") from None
     try:
         return _real(_Reader(source, vocabulary).read(tree.body))
     except RecursionError:
-        raise ProblemError(f"the formula {_short(text)!r} is nested too deeply; give a SymPy expression") from None
+        raise ProblemError(f"the formula {shortened(text)!r} is nested too deeply; give a SymPy expression") from None
 
 
 def from_sympy(expression: Any, vocabulary: Vocabulary) -> Any:
@@ -142,9 +155,11 @@ def from_sympy(expression: Any, vocabulary: Vocabulary) -> Any:
     """
     import sympy
 
-    expression = sympy.sympify(expression)
+    # Not sympify for whatever comes: it evaluates text, also such that stands in lists and dicts.
+    if isinstance(expression, int | float):
+        expression = sympy.sympify(expression)
     if not isinstance(expression, sympy.Expr):
-        raise ProblemError(f"the expression is a {type(expression).__name__}; give a scalar SymPy expression")
+        raise ProblemError(f"the expression is a {type(expression).__name__}; give text or a scalar SymPy expression")
     replacements = {}
     for symbol in sorted(expression.free_symbols, key=str):
         name = str(symbol)
@@ -161,11 +176,25 @@ def from_sympy(expression: Any, vocabulary: Vocabulary) -> Any:
     return _real(expression.xreplace(replacements))
 
 
+def _check_letters(source: str, vocabulary: Vocabulary) -> None:
+    """Refuse letters beyond ASCII but in declared names: they may look like others, or be read as others."""
+    if source.isascii():
+        return
+    for word in re.findall(r"\w*[^\x00-\x7f]\w*", source):
+        if word not in (vocabulary.variables or ()) and word not in vocabulary.parameters:
+            letter = next(c for c in word if not c.isascii())
+            raise ProblemError(
+                f"the formula holds {shortened(word)!a} with the character {unicodedata.name(letter, 'no name')} "
+                f"(U+{ord(letter):04X}); write it in plain ASCII, or declare the name in variables=[...] or "
+                f"parameters={{...}}. Allowed are {vocabulary.allowed()}"
+            )
+
+
 def _real(expression: Any) -> Any:
     import sympy
 
     if expression.has(sympy.I, sympy.zoo, sympy.oo, -sympy.oo, sympy.nan):
-        raise ProblemError(f"the formula {_short(str(expression))!r} holds a value that is not a finite real number")
+        raise ProblemError(f"the formula {shortened(str(expression))!r} holds a value that is not a finite real number")
     return expression
 
 
@@ -182,6 +211,7 @@ class _Reader:
     def __init__(self, source: str, vocabulary: Vocabulary) -> None:
         self._source = source
         self._vocabulary = vocabulary
+        self._n_nested = 0  # functions and powers around the node that is being read
 
     def read(self, node: ast.expr) -> Any:
         if isinstance(node, ast.BinOp):
@@ -191,8 +221,8 @@ class _Reader:
             return -value if isinstance(node.op, ast.USub) else value
         if isinstance(node, ast.Constant):
             value = node.value
-            if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-                return number(value)
+            if isinstance(value, int | float) and not isinstance(value, bool) and is_finite(value):
+                return bounded(number(value))
         if isinstance(node, ast.Name):
             return self._name(node)
         if isinstance(node, ast.Call):
@@ -203,28 +233,31 @@ class _Reader:
         operator = _OPERATORS.get(type(node.op))
         if operator is None:
             raise self._refusal(node)
-        # Sums of many terms are left-deep trees: walk down the left edge instead of recursing.
-        chain: list[tuple[str, ast.expr]] = []
+        if operator == "**":
+            with self._nested():
+                base, exponent = self.read(node.left), self.read(node.right)
+            return self._power(node, base, exponent)
+        # Sums and products of many parts are left-deep trees: walk down the left edge instead of recursing.
+        alike = (ast.Add, ast.Sub) if operator in "+-" else (ast.Mult, ast.Div)
+        chain: list[ast.BinOp] = []
         left: ast.expr = node
-        while isinstance(left, ast.BinOp) and type(left.op) in (ast.Add, ast.Sub) and operator in "+-":
-            chain.append((_OPERATORS[type(left.op)], left.right))
+        while isinstance(left, ast.BinOp) and isinstance(left.op, alike):
+            chain.append(left)
             left = left.left
-        if chain:
-            import sympy
-
-            terms = [self.read(left)]
-            for sign, right in reversed(chain):
-                value = self.read(right)
-                terms.append(value if sign == "+" else -value)
-            return sympy.Add(*terms)
-        a, b = self.read(node.left), self.read(node.right)
-        if operator == "*":
-            return a * b
-        if operator == "/":
-            if b == 0:
-                raise ProblemError(f"the formula divides by zero in {self._text(node)!r}")
-            return a / b
-        return self._power(node, a, b)
+        first = self.read(left)
+        if operator in "+-":
+            rest = ((self.read(link.right), link.op) for link in reversed(chain))
+            return bounded_sum([first, *(-value if isinstance(op, ast.Sub) else value for value, op in rest)])
+        factors = [first]
+        for link in reversed(chain):
+            with self._nested() if isinstance(link.op, ast.Div) else nullcontext():
+                factor = self.read(link.right)
+            if isinstance(link.op, ast.Div):
+                if factor == 0:
+                    raise ProblemError(f"the formula divides by zero in {shortened(self._text(link))!r}")
+                factor = bounded(1 / factor)
+            factors.append(factor)
+        return bounded_product(factors)
 
     def _power(self, node: ast.BinOp, base: Any, exponent: Any) -> Any:
         import sympy
@@ -234,8 +267,14 @@ class _Reader:
             if rational.q <= 64:  # halves and quarters are meant exactly
                 exponent = rational
         if exponent.is_number and not abs(float(exponent)) <= _MAX_EXPONENT:
-            raise ProblemError(f"the exponent in {_short(self._text(node))!r} is beyond {_MAX_EXPONENT}")
-        return base**exponent
+            raise ProblemError(f"the exponent in {shortened(self._text(node))!r} is beyond {_MAX_EXPONENT}")
+        power = base**exponent
+        for factor in power.args if power.is_Mul else (power,):  # SymPy multiplies exponents of exponents
+            if factor.is_Pow and factor.exp.is_number and not abs(float(factor.exp)) <= _MAX_EXPONENT:
+                raise ProblemError(
+                    f"the exponents in {shortened(self._text(node))!r} multiply to beyond {_MAX_EXPONENT}"
+                )
+        return bounded(power)
 
     def _name(self, node: ast.Name) -> Any:
         import sympy
@@ -267,23 +306,38 @@ class _Reader:
             raise ProblemError(
                 f"the formula calls the unknown function {name!r}: allowed are {self._vocabulary.allowed()}"
             )
-        arguments = [self.read(argument) for argument in node.args]
+        with self._nested():
+            arguments = [self.read(argument) for argument in node.args]
         arity = _ARITY.get(_FUNCTIONS[name], 1)
         if len(arguments) != arity:
             raise ProblemError(f"{name} has {len(arguments)} arguments in {self._text(node)!r}; it takes {arity}")
-        return getattr(sympy, _FUNCTIONS[name])(*arguments)
+        return bounded(getattr(sympy, _FUNCTIONS[name])(*arguments))
+
+    @contextmanager
+    def _nested(self) -> Iterator[None]:
+        self._n_nested += 1
+        if self._n_nested > _MAX_NESTED:
+            raise ProblemError(
+                f"the formula {shortened(self._source)!r} is nested too deeply, more than {_MAX_NESTED} functions and "
+                "powers inside one another; give a SymPy expression"
+            )
+        yield
+        self._n_nested -= 1
 
     def _text(self, node: ast.expr) -> str:
-        return ast.get_source_segment(self._source, node) or ast.unparse(node)
+        """Where the node stands; ast.get_source_segment takes seconds for long lines."""
+        line = self._source.splitlines()[node.lineno - 1].encode()
+        end = node.end_col_offset if node.end_lineno == node.lineno else None
+        return line[node.col_offset : end].decode()
 
     def _refusal(self, node: ast.expr) -> ProblemError:
         return ProblemError(
-            f"the formula holds {_short(self._text(node))!r}, which is not allowed: "
+            f"the formula holds {shortened(self._text(node))!r}, which is not allowed: "
             f"allowed are {self._vocabulary.allowed()}"
         )
 
 
-def _split_sum(source: str) -> list[tuple[str, str]]:
+def _splitbounded_sum(source: str) -> list[tuple[str, str]]:
     """Signs and terms of a sum, split at + and - outside parentheses; for sums too long for Python's parser."""
     terms: list[tuple[str, str]] = []
     sign, start, depth = "+", 0, 0
@@ -301,10 +355,7 @@ def _split_sum(source: str) -> list[tuple[str, str]]:
 
 
 def _checked_name(name: str, what: str) -> str:
-    if not isinstance(name, str) or not name.isidentifier() or name in _FUNCTIONS or name in _CONSTANTS:
+    usable = isinstance(name, str) and name.isidentifier() and unicodedata.is_normalized("NFKC", name)
+    if not usable or keyword.iskeyword(name) or name in _FUNCTIONS or name in _CONSTANTS:
         raise ProblemError(f"{what} name {name!r} cannot be used; give a word that is no function or constant")
     return name
-
-
-def _short(text: str, length: int = 60) -> str:
-    return text if len(text) <= length else text[: length - 3] + "..."

@@ -29,6 +29,8 @@ def problem_from_file(reference: str, folder: Path, parameters: dict[str, Any]) 
     file, colon, name = reference.rpartition(":")
     if not colon or not file.endswith(".py") or not name.isidentifier():
         raise ConfigError(f'{reference!r} is not of the form "file.py:name"')
+    if "\0" in file:
+        raise ConfigError(f"{file!r} is no path: it holds a null byte")
     path = (folder / file).resolve()
     if not path.is_file():
         raise ConfigError(f"there is no file {path}")
@@ -59,6 +61,33 @@ def _load(path: Path) -> Any:
     _guarded(lambda: loader.exec_module(module), str(path))
     cloudpickle.register_pickle_by_value(module)
     return module
+
+
+def import_file(path: Path) -> None:
+    """Make a Python file importable by its name, as if its folder were on the path.
+
+    Raises:
+        ConfigError: no such file, it raises, or a module of that name is there already.
+    """
+    path = path.resolve()
+    if path.suffix != ".py" or not path.stem.isidentifier() or not path.is_file():
+        raise ConfigError(f"there is no Python file {path} that can be imported; give the path of NAME.py")
+    known = sys.modules.get(path.stem)
+    if known is not None and getattr(known, "__file__", None) == str(path):
+        return
+    if known is not None or importlib.util.find_spec(path.stem) is not None:
+        raise ConfigError(f"{path} has the name of a module that is installed; rename it")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    loader = spec.loader
+    try:
+        _guarded(lambda: loader.exec_module(module), str(path))
+    except Exception:
+        del sys.modules[path.stem]
+        raise
 
 
 def _guarded(call: Any, what: str) -> Any:

@@ -16,6 +16,9 @@ from landscape_dist.problems.fingerprint import canonical_json, digest
 from landscape_dist.problems.starts import checked_start
 from landscape_dist.records import FloatArray
 
+_MAX_IDLE = 1000
+"""So many variables may there be of which most do not occur in the formula."""
+
 
 def symbolic(
     expression: Any,
@@ -70,7 +73,7 @@ def symbolic(
 
 def dimension_of(expressions: Sequence[Any], dim: int | None, vocabulary: Vocabulary, what: str) -> int:
     """Number of variables: as given, or the highest that occurs."""
-    used = [int(str(symbol)[1:]) for expression in expressions for symbol in expression.free_symbols]
+    used = {int(str(symbol)[1:]) for expression in expressions for symbol in expression.free_symbols}
     needed = max(used, default=0)
     if dim is None:
         dim = len(vocabulary.variables) if vocabulary.variables is not None else needed
@@ -80,6 +83,10 @@ def dimension_of(expressions: Sequence[Any], dim: int | None, vocabulary: Vocabu
         raise ProblemError(f"dim is {dim!r}; give a whole number, 1 or more")
     if dim < needed:
         raise ProblemError(f"the {what} holds x{needed} but dim is {dim}; give dim={needed} or leave it out")
+    if dim > max(_MAX_IDLE, 10 * len(used)):  # a slip such as x1000000 would fill the memory
+        raise ProblemError(
+            f"the {what} has {dim} variables, of which only {len(used)} occur in it; number the variables without gaps"
+        )
     return int(dim)
 
 

@@ -320,9 +320,7 @@ class TorchVectorField(VectorField):
 
     @property
     def xp(self) -> Any:
-        import array_api_compat.torch
-
-        return array_api_compat.torch
+        return self.function.namespace
 
     @property
     def definition(self) -> dict[str, Any]:

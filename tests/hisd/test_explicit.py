@@ -357,9 +357,8 @@ def test_beyond_the_dense_limit(step: str, eigensolver: str) -> None:
     problem = ld.systems.coupled_lattice(dim=30, coupling=0.2)
     start = np.ones(30)
     start[:3] = [0.02, -0.01, 0.02]
-    landscape = ld.explore(
-        problem, start=start, max_index=3, step=step, eigensolver=eigensolver, dense_limit=10, upward="none"
-    )
+    settings = {"step": step, "eigensolver": eigensolver, "dense_limit": 10, "sparse_hessians": False}
+    landscape = ld.explore(problem, start=start, max_index=3, upward="none", **settings)
     assert_counts(landscape, (8, 12, 6, 1), 54)
     assert landscape.counters["n_hessians"] == 0
 

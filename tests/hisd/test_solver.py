@@ -7,9 +7,9 @@ import pytest
 
 import landscape_dist as ld
 from landscape_dist.errors import SettingsError
-from landscape_dist.hisd.lanczos import lowest_eigenvectors
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import solve_batch
+from landscape_dist.hisd.spectra import lowest_eigenvectors
 from landscape_dist.hisd.start import expand
 from landscape_dist.records import SearchBatch, SearchKind, SearchStatus
 
@@ -174,7 +174,7 @@ def test_lanczos_frames_agree_with_dense_ones() -> None:
     problem = ld.systems.coupled_lattice(dim=12, coupling=0.2)
     x = np.linspace(-1, 1, 12)[None]
     _, Q = np.linalg.eigh(problem.hessian(x))
-    lanczos = lowest_eigenvectors(problem, x, 3)
+    lanczos = lowest_eigenvectors(problem, x, 3, SolverSettings())
     np.testing.assert_allclose(np.abs(np.sum(lanczos * Q[:, :, :3], axis=1)), 1.0, atol=1e-8)
 
 

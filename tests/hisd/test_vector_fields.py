@@ -56,6 +56,12 @@ def test_rotational_cubic_of_dimension_six() -> None:
     assert len(landscape.connections) == 2916
 
 
+def test_arrows_of_exact_invariant_subspaces() -> None:
+    landscape = ld.explore(rotational_cubic(5), start=[0.1] * 5, max_index=5, eigensolver="dense")
+    assert_cubic_complete(landscape, 5)
+    assert len(landscape.connections) == 810
+
+
 def test_lotka_volterra() -> None:
     problem = vector_field(LOTKA_VOLTERRA, 3, domain=Box(-6, 6))
     landscape = ld.explore(problem, start=[0.3, 0.3, 0.3], max_index=3)
@@ -156,3 +162,15 @@ def test_spectrum_of_a_rotation_with_a_zero() -> None:
     w, index, nullity = jacobian_spectrum(H, 1e-6, 3)
     np.testing.assert_allclose(w[0], [0.5, 0.5, 0.0, 2.0, -2.0, 0.0], atol=1e-12)
     assert (index[0], nullity[0]) == (2, 1)
+    _, index, nullity = jacobian_spectrum(H, 1e-6, 3, nullity_atol=0.5)
+    assert (index[0], nullity[0]) == (0, 3)
+
+
+def test_tolerance_of_zero_eigenvalues_in_the_unit_of_the_jacobian() -> None:
+    slow = vector_field(["x1 - x1**3 + x2", "-1e-3*x2"], 2, domain=Box(-2, 2))
+    for atol, nullity in ((0.0, 0), (1e-2, 1)):
+        found = ld.explore(slow, start=[0.1, 0.05], max_index=1, nullity_atol=atol, upward="none")
+        assert {(p.index, p.nullity) for p in found.points} == {(1, nullity), (0, nullity)}
+    # What counts as zero is no unstable direction of a frame, either.
+    H = -np.array([[[1e-3, 0.0, 0.5], [0.0, 1.0, 0.0], [0.0, 0.0, -1.0]]])
+    assert np.abs(frames(H, 1e-6, 1e-2)[0, :, 0]) == pytest.approx([0.0, 1.0, 0.0])

@@ -1,10 +1,13 @@
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import landscape_dist
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems import from_callable, systems
 from landscape_dist.testing import check_problem
@@ -169,3 +172,69 @@ def test_shapes_are_verified_later_too():
     problem = from_callable(energy, changes, dim=4)
     with pytest.raises(ProblemError, match=r"gradient returned arrays of different shapes \[\(2,\), \(4,\)\]"):
         problem.gradient(np.array([[0.0] * 4, [3.0] * 4]))
+
+
+def test_a_gradient_by_energies_at_a_given_distance():
+    energy = lambda x: float(np.sum(x**4))  # noqa: E731
+    wide, own, usual = (
+        from_callable(energy, dim=2, gradient_length=length) for length in (0.1, 1e-4, None)
+    )  # fmt: skip
+    X = np.array([[1.0, 30.0]])
+    # Of x^4 the central difference is 4 x^3 + 4 x h^2.
+    np.testing.assert_allclose(wide.gradient(X), 4 * X**3 + 4 * X * 0.1**2, rtol=1e-9)
+    np.testing.assert_allclose(own.gradient(X), 4 * X**3, rtol=1e-6)
+    assert len({p.fingerprint() for p in (wide, own, usual)}) == 3
+    with pytest.raises(ProblemError, match="gradient_length is -1"):
+        from_callable(energy, dim=2, gradient_length=-1.0)
+
+
+def tridiagonal_chain(d: int, **others: Any) -> Any:
+    """Wells coupled to their neighbours, with a sparse Hessian."""
+    a = 1.0 + 0.3 * (np.arange(d) % 5)
+
+    def gradient(X: np.ndarray) -> np.ndarray:
+        g = 4 * a * X * (X * X - 1)
+        g[:, 1:] += 0.2 * X[:, :-1]
+        g[:, :-1] += 0.2 * X[:, 1:]
+        return g
+
+    def sparse_hessian(x: np.ndarray) -> Any:
+        band = np.full(d - 1, 0.2)
+        return scipy.sparse.diags_array([band, a * (12 * x * x - 4), band], offsets=[-1, 0, 1])
+
+    return from_callable(
+        lambda X: (a * (X * X - 1) ** 2).sum(axis=1) + 0.2 * (X[:, 1:] * X[:, :-1]).sum(axis=1),
+        gradient,
+        dim=d,
+        batched=True,
+        **({"sparse_hessian": sparse_hessian} | others),
+    )
+
+
+def test_sparse_hessians_and_preconditioners_of_a_users_own() -> None:
+    problem = tridiagonal_chain(400, preconditioner=lambda x: lambda R: R / 8.0)
+    assert problem.has_sparse_hessian
+    assert problem.preconditioner(np.ones(400))(np.ones((400, 2))) == pytest.approx(0.125)
+    assert problem.fingerprint() != tridiagonal_chain(400).fingerprint()
+    twin = pickle.loads(pickle.dumps(problem))
+    x = np.full(400, 0.5)
+    assert twin.sparse_hessian(x).toarray() == pytest.approx(problem.sparse_hessian(x).toarray())
+    assert twin.fingerprint() == problem.fingerprint()
+    start = np.where(np.arange(400) < 2, 0.1, 1.0)
+    landscape = landscape_dist.explore(problem, start, 2, upward="none")
+    assert landscape.counts_by_index == {0: 4, 1: 4, 2: 1}
+    assert landscape.counters["n_hvps"] == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda x: np.eye(len(x)), "not sparse"),
+        (lambda x: scipy.sparse.eye_array(len(x) + 1), r"shape \(21, 21\)"),
+        (lambda x: scipy.sparse.diags_array(12 * x * x - 3), "disagrees with the gradient"),
+        (lambda x: None, "NoneType"),
+    ],
+)
+def test_sparse_hessians_that_are_wrong(wrong: Any, message: str) -> None:
+    with pytest.raises(ProblemError, match=message):
+        tridiagonal_chain(20, sparse_hessian=wrong)

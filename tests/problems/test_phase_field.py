@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
+import scipy.sparse.linalg
 
 import landscape_dist as ld
 from landscape_dist.errors import ProblemError
 from landscape_dist.explore.translations import Translations
-from landscape_dist.hisd.conditioned import lowest_pairs, spectrum
+from landscape_dist.hisd.conditioned import spectrum
+from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.hisd.verify import lowest_spectrum
 from landscape_dist.problems import systems
 from landscape_dist.testing import check_problem
 
@@ -83,18 +87,54 @@ def test_conditioned_coordinates_are_well_conditioned() -> None:
     assert inner.hvp(y, V) == pytest.approx(2 * V)
 
 
-def test_lowest_pairs_are_those_of_the_dense_matrix() -> None:
+def test_spectrum_in_well_conditioned_coordinates() -> None:
     rng = np.random.default_rng(3)
-    problem = systems.allen_cahn((16, 16), kappa=0.01)
+    problem = systems.allen_cahn((24, 24), kappa=0.01)
     x = 0.5 * rng.standard_normal((1, problem.dim))
-    w, Q = np.linalg.eigh(problem.hessian(x)[0])
-    H = problem.hessian(x)[0]
-    values, vectors = lowest_pairs(lambda V: H @ V, lambda R: R, rng.standard_normal((problem.dim, 8)), 6, 1e-9)
-    assert values[:6] == pytest.approx(w[:6], abs=1e-9)
-    assert np.abs(np.sum(vectors[:, :6] * Q[:, :6], axis=0)) == pytest.approx(np.ones(6), abs=1e-6)
+    w = np.linalg.eigvalsh(problem.hessian(x)[0])
     inner = problem.conditioned()
-    found, _ = spectrum(inner, inner.from_original(x)[0], 3, 1e-6)
-    assert found[:7] == pytest.approx(w[:7], abs=1e-6)
+    for target in (0, 9):
+        found = spectrum(inner, inner.from_original(x)[0], target, SolverSettings())
+        assert (found.index, found.nullity, found.doubt) == (int((w < 0).sum()), 0, "")
+        assert len(found.values) >= found.index
+        assert found.values == pytest.approx(w[: len(found.values)], abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(7,), (6, 5), (4, 3, 5)], ids=str)
+def test_sparse_hessian_and_preconditioner(shape: tuple[int, ...]) -> None:
+    problem = systems.allen_cahn(shape, kappa=0.03, length=[1.0, 2.0, 0.5][: len(shape)])
+    x = np.random.default_rng(0).standard_normal(problem.dim)
+    H = problem.hessian(x[None])[0]
+    assert problem.sparse_hessian(x).toarray() == pytest.approx(H, abs=1e-12)
+    inverse = problem.preconditioner(x)(np.eye(problem.dim))
+    linear = H - np.diag(3 * x * x - 1)
+    assert inverse @ (linear + 2 * np.eye(problem.dim)) == pytest.approx(np.eye(problem.dim), abs=1e-10)
+
+
+def test_sparse_hessian_of_the_spectral_scheme_is_refused() -> None:
+    problem = systems.allen_cahn((8, 8), scheme="spectral")
+    assert not problem.has_sparse_hessian
+    with pytest.raises(ProblemError, match="scheme='stencil'"):
+        problem.sparse_hessian(np.zeros(64))
+
+
+def test_implicit_steps_with_sparse_hessians() -> None:
+    landscape = ld.explore(
+        systems.allen_cahn((16, 16), kappa=0.02), same=Translations((16, 16)), upward="none",
+        step="implicit", dense_limit=100,
+    )  # fmt: skip
+    assert [k[:2] for k in kinds(landscape)] == [(0, 0), (0, 0), (1, 1), (1, 1), (2, 2), (5, 0)]
+    assert landscape.counters["n_hvps"] == 0
+
+
+@pytest.mark.parametrize(("atol", "index", "nullity"), [(0.0, 5, 0), (0.5, 1, 4), (0.7, 1, 8)])
+def test_tolerance_of_zero_eigenvalues_in_the_unit_of_the_hessian(atol: float, index: int, nullity: int) -> None:
+    problem = systems.allen_cahn((20, 20), kappa=0.02)
+    # Of the homogeneous state: -1, four of about -0.21, four of about 0.57, and then above 2.
+    origin = np.zeros((1, problem.dim))
+    for coordinates in (problem, problem.conditioned()):
+        verdict = lowest_spectrum(coordinates, origin, 5, SolverSettings(nullity_atol=atol))
+        assert (verdict.index.tolist(), verdict.nullity.tolist()) == ([index], [nullity])
 
 
 def explored(shape: tuple[int, ...], **parameters: Any) -> ld.Landscape:
@@ -143,6 +183,31 @@ def test_all_points_of_the_reference(wanted: dict[str, Any]) -> None:
     table = np.array([same.same(np.broadcast_to(x, theirs.shape), theirs) for x in landscape.columns.x])
     assert table.sum(axis=0).tolist() == [1] * len(theirs)
     assert table.sum(axis=1).tolist() == [1] * len(theirs)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kappa", [0.02, 0.01])
+def test_a_finer_grid_has_the_same_points(kappa: float) -> None:
+    """Each point of 64 x 64, interpolated and polished by Newton's method, is one of 128 x 128; there are no others."""
+    coarse, fine = (explored((n, n), kappa=kappa) for n in (64, 128))
+    problem = systems.allen_cahn((128, 128), kappa=kappa)
+    assert [k[:2] for k in kinds(fine)] == [k[:2] for k in kinds(coarse)]
+    same = Translations((128, 128))
+    for point in coarse.points:
+        x = 4 * np.fft.irfft2(_padded(np.fft.rfft2(point.x.reshape(64, 64))), (128, 128)).ravel()
+        for _ in range(6):
+            H = problem.sparse_hessian(x) + 1e-9 * scipy.sparse.eye_array(problem.dim)
+            x = x - scipy.sparse.linalg.spsolve(H.tocsc(), problem.gradient(x[None])[0])
+        assert np.linalg.norm(problem.gradient(x[None])) < 1e-6
+        others = fine.columns.x
+        assert same.same(np.broadcast_to(x, others.shape), others).sum() == 1
+
+
+def _padded(Z: np.ndarray) -> np.ndarray:
+    """Coefficients of a 64 x 64 field on the 128 x 128 grid."""
+    out = np.zeros((128, 65), dtype=complex)
+    out[:32, :32], out[-32:, :32] = Z[:32, :32], Z[-32:, :32]
+    return out
 
 
 def test_searches_stay_in_the_users_coordinates_where_asked() -> None:

@@ -111,13 +111,22 @@ def coupled_lattice(dim: int = 3, coupling: float = 0.2, *, domain: Domain | Non
     )
 
 
+def _n_negative(diagonal: FloatArray, band: FloatArray) -> int:
+    """Number of negative eigenvalues of a tridiagonal matrix: negative pivots of L D L^T (Sylvester)."""
+    count, pivot = 0, np.inf
+    for a, b in zip(diagonal.tolist(), [0.0, *band.tolist()], strict=True):
+        pivot = a - b * b / pivot
+        if pivot == 0.0:
+            pivot = np.finfo(float).tiny
+        count += int(pivot < 0.0)
+    return count
+
+
 class _Rosenbrock(TridiagonalSystem):
     def __init__(self, parameters: dict[str, Any], dim: int, s: FloatArray | None, domain: Any) -> None:
         self._s = s if s is not None and np.any(s) else None
         self.dim = dim
-        ones = np.ones((1, dim))
-        _, H = self._gradient_hessian(ones)
-        index = int(np.sum(np.linalg.eigvalsh(H[0]) < 0.0))
+        index = _n_negative(*self._bands(np.ones(dim)))
         super().__init__(
             "rosenbrock",
             dim,

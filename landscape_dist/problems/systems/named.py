@@ -117,6 +117,8 @@ class NamedSystem(Problem):
 class TridiagonalSystem(NamedSystem):
     """A system whose Hessian has one band beside the diagonal; every operation runs over all rows at once."""
 
+    has_sparse_hessian = True
+
     @abc.abstractmethod
     def _first(self, X: FloatArray) -> tuple[FloatArray, Any]:
         """(n, d) -> (n, d) gradients and whatever `_second` can use again."""
@@ -142,6 +144,17 @@ class TridiagonalSystem(NamedSystem):
             flat[:, 1 :: d + 1] = band
             flat[:, d :: d + 1] = band
         return g, H
+
+    def _sparse_hessian(self, x: FloatArray) -> Any:
+        from scipy.sparse import diags_array
+
+        diagonal, band = self._bands(x)
+        return diags_array([band, diagonal, band], offsets=[-1, 0, 1]).tocsc()
+
+    def _bands(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(d,) -> (d,) diagonal and (d-1,) band of the Hessian."""
+        diagonal, band = self._second(x[None], self._first(x[None])[1])
+        return diagonal[0], np.broadcast_to(0.0 if band is None else band, (1, len(x) - 1))[0]
 
     def _hvp(self, X: FloatArray, V: FloatArray) -> FloatArray:
         diagonal, band = self._second(X, self._first(X)[1])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from landscape_dist.errors import ProblemError
-from landscape_dist.problems.conditioned import Conditioned
+from landscape_dist.problems.conditioned import Conditioned, PeriodicGrid
 from landscape_dist.problems.domain import Domain, Unbounded
 from landscape_dist.problems.systems.named import NamedSystem, real_number, register
 from landscape_dist.records import FloatArray
@@ -61,6 +61,7 @@ class AllenCahn(NamedSystem):
             max_index=max(1, int((self.stiffness < 1.0).sum())),
         )
         self.has_hessian = d <= LARGEST_DENSE
+        self.has_sparse_hessian = self.scheme == "stencil"
 
     @cached_property
     def stiffness(self) -> FloatArray:
@@ -122,6 +123,35 @@ class AllenCahn(NamedSystem):
         H.reshape(len(X), self.dim**2)[:, :: self.dim + 1] += 3 * X * X - 1
         return H
 
+    def _sparse_hessian(self, x: FloatArray) -> Any:
+        from scipy.sparse import diags_array
+
+        if not self.has_sparse_hessian:
+            raise ProblemError(
+                f"{self.name} with scheme {self.scheme!r} couples all grid points; use hvp, or scheme='stencil'"
+            )
+        return (self._sparse_linear + diags_array(3 * x * x - 1)).tocsc()
+
+    @cached_property
+    def _sparse_linear(self) -> Any:
+        """(d, d) sparse matrix of -kappa Laplacian, of neighbours' differences."""
+        from scipy.sparse import csr_array, eye_array, kron
+
+        total = csr_array((self.dim, self.dim))
+        for axis, (n, length) in enumerate(zip(self.shape, self.lengths, strict=True)):
+            here = np.arange(n)
+            ahead = csr_array((np.ones(n), (here, (here + 1) % n)), shape=(n, n))
+            along = self.kappa * (n / length) ** 2 * (2 * eye_array(n) - ahead - ahead.T)
+            before, after = math.prod(self.shape[:axis]), math.prod(self.shape[axis + 1 :])
+            total = total + kron(kron(eye_array(before), along), eye_array(after))
+        return total.tocsr()
+
+    def preconditioner(self, x: FloatArray) -> Callable[[FloatArray], FloatArray]:
+        """Inverse of SHIFT - kappa Laplacian, by Fourier transforms."""
+        grid = _Spectral(self)
+        scale = 1 / (SHIFT * grid.weights**2)
+        return lambda R: np.ascontiguousarray(grid.rotate_back(grid.rotate(np.ascontiguousarray(R.T)) * scale).T)
+
     @cached_property
     def _linear(self) -> FloatArray:
         """(d, d) matrix of -kappa Laplacian."""
@@ -132,67 +162,17 @@ class AllenCahn(NamedSystem):
         return _Spectral(self)
 
 
-class _Spectral(Conditioned):
+class _Spectral(PeriodicGrid):
     """y = w T u: T the packed real Fourier transform along every axis, w^2 = 1 + kappa |k|^2 / SHIFT."""
 
-    original: AllenCahn
-
     def __init__(self, original: AllenCahn) -> None:
-        stiffness = original.stiffness
-        super().__init__(original, np.sqrt(1 + stiffness / SHIFT).ravel())
-        self._shape = original.shape
-        self._linear = (stiffness.ravel() - 1) / self.weights**2
-        # The transform of scipy is not orthonormal; its scale goes into the weights.
-        scale = np.ones(original.shape)
-        for axis, n in enumerate(original.shape):
-            factor = np.full(n, np.sqrt(2 / n))
-            factor[0] = np.sqrt(1 / n)
-            if n % 2 == 0:
-                factor[-1] = np.sqrt(1 / n)
-            scale *= factor.reshape([-1 if a == axis else 1 for a in range(len(original.shape))])
-        self._scale = scale.ravel()
-        self._forward = self._scale / self.weights
-        self._backward = 1 / (self._scale * self.weights)
+        super().__init__(original, original.shape, original.stiffness, SHIFT, constant=-1.0)
 
-    def _transform(self, U: FloatArray) -> FloatArray:
-        """(..., d) -> (..., d), along the last axes."""
-        from scipy.fftpack import rfft
+    def _pointwise(self, U: FloatArray) -> FloatArray:
+        return U * U * U
 
-        Z = U.reshape(math.prod(U.shape[:-1]), *self._shape)
-        for axis in range(len(self._shape), 0, -1):
-            Z = rfft(Z, axis=axis, overwrite_x=axis < len(self._shape))
-        return np.asarray(Z.reshape(U.shape))
-
-    def _transform_back(self, Z: FloatArray) -> FloatArray:
-        from scipy.fftpack import irfft
-
-        U = Z.reshape(math.prod(Z.shape[:-1]), *self._shape)
-        for axis in range(1, len(self._shape) + 1):
-            U = irfft(U, axis=axis, overwrite_x=axis > 1)
-        return np.asarray(U.reshape(Z.shape))
-
-    def rotate(self, X: FloatArray) -> FloatArray:
-        return self._transform(X) * self._scale
-
-    def rotate_back(self, Z: FloatArray) -> FloatArray:
-        return self._transform_back(Z / self._scale)
-
-    def to_original(self, Y: FloatArray) -> FloatArray:
-        return self._transform_back(Y * self._backward)
-
-    def _gradient(self, X: FloatArray) -> FloatArray:
-        U = self._transform_back(X * self._backward)
-        return self._linear * X + self._transform(U * U * U) * self._forward
-
-    def _hvp(self, X: FloatArray, V: FloatArray) -> FloatArray:
-        U = self._transform_back(X * self._backward)
-        W = np.ascontiguousarray(V.mT)
-        product = self._transform_back(W * self._backward)
-        product *= (3 * U * U)[:, None, :]
-        product = self._transform(product)
-        product *= self._forward
-        product += W * self._linear
-        return product.mT
+    def _slope(self, U: FloatArray) -> FloatArray:
+        return 3 * U * U
 
 
 @register(

@@ -1,0 +1,115 @@
+"""Sparse Hessians: inertia, solutions, and searches that use them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.sparse import csc_array, random_array
+
+import landscape_dist as ld
+from landscape_dist.hisd.sparse import SparseHessians, count_below
+
+
+def indefinite(d: int, seed: int, density: float = 0.05) -> csc_array:
+    A = random_array((d, d), density=density, rng=np.random.default_rng(seed))
+    diagonal = np.random.default_rng(seed + 1).standard_normal(d)
+    return csc_array(A + A.T + csc_array(np.diag(diagonal)))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_inertia_is_that_of_the_eigenvalues(seed: int) -> None:
+    H = indefinite(60, seed)
+    w = np.linalg.eigvalsh(H.toarray())
+    for sigma in [-3.0, -0.3, 0.0, 1e-3, 0.7, 3.0, *(w[[0, 10, -1]] + 1e-6)]:
+        counted = count_below(H, sigma)
+        assert counted.error < 1e-9
+        assert counted.n_below == int((w < sigma).sum())
+
+
+def test_inertia_of_repeated_eigenvalues() -> None:
+    H = csc_array(np.kron(np.eye(20), [[0.0, 1.0], [1.0, 0.0]]))
+    for sigma, n in ((-1.1, 0), (-0.9, 20), (0.5, 20), (1.1, 40)):
+        assert count_below(H, sigma).n_below == n
+
+
+def test_digits_that_the_factorisation_loses_are_noticed() -> None:
+    """Without pivoting a diagonal that nearly vanishes swallows the rest; that must not pass for a count."""
+    block = np.array([[0.0, 1.0, 2.0, 3.0], [1.0, 0.0, 4.0, 5.0], [2.0, 4.0, 0.0, 7.0], [3.0, 5.0, 7.0, 0.0]])
+    H = csc_array(np.kron(np.eye(5), block))
+    assert count_below(H, 1e-17).error > 0.1
+    assert count_below(H, 1e-3).error < 1e-9
+    assert count_below(H, 1e-3).n_below == 5 * int((np.linalg.eigvalsh(block) < 1e-3).sum())
+
+
+@pytest.mark.parametrize("m", [0, 1, 3])
+def test_solutions_with_and_without_corrections(m: int) -> None:
+    rng = np.random.default_rng(7)
+    matrices = [indefinite(40, seed) for seed in (1, 2, 3)]
+    dense = np.array([H.toarray() for H in matrices])
+    hessians = SparseHessians(matrices)
+    for _ in range(m):
+        left, right = rng.standard_normal((2, 3, 40, 1))
+        hessians, dense = hessians.less(left, right), dense - left @ right.mT
+    B, shift = rng.standard_normal((3, 40, 2)), np.array([0.0, 0.5, -1.0])
+    wanted = np.linalg.solve(dense + shift[:, None, None] * np.eye(40), B)
+    np.testing.assert_allclose(hessians.solve(shift, B), wanted, rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(hessians @ B, dense @ B, atol=1e-12)
+    few = hessians[np.array([2, 0])]
+    np.testing.assert_allclose(few @ B[:2], dense[[2, 0]] @ B[:2], atol=1e-12)
+
+
+def test_stacks_are_cut_joined_and_measured() -> None:
+    A, B = (SparseHessians([indefinite(10, seed + s) for s in (0, 1)]) for seed in (0, 5))
+    mixed = A.where(np.array([True, False]), B)
+    assert mixed.matrices == [A.matrices[0], B.matrices[1]]
+    expected = [np.abs((a - b).toarray()).sum(axis=1).max() for a, b in zip(A.matrices, B.matrices, strict=True)]
+    np.testing.assert_allclose((A - B).sizes(), expected)
+
+
+def test_a_singular_matrix_is_nudged() -> None:
+    H = SparseHessians([csc_array(np.diag([1.0, 0.0, 2.0]))])
+    x = H.solve(np.zeros(1), np.array([[[1.0], [0.0], [2.0]]]))
+    np.testing.assert_allclose(x[0, :, 0], [1.0, 0.0, 1.0], atol=1e-9)
+
+
+def test_a_hessian_that_is_not_finite_is_zero() -> None:
+    problem = ld.systems.rosenbrock(5)
+    assert SparseHessians.at(problem, np.full((1, 5), np.nan)).sizes() == 0.0
+
+
+def test_a_face_of_the_lattice_with_sparse_hessians() -> None:
+    """The same face by products alone: `test_beyond_the_dense_limit`."""
+    problem = ld.systems.coupled_lattice(dim=30, coupling=0.2)
+    start = np.ones(30)
+    start[:3] = [0.02, -0.01, 0.02]
+    landscape = ld.explore(problem, start=start, max_index=3, dense_limit=10, upward="none")
+    assert landscape.counts_by_index == {0: 8, 1: 12, 2: 6, 3: 1}
+    assert len(landscape.connections) == 54
+    assert landscape.counters["n_hvps"] == 0
+    dense = ld.explore(problem, start=start, max_index=3, upward="none")
+    found, known = (np.sort(np.round(L.columns.energy, 8)) for L in (landscape, dense))
+    np.testing.assert_array_equal(found, known)
+    # The steps are the same, too, but for the size of the Hessian that they are measured by.
+    assert landscape.counters["n_gradients"] == pytest.approx(dense.counters["n_gradients"], rel=0.1)
+
+
+@pytest.mark.parametrize("sparse_hessians", [True, False], ids=["tridiagonal", "matrix-free"])
+def test_a_saddle_of_ten_thousand_variables(sparse_hessians: bool) -> None:
+    d = 10_000
+    problem = ld.systems.rosenbrock(d, s=[-500.0] * 5 + [1.0] * (d - 5))
+    landscape = ld.explore(
+        problem, np.full(d, 0.9), 3, min_index=3, upward="none", sparse_hessians=sparse_hessians
+    )  # fmt: skip
+    (point,) = landscape.points
+    assert (point.index, point.nullity) == (3, 0)
+    assert np.abs(point.x - 1).max() < 1e-5
+    assert point.eigenvalues[:4] == pytest.approx([-721.9558, -485.6950, -118.4826, 2.4988], abs=1e-3)
+    counters = landscape.counters
+    assert (counters["n_hvps"] == 0) == sparse_hessians
+    assert (counters["n_hessians"] == 0) != sparse_hessians
+
+
+def test_eigensolvers_that_need_matrices_refuse_sparse_ones() -> None:
+    problem = ld.systems.coupled_lattice(dim=30)
+    with pytest.raises(ld.errors.SettingsError, match="'dense' needs Hessians"):
+        ld.explore(problem, eigensolver="dense", dense_limit=10, max_index=1)
