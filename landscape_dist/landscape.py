@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from landscape_dist.pathways.pathway_map import Connections, PathwayMap
+from landscape_dist.overview import Overview
+from landscape_dist.pathways.pathway_map import Connections, PathwayMap, count_connections
 from landscape_dist.pathways.trajectories import PathSource, Trajectories, Trajectory, no_path
 from landscape_dist.records import (
     FailureColumns,
     PointColumns,
     SearchColumns,
-    SearchKind,
-    SearchStatus,
     StationaryPoint,
 )
 
@@ -25,13 +24,6 @@ if TYPE_CHECKING:
     import networkx as nx
 
     from landscape_dist.analysis.audit import Audit
-
-
-def kind_name(index: int, has_energy: bool = True) -> str:
-    """What points of this index are called, in the plural."""
-    if index == 0:
-        return "minima" if has_energy else "stable points"
-    return f"index-{index} saddles"
 
 
 class Points(Sequence[StationaryPoint]):
@@ -128,16 +120,18 @@ class Landscape:
     @property
     def counters(self) -> dict[str, Any]:
         """Evaluations in points, and searches in all and by status."""
-        count = np.bincount(self.searches.status, minlength=len(SearchStatus))
-        by_status = {s.label: int(count[s]) for s in SearchStatus if count[s]}
-        evaluations = {k: int(self._counters.get(k, 0)) for k in ("n_energies", "n_gradients", "n_hessians", "n_hvps")}
-        return {"n_searches": len(self.searches), **evaluations, "by_status": by_status}
+        return self.overview.counters
 
     @property
     def counts_by_index(self) -> dict[int, int]:
         """Number of points of each Morse index."""
-        index, n = np.unique(self.columns.index, return_counts=True)
-        return dict(zip(index.tolist(), n.tolist(), strict=True))
+        return {index: some.n for index, some in self.overview.by_index.items()}
+
+    @cached_property
+    def overview(self) -> Overview:
+        """The landscape in numbers."""
+        n_connections = count_connections(self.searches)
+        return Overview.of(self.header, self.columns, self.searches, n_connections, self._counters, self.finished)
 
     def trajectory(self, slot: int) -> Trajectory:
         """The path of one search.
@@ -164,31 +158,7 @@ class Landscape:
 
     def summary(self) -> str:
         """A few lines: points by index, arrows, searches by status, evaluations."""
-        lines = [f"{self.name}: {len(self.points)} stationary points, {len(self.connections)} connections"]
-        if not self.finished:
-            lines[0] += " (unfinished)"
-        for index, n in sorted(self.counts_by_index.items()):
-            rows = self.columns.index == index
-            energies = self.columns.energy[rows]
-            span = ""
-            if len(energies) and np.isfinite(energies).all():
-                low, high = energies.min(), energies.max()
-                span = f"  energy {low:.6f}" + (f" to {high:.6f}" if n > 1 else "")
-            name = kind_name(index, self.header["problem"]["has_energy"])
-            flat = int((self.columns.nullity[rows] > 0).sum())
-            lines.append(f"  {n:>7} {name:<18}{span}" + (f"  ({flat} with zero modes)" if flat else ""))
-        c = self.counters
-        kinds = np.bincount(self.searches.kind, minlength=len(SearchKind))
-        lines.append(
-            f"  {c['n_searches']} searches ({kinds[SearchKind.DOWN]} downward, {kinds[SearchKind.UP]} upward, "
-            f"{kinds[SearchKind.CONFIRM]} to confirm): "
-            + (", ".join(f"{n} {label}" for label, n in c["by_status"].items()) or "none")
-        )
-        lines.append(
-            f"  {c['n_gradients']} gradients, {c['n_hessians']} Hessians, {c['n_hvps']} Hessian-vector products, "
-            f"{c['n_energies']} energies"
-        )
-        return "\n".join(lines)
+        return str(self.overview)
 
     def plot(self, path: str | os.PathLike[str] | None = None, **options: Any) -> Any:
         """Draw the landscape: for one variable the energy with its points, for two the energy contours with points and

@@ -19,11 +19,14 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import SettingsError
-from landscape_dist.explore.judgement import HashIndex, SameJudgement
-from landscape_dist.explore.sampling import content_hash, mixed
+from landscape_dist.explore.flags import SlotSet
+from landscape_dist.explore.identification import Identification
+from landscape_dist.explore.judgement import SameJudgement
+from landscape_dist.explore.sampling import content_hash
 from landscape_dist.explore.settings import ExploreSettings
-from landscape_dist.explore.slots import Slots, confirm_slot
-from landscape_dist.explore.tables import SEARCH_TYPES, Column, PointTable, SearchTable
+from landscape_dist.explore.slots import Slots, confirm_pair, confirm_slot
+from landscape_dist.explore.tables import Column, PointTable, SearchTable
+from landscape_dist.explore.upward import UpwardSearches
 from landscape_dist.records import (
     FailureColumns,
     FloatArray,
@@ -35,6 +38,9 @@ from landscape_dist.records import (
     SearchKind,
     SearchStatus,
 )
+
+BLOCK = 65536
+"""Points whose searches are looked at together; bounds the memory."""
 
 
 @dataclass(slots=True)
@@ -70,16 +76,18 @@ class Coordinator:
         self.points = PointTable(self.dim, n_eigenvalues)
         self.searches = SearchTable()
         self.round = 0
-        self._index = HashIndex(judgement)
+        self.known = Identification(judgement, self.points)
         self._slots = Slots(self.starts, settings, self.points)
         self._hash = Column(np.uint64)
-        self._done = Column(np.bool_)
-        self._done.extend(np.zeros(self._slots.n, dtype=bool))
-        self._confirmed: set[int] = set()  # told slots of kind CONFIRM, which are negative
-        self._in_flight: set[int] = set()
+        self._child = Column(np.int32)  # where each plain slot ended, -1 for nowhere yet
+        self._child.extend(np.full(self._slots.n, -1, dtype=np.int32))
+        self._done = SlotSet()
+        self._in_flight = SlotSet()
         self._pending: dict[tuple[SearchKind, int], deque[IntArray]] = {}
         self._n_pending = 0
-        self._issued: set[int] = set()  # slots of rounds, upward and to confirm
+        self._issued = SlotSet()  # slots of rounds, upward and to confirm
+        limit = settings.patience if settings.upward == "auto" else None
+        self._upward = UpwardSearches(self._slots, self._hash, self._issued, limit)
         self._last_upward = (0, 0)  # round and size of the last sample of upward searches
         self._push(np.arange(len(self.starts)) * self._slots.per_start)
 
@@ -105,7 +113,7 @@ class Coordinator:
     @property
     def complete(self) -> bool:
         """Whether every search that there is to make has been told."""
-        if self._in_flight:
+        if len(self._in_flight):
             return False
         if not self._n_pending:
             self._open_round()
@@ -114,7 +122,7 @@ class Coordinator:
     @property
     def finished(self) -> bool:
         """Whether nothing more will be handed out: complete, or a budget is spent."""
-        return not self._in_flight and (self.budget_spent or self.complete)
+        return not len(self._in_flight) and (self.budget_spent or self.complete)
 
     # -- ask ------------------------------------------------------------------------------------------------
     def ask(self, max_searches: int) -> SearchBatch | None:
@@ -125,7 +133,7 @@ class Coordinator:
         if self.budget_spent or max_searches < 1:
             return None
         if not self._n_pending:
-            if self._in_flight:
+            if len(self._in_flight):
                 return None
             self._open_round()
             if not self._n_pending:
@@ -147,15 +155,16 @@ class Coordinator:
             room -= len(slots)
         taken = np.concatenate(parts)
         self._n_pending -= len(taken)
-        self._in_flight.update(taken.tolist())
+        self._in_flight.add(taken)
         return self._slots.batch(key[0], key[1], taken)
 
     def forget(self, slots: Any) -> None:
         """Take back searches that were handed out and will not be told."""
-        back = [int(s) for s in slots if int(s) in self._in_flight]
-        self._in_flight.difference_update(back)
-        if back:
-            self._push(np.sort(np.array(back, dtype=np.int64)))
+        back = np.unique(np.asarray(slots, dtype=np.int64))
+        back = back[self._in_flight.has(back)]
+        self._in_flight.discard(back)
+        if len(back):
+            self._push(back)
 
     # -- tell -----------------------------------------------------------------------------------------------
     def tell(self, result: ResultBatch) -> Decisions:
@@ -165,13 +174,12 @@ class Coordinator:
             what was added, for the journal.
         """
         first_search, first_point = len(self.searches), len(self.points)
-        fresh = np.flatnonzero(~self._is_done(result.slot))
+        fresh = np.flatnonzero(~self._done.has(result.slot))
         if len(fresh):
             _, once = np.unique(result.slot[fresh], return_index=True)
             fresh = fresh[once]
         slot = result.slot[fresh]
-        self._in_flight.difference_update(slot.tolist())
-        self._mark_done(slot)
+        self._in_flight.discard(slot)
         parent, kind, ordinal, target = self._slots.describe(slot)
         status = result.status[fresh].copy()
         found = result.index[fresh] >= 0
@@ -179,6 +187,7 @@ class Coordinator:
         if found.any():
             child[found] = self._identify(result, fresh[found], slot[found])
         status[found & (child == parent) & (parent >= 0)] = SearchStatus.SAME_AS_PARENT
+        self._mark_done(slot, child)
         n_steps = result.n_steps[fresh]
         rounds = np.full(len(fresh), self.round, dtype=np.int32)
         self.searches.extend(SearchColumns(slot, parent, kind, ordinal, target, status, child, n_steps, rounds))
@@ -195,76 +204,39 @@ class Coordinator:
 
     def _identify(self, result: ResultBatch, rows: IntArray, slot: IntArray) -> IntArray:
         """Ids of the points at result rows; unknown ones are added."""
-        X, energy, index = result.x[rows], result.energy[rows], result.index[rows]
-        own, keys = self._index.candidates(X, energy, index)
-        ids = np.full(len(rows), -1, dtype=np.int64)
-        # All at once against the first candidate of each; most searches end at a known point.
-        guess = np.array([next((p for key in ks for p in self._index.members(key)), -1) for ks in keys], dtype=np.int64)
-        self._match(ids, np.flatnonzero(guess >= 0), guess, X, [])
-        added: list[int] = []
-        left = np.flatnonzero(ids < 0)
-        while len(left):
-            # The first of each cell goes through all candidates; the others wait and are compared with it.
-            leaders = {own[i]: i for i in reversed(left.tolist())}
-            for i in sorted(leaders.values()):
-                ids[i] = self._identify_one(X, i, keys[i], added)
-                if ids[i] < 0:
-                    ids[i] = len(self.points) + len(added)
-                    self._index.append(own[i], int(ids[i]))
-                    added.append(i)
-            left = np.flatnonzero(ids < 0)
-            if len(left):
-                guess[left] = [ids[leaders[own[i]]] for i in left.tolist()]
-                self._match(ids, left, guess, X, added)
-                left = np.flatnonzero(ids < 0)
-        if added:
-            new = rows[added]
-            self._add_points(
+
+        def append(new: IntArray) -> None:
+            of = rows[new]
+            rounds = np.full(len(new), self.round, dtype=np.int32)
+            self._append(
                 PointColumns(
-                    result.x[new],
-                    result.energy[new],
-                    result.index[new],
-                    result.nullity[new],
-                    result.gradient_norm[new],
-                    result.eigenvalues[new],
-                    slot[added],
-                    np.full(len(added), self.round, dtype=np.int32),
+                    result.x[of],
+                    result.energy[of],
+                    result.index[of],
+                    result.nullity[of],
+                    result.gradient_norm[of],
+                    result.eigenvalues[of],
+                    slot[new],
+                    rounds,
                 )
             )
-        return ids
 
-    def _match(self, ids: IntArray, rows: IntArray, guess: IntArray, X: FloatArray, added: list[int]) -> None:
-        """Accept the guesses that are right; `added` are the rows of points found new in this batch."""
-        if len(rows):
-            right = self.judgement.same(X[rows], self._coordinates(guess[rows], X, added))
-            ids[rows[right]] = guess[rows[right]]
+        return self.known.identify(result.x[rows], result.energy[rows], result.index[rows], append)
 
-    def _identify_one(self, X: FloatArray, i: int, keys: list[tuple[int, ...]], added: list[int]) -> int:
-        """The first candidate that equals row i, or -1."""
-        near = np.array([p for key in keys for p in self._index.members(key)], dtype=np.int64)
-        if not len(near):
-            return -1
-        points = self._coordinates(near, X, added)
-        match = np.flatnonzero(self.judgement.same(np.broadcast_to(X[i], points.shape), points))
-        return int(near[match[0]]) if len(match) else -1
-
-    def _coordinates(self, ids: IntArray, X: FloatArray, added: list[int]) -> FloatArray:
-        n_known = len(self.points)
-        if not added:
-            return self.points.x[ids]
-        fresh = ids >= n_known
-        out = np.empty((len(ids), self.dim))
-        out[~fresh] = self.points.x[ids[~fresh]]
-        out[fresh] = X[np.array(added)[ids[fresh] - n_known]]
-        return out
-
-    def _add_points(self, points: PointColumns) -> None:
+    def _append(self, points: PointColumns) -> None:
         """Append points and give them their slots."""
         self.points.extend(points)
-        before = self._slots.n
+        self._number(points)
+
+    def _number(self, points: PointColumns) -> None:
         self._slots.add(points)
-        self._done.extend(np.zeros(self._slots.n - before, dtype=bool))
+        self._child.extend(np.full(self._slots.n - len(self._child), -1, dtype=np.int32))
         self._hash.extend(content_hash(points.x))
+
+    def _mark_done(self, slots: IntArray, child: IntArray) -> None:
+        self._done.add(slots)
+        plain = slots >= 0
+        self._child.view()[slots[plain]] = child[plain]
 
     # -- what comes next --------------------------------------------------------------------------------------
     def _push(self, slots: IntArray) -> None:
@@ -278,7 +250,7 @@ class Coordinator:
 
     def _enqueue_downward(self, first_point: int) -> None:
         """Queue the downward searches of the points from `first_point` on."""
-        slots = self._slots.downward(first_point)
+        slots, _ = self._slots.downward(np.arange(first_point, len(self.points)))
         if len(slots):
             self._push(slots)
 
@@ -286,122 +258,105 @@ class Coordinator:
         """A start that found nothing at one index tries the next lower one."""
         for i in np.flatnonzero((slot >= 0) & (slot < self._slots.n_start) & ~found).tolist():
             following = int(slot[i]) + 1
-            if following % self._slots.per_start and not self._done.view()[following]:
+            if following % self._slots.per_start and not self._done.has(np.array([following]))[0]:
                 self._push(np.array([following]))
-
-    def _is_done(self, slots: IntArray) -> np.ndarray:
-        done = np.zeros(len(slots), dtype=bool)
-        plain = slots >= 0
-        done[plain] = self._done.view()[slots[plain]]
-        done[~plain] = [s in self._confirmed for s in slots[~plain].tolist()]
-        return done
-
-    def _mark_done(self, slots: IntArray) -> None:
-        plain = slots >= 0
-        self._done.view()[slots[plain]] = True
-        self._confirmed.update(slots[~plain].tolist())
 
     def _open_round(self) -> None:
         """Queue the next round, if there is to be one."""
-        slots = self._choose_round(self.searches.view(), len(self.points))
+        slots = self._to_confirm(self.round + 1)
         # Arrows are confirmed all the same; a further sample of upward searches needs a reason.
-        if len(slots) and (slots[0] < 0 or not self._fruitless()):
+        if not len(slots) and not self._fruitless():
+            slots = self._upward_sample(self.round + 1)
+        if len(slots):
             self._open(slots)
             self._push(np.sort(slots))
-
-    def _choose_round(self, searches: SearchColumns, n_points: int) -> IntArray:
-        """Slots of the round after these searches had found these points: arrows to confirm, else upward searches."""
-        slots = self._to_confirm(searches)
-        if len(slots):
-            return slots
-        slots = self._upward_candidates(n_points)
-        return slots[: self.settings.patience] if self.settings.upward == "auto" else slots
 
     def _open(self, slots: IntArray) -> None:
         """Count a round of these slots."""
         self.round += 1
-        self._issued.update(slots.tolist())
+        self._issued.add(slots)
         if slots[0] >= 0:
             self._last_upward = (self.round, len(slots))
 
     def _fruitless(self) -> bool:
         """Whether the last full sample of upward searches, and what followed it, found nothing new."""
         number, size = self._last_upward
-        if self.settings.upward != "auto":
+        if self.settings.upward != "auto" or size < self.settings.patience:
             return False
-        return size >= self.settings.patience and not (self.points.view().round >= number).any()
+        return self._n_points_before(number) == len(self.points)
 
-    def _to_confirm(self, searches: SearchColumns) -> IntArray:
-        """Slots of arrows that upward searches suggest and no downward search has found."""
-        points = self.points.view()
-        up = np.flatnonzero((searches.kind == SearchKind.UP) & (searches.child >= 0))
+    # Rounds follow one another, so the columns `round` of points and searches ascend.
+    def _n_points_before(self, number: int) -> int:
+        return int(np.searchsorted(self.points.view().round, np.int32(number)))
+
+    def _upward_sample(self, number: int) -> IntArray:
+        """Slots of round `number`, if it is one of upward searches."""
+        return self._upward.take(self._n_points_before(number))
+
+    def _to_confirm(self, number: int) -> IntArray:
+        """Slots of round `number`, if it is one to confirm arrows: those that the upward searches of the round before
+        suggest and no downward search has found."""
+        points, searches = self.points.view(), self.searches.view()
+        begin, end = np.searchsorted(searches.round, np.array([number - 1, number], dtype=np.int32))
+        up = begin + np.flatnonzero((searches.kind[begin:end] == SearchKind.UP) & (searches.child[begin:end] >= 0))
         lower, upper = searches.parent[up], searches.child[up]
         # From an index-1 point the downward searches go along its only unstable direction, both ways, already.
         right = (points.index[upper] == points.index[lower] + 1) & (points.index[lower] >= 1)
         right &= points.index[upper] <= self.settings.max_index
         suggested = np.unique(confirm_slot(upper[right], lower[right]))
-        down = np.flatnonzero((searches.kind == SearchKind.DOWN) & (searches.child >= 0))
-        known = confirm_slot(searches.parent[down], searches.child[down])
-        suggested = suggested[~np.isin(suggested, known)]
-        return np.array([s for s in suggested.tolist() if s not in self._issued], dtype=np.int64)
-
-    def _upward_candidates(self, n_points: int) -> IntArray:
-        """Upward slots of the first points that no round has had yet, in the order of their content's hash."""
-        slots, owner, place = self._slots.upward(n_points)
-        if self._issued:
-            left = ~np.isin(slots, np.fromiter(self._issued, dtype=np.int64))
-            slots, owner, place = slots[left], owner[left], place[left]
-        return slots[np.argsort(mixed(self._hash.view()[owner], place), kind="stable")]
+        suggested = suggested[~self._issued.has(suggested)]
+        if not len(suggested):
+            return suggested
+        parents = np.unique(confirm_pair(suggested)[0])
+        slots, row = self._slots.downward(parents)
+        return suggested[~np.isin(suggested, confirm_slot(parents[row], self._child.view()[slots].astype(np.int64)))]
 
     # -- resume -----------------------------------------------------------------------------------------------
     def replay(self, points: PointColumns, searches: SearchColumns) -> None:
-        """Restore the state that told these searches and found these points (from a database).
+        """Restore the state that told these searches and found these points (from a database), and take them over.
 
         Must be called on a new coordinator with the same starts, settings and judgement.
         """
         if len(self.searches) or len(self.points):
             raise SettingsError("replay needs a new coordinator; this one has been told results already")
         if len(points):
-            self._index.add_many(0, points.x, points.energy, points.index)
-            self._add_points(points)
-        self.searches.extend(searches)
-        self._mark_done(searches.slot)
+            self.points.adopt(points)
+            self._number(points)
+            self.known.add(points)
+        self.searches.adopt(searches)
+        self._mark_done(searches.slot, searches.child)
         self._pending.clear()
         self._n_pending = 0
         self._replay_rounds(searches)
-        down = self._slots.downward()
-        rounds = np.array(sorted(self._issued), dtype=np.int64)
-        waiting = np.concatenate([self._open_starts(searches), down, rounds])
-        self._push(waiting[~self._is_done(waiting)])
+        waiting = [self._open_starts(searches), self._issued.all()]
+        for first in range(0, len(self.points), BLOCK):
+            down, _ = self._slots.downward(np.arange(first, min(first + BLOCK, len(self.points))))
+            waiting.append(down[~self._done.has(down)])
+        slots = np.concatenate(waiting)
+        self._push(slots[~self._done.has(slots)])
 
     def _replay_rounds(self, searches: SearchColumns) -> None:
         """Reopen the rounds as they were: each chose among what the rounds before it had found."""
-        found_in = self.points.view().round
         for number in range(1, int(searches.round.max(initial=0)) + 1):
-            before = searches.round < number
-            earlier = SearchColumns(**{f: getattr(searches, f)[before] for f in SEARCH_TYPES})
-            self._open(self._choose_round(earlier, int((found_in < number).sum())))
+            slots = self._to_confirm(number)
+            self._open(slots if len(slots) else self._upward_sample(number))
 
     def _open_starts(self, searches: SearchColumns) -> IntArray:
         """For each start, the next index to try: the one after its last, unless that found a point."""
-        out = []
-        mine = searches.kind == SearchKind.START
-        for s in range(len(self.starts)):
-            rows = mine & (searches.slot // self._slots.per_start == s)
-            if (searches.child[rows] >= 0).any():
-                continue
-            following = s * self._slots.per_start + int(rows.sum())
-            if following < (s + 1) * self._slots.per_start:
-                out.append(following)
-        return np.array(out, dtype=np.int64)
+        mine = np.flatnonzero(searches.kind == SearchKind.START)
+        start = searches.slot[mine] // self._slots.per_start
+        n_told = np.bincount(start, minlength=len(self.starts))
+        n_found = np.bincount(start[searches.child[mine] >= 0], minlength=len(self.starts))
+        waiting = np.flatnonzero((n_found == 0) & (n_told < self._slots.per_start))
+        return np.asarray(waiting * self._slots.per_start + n_told[waiting], dtype=np.int64)
 
     # -- invariants -------------------------------------------------------------------------------------------
     def validate(self) -> None:
         """Raise AssertionError where the state contradicts itself; called at the end of tests and runs."""
         points, searches = self.points.view(), self.searches.view()
         assert len(np.unique(searches.slot)) == len(searches), "a slot was told twice"
-        assert self._is_done(searches.slot).all(), "a told slot is not marked"
-        assert int(self._done.view().sum()) + len(self._confirmed) == len(searches), "a marked slot was not told"
+        assert self._done.has(searches.slot).all(), "a told slot is not marked"
+        assert len(self._done) == len(searches), "a marked slot was not told"
         assert (searches.child < len(points)).all(), "a search ended at an unknown point"
         assert (searches.parent < len(points)).all(), "a search started from an unknown point"
         by = np.argsort(searches.slot)
@@ -410,5 +365,5 @@ class Coordinator:
         assert (searches.child[where] == np.arange(len(points))).all(), "a point was not found by its search"
         waiting = np.concatenate([s for q in self._pending.values() for s in q] or [np.zeros(0, dtype=np.int64)])
         assert len(waiting) == self._n_pending == len(np.unique(waiting)), "a slot waits twice"
-        assert not self._is_done(waiting).any(), "a told slot still waits"
-        assert not self._in_flight.intersection(waiting.tolist()), "a slot is in flight and waits"
+        assert not self._done.has(waiting).any(), "a told slot still waits"
+        assert not self._in_flight.has(waiting).any(), "a slot is in flight and waits"

@@ -81,6 +81,10 @@ class PerCoordinate(SameJudgement):
         self._directions = _directions(len(self.atol))
         self.fingerprint_atol = self.atol @ np.abs(self._directions)
 
+    def check(self, dim: int) -> None:
+        if len(self.atol) != dim:
+            raise SettingsError(f"same has {len(self.atol)} tolerances for {dim} variables; give one number or {dim}")
+
     def same(self, x: FloatArray, X: FloatArray) -> NDArray[np.bool_]:
         return np.all(np.abs(x - X) <= self.atol, axis=-1)
 
@@ -132,55 +136,3 @@ def make_judgement(same: Any, dim: int) -> SameJudgement:
     if value.shape != (dim,):
         raise SettingsError(f"same has {value.size} tolerances for {dim} variables; give one number or {dim}")
     return PerCoordinate(value)
-
-
-class HashIndex:
-    """Known points by cells of their fingerprints and index; looking one up does not depend on how many there are."""
-
-    # Cells this many tolerances wide: a point close enough to a border to be looked up twice is rare.
-    CELL_WIDTH = 64.0
-
-    def __init__(self, judgement: SameJudgement) -> None:
-        self.judgement = judgement
-        self._cells: dict[tuple[int, ...], list[int]] = {}
-
-    def add(self, point: int, x: FloatArray, energy: float, index: int) -> None:
-        """Register point number `point`."""
-        f = self.judgement.fingerprint(x[None], np.array([energy]))[0]
-        cell = np.floor(f / (self.CELL_WIDTH * self.judgement.fingerprint_atol)).astype(np.int64)
-        self._cells.setdefault((index, *cell.tolist()), []).append(point)
-
-    def add_many(self, first: int, X: FloatArray, energy: FloatArray, index: NDArray[np.int32]) -> None:
-        """Register points `first`, `first` + 1, ..."""
-        f = self.judgement.fingerprint(X, energy)
-        cells = np.floor(f / (self.CELL_WIDTH * self.judgement.fingerprint_atol)).astype(np.int64)
-        keys = np.column_stack([index, cells]).tolist()
-        for i, key in enumerate(keys):
-            self._cells.setdefault(tuple(key), []).append(first + i)
-
-    def candidates(
-        self, X: FloatArray, energy: FloatArray, index: NDArray[np.int32]
-    ) -> tuple[list[tuple[int, ...]], list[list[tuple[int, ...]]]]:
-        """For each of n points, the key of its cell, and the keys of all cells where an equal point may be."""
-        width = self.CELL_WIDTH * self.judgement.fingerprint_atol
-        f = self.judgement.fingerprint(X, energy) / width
-        cell = np.floor(f).astype(np.int64)
-        margin = 1.0 / self.CELL_WIDTH
-        step = np.where(f - cell < margin, -1, np.where(cell + 1 - f < margin, 1, 0))
-        own = [tuple(key) for key in np.column_stack([index, cell]).tolist()]
-        keys = [[key] for key in own]
-        for i in np.flatnonzero(step.any(axis=1)):
-            options: list[tuple[int, ...]] = [(int(index[i]),)]
-            for j in range(f.shape[1]):
-                shifts = {0, int(step[i, j])}
-                options = [(*o, int(cell[i, j]) + s) for o in options for s in shifts]
-            keys[i] = options
-        return own, keys
-
-    def members(self, key: tuple[int, ...]) -> list[int]:
-        """Points in a cell."""
-        return self._cells.get(key, [])
-
-    def append(self, key: tuple[int, ...], point: int) -> None:
-        """Register a point under a key from `candidates`."""
-        self._cells.setdefault(key, []).append(point)

@@ -43,9 +43,10 @@ class Slots:
 
     def add(self, points: PointColumns) -> None:
         """Number the searches of points just found."""
-        pairs = list(zip(points.index.tolist(), points.nullity.tolist(), strict=True))
-        n_down = np.array([len(self.recipes(SearchKind.DOWN, i, z)) for i, z in pairs], dtype=np.int64)
-        n_up = np.array([len(self.recipes(SearchKind.UP, i, z)) for i, z in pairs], dtype=np.int64)
+        n_down, n_up = np.zeros(len(points), dtype=np.int64), np.zeros(len(points), dtype=np.int64)
+        for m, z, rows in _alike(points.index, points.nullity):
+            n_down[rows] = len(self.recipes(SearchKind.DOWN, m, z))
+            n_up[rows] = len(self.recipes(SearchKind.UP, m, z))
         ends = self.n + np.cumsum(n_down + n_up)
         self._first.extend(np.concatenate([[self.n], ends[:-1]]))
         self._n_down.extend(n_down)
@@ -62,17 +63,22 @@ class Slots:
                 self._recipes[key] = downward(index if index <= self.settings.max_index else 0, self.settings)
         return self._recipes[key]
 
-    def downward(self, first_point: int = 0) -> IntArray:
-        """All downward slots of the points from `first_point` on."""
-        return ranges(self._first.view()[first_point:], self._n_down.view()[first_point:])
+    def downward(self, points: IntArray) -> tuple[IntArray, IntArray]:
+        """All downward slots of some points, and which of these points each belongs to."""
+        n = self._n_down.view()[points]
+        return ranges(self._first.view()[points], n), np.repeat(np.arange(len(points)), n)
 
-    def upward(self, n_points: int) -> tuple[IntArray, IntArray, IntArray]:
-        """Of the first `n_points` points, all upward slots, the point of each, and its place among that point's."""
-        first = self._first.view()[:n_points] + self._n_down.view()[:n_points]
-        ends = np.append(self._first.view(), self.n)[1 : n_points + 1]
-        owner = np.repeat(np.arange(n_points), ends - first)
+    def upward(self, first_point: int, last_point: int) -> tuple[IntArray, IntArray, IntArray]:
+        """Of the points from `first_point` up to `last_point`, all upward slots, the point of each, and its place among
+        that point's."""
+        some = slice(first_point, last_point)
+        first = self._first.view()[some] + self._n_down.view()[some]
+        ends = self._first.view()[first_point + 1 : last_point + 1]
+        if last_point == len(self._first):
+            ends = np.append(ends, self.n)
+        owner = np.repeat(np.arange(last_point - first_point), ends - first)
         slots = ranges(first, ends - first)
-        return slots, owner, slots - first[owner]
+        return slots, first_point + owner, slots - first[owner]
 
     # -- what a slot means --------------------------------------------------------------------------------------
     def describe(self, slots: IntArray) -> tuple[IntArray, Any, Any, Any]:
@@ -128,9 +134,9 @@ class Slots:
         points = self.points.view()
         index, nullity = points.index[parent], points.nullity[parent]
         groups = []
-        for m, z in sorted(set(zip(index.tolist(), nullity.tolist(), strict=True))):
+        for m, z, rows in _alike(index, nullity):
             recipes = self.recipes(kind, m, z)
-            groups.append((np.flatnonzero((index == m) & (nullity == z)), recipes, *recipes.left()))
+            groups.append((rows, recipes, *recipes.left()))
         width = max(left.shape[1] for _, _, left, _ in groups)
         leave, sign = np.full((n, width), -1), np.zeros((n, width), dtype=np.int64)
         keep, repeat = np.zeros((n, target), dtype=np.int64), np.zeros(n, dtype=np.int64)
@@ -139,6 +145,15 @@ class Slots:
             leave[rows, : left.shape[1]], sign[rows, : left.shape[1]] = left[o], signs[o]
             keep[rows], repeat[rows] = recipes.kept(target)[o], recipes.repeat[o]
         return leave, sign, keep, repeat
+
+
+def _alike(index: Any, nullity: Any) -> list[tuple[int, int, IntArray]]:
+    """Rows of points of equal index and nullity, with both."""
+    code = index.astype(np.int64) * (1 << 31) + nullity
+    groups = []
+    for value in np.unique(code).tolist():
+        groups.append((value >> 31, value & ((1 << 31) - 1), np.flatnonzero(code == value)))
+    return groups
 
 
 def _no_recipe(n: int, target: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:

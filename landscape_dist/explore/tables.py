@@ -40,6 +40,11 @@ class Column:
         self._data[self._n : n] = rows
         self._n = n
 
+    def adopt(self, rows: Any) -> None:
+        """Begin with these rows, which are not copied."""
+        self._data = np.asarray(rows, dtype=self._data.dtype)
+        self._n = len(rows)
+
     def view(self) -> Any:
         return self._data[: self._n]
 
@@ -66,6 +71,11 @@ class PointTable:
         for name, column in self.columns.items():
             column.extend(getattr(rows, name))
 
+    def adopt(self, rows: PointColumns) -> None:
+        """Begin with these points, which are not copied."""
+        for name, column in self.columns.items():
+            column.adopt(getattr(rows, name))
+
     @property
     def x(self) -> FloatArray:
         return self.columns["x"].view()
@@ -87,6 +97,11 @@ class SearchTable:
     def extend(self, rows: SearchColumns) -> None:
         for name, column in self.columns.items():
             column.extend(getattr(rows, name))
+
+    def adopt(self, rows: SearchColumns) -> None:
+        """Begin with these searches, which are not copied."""
+        for name, column in self.columns.items():
+            column.adopt(getattr(rows, name))
 
     def view(self, first: int = 0) -> SearchColumns:
         return SearchColumns(**{name: column.view()[first:] for name, column in self.columns.items()})

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from landscape_dist.records import IntArray
 
 if TYPE_CHECKING:
     from landscape_dist.pathways.pathway_map import PathwayMap
@@ -17,26 +20,43 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 
 
-def point_dicts(pathways: PathwayMap) -> list[dict[str, Any]]:
+BLOCK = 4096
+"""Points made into dicts together: as dicts, all of a large landscape would not fit into memory."""
+
+
+def iter_point_dicts(pathways: PathwayMap, ids: IntArray | None = None) -> Iterator[dict[str, Any]]:
     """One dict a point: id, x, energy, index, nullity, gradient_norm, eigenvalues, hits.
 
     Plain numbers and lists; null (None) stands where there is no number, as for the energy in vector fields.  These
     have complex eigenvalues: real parts in `eigenvalues`, imaginary parts in one more key, `eigenvalues_imag`.
+
+    Args:
+        pathways: where the points are.
+        ids: which of them; default all.
     """
     p = pathways.points
-    columns = {
-        "id": list(range(len(p))),
-        "x": _listed(p.x),
-        "energy": _listed(p.energy),
-        "index": p.index.tolist(),
-        "nullity": p.nullity.tolist(),
-        "gradient_norm": _listed(p.gradient_norm),
-        "eigenvalues": _listed(pathways.eigenvalues.real),
-        "hits": pathways.hits.tolist(),
-    }
-    if np.iscomplexobj(pathways.eigenvalues):
-        columns["eigenvalues_imag"] = _listed(pathways.eigenvalues.imag)
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    ids = np.arange(len(p)) if ids is None else ids
+    for start in range(0, len(ids), BLOCK):
+        rows = ids[start : start + BLOCK]
+        columns = {
+            "id": rows.tolist(),
+            "x": _listed(p.x[rows]),
+            "energy": _listed(p.energy[rows]),
+            "index": p.index[rows].tolist(),
+            "nullity": p.nullity[rows].tolist(),
+            "gradient_norm": _listed(p.gradient_norm[rows]),
+            "eigenvalues": _listed(pathways.eigenvalues[rows].real),
+            "hits": pathways.hits[rows].tolist(),
+        }
+        if np.iscomplexobj(pathways.eigenvalues):
+            columns["eigenvalues_imag"] = _listed(pathways.eigenvalues[rows].imag)
+        for row in zip(*columns.values(), strict=True):
+            yield dict(zip(columns, row, strict=True))
+
+
+def point_dicts(pathways: PathwayMap) -> list[dict[str, Any]]:
+    """`iter_point_dicts` as a list."""
+    return list(iter_point_dicts(pathways))
 
 
 def eigenvalue_names(pathways: PathwayMap) -> list[str]:
@@ -45,12 +65,15 @@ def eigenvalue_names(pathways: PathwayMap) -> list[str]:
     return names + [f"{name}_imag" for name in names] if np.iscomplexobj(pathways.eigenvalues) else names
 
 
-def connection_dicts(pathways: PathwayMap) -> list[dict[str, Any]]:
+def iter_connection_dicts(pathways: PathwayMap) -> Iterator[dict[str, Any]]:
     """One dict an arrow: parent, child (ids), count, origins (list of ordinals)."""
-    return [
-        {"parent": c.parent_id, "child": c.child_id, "count": c.count, "origins": list(c.origins)}
-        for c in pathways.connections
-    ]
+    for c in pathways.connections:
+        yield {"parent": c.parent_id, "child": c.child_id, "count": c.count, "origins": list(c.origins)}
+
+
+def connection_dicts(pathways: PathwayMap) -> list[dict[str, Any]]:
+    """`iter_connection_dicts` as a list."""
+    return list(iter_connection_dicts(pathways))
 
 
 def as_dict(pathways: PathwayMap) -> dict[str, Any]:
@@ -60,7 +83,15 @@ def as_dict(pathways: PathwayMap) -> dict[str, Any]:
 
 def write_json(pathways: PathwayMap, path: PathLike) -> None:
     """Write `as_dict` as JSON (strict: no NaN); numbers read back exactly."""
-    Path(path).write_text(json.dumps(as_dict(pathways), allow_nan=False), encoding="utf-8")
+    with Path(path).open("w", encoding="utf-8") as file:
+        for opening, dicts in (
+            ('{"points": [', iter_point_dicts(pathways)),
+            ('], "connections": [', iter_connection_dicts(pathways)),
+        ):
+            file.write(opening)
+            for i, d in enumerate(dicts):
+                file.write(", " * (i > 0) + json.dumps(d, allow_nan=False))
+        file.write("]}")
 
 
 def write_csv(pathways: PathwayMap, folder: PathLike) -> None:
@@ -79,7 +110,7 @@ def write_csv(pathways: PathwayMap, folder: PathLike) -> None:
             + [f"x{i + 1}" for i in range(p.x.shape[1])]
             + eigenvalue_names(pathways)
         )
-        for d in point_dicts(pathways):
+        for d in iter_point_dicts(pathways):
             scalars = [d[name] for name in ("id", "index", "nullity", "energy", "gradient_norm", "hits")]
             rows.writerow([*scalars, *d["x"], *d["eigenvalues"], *d.get("eigenvalues_imag", ())])
     with (folder / "connections.csv").open("w", newline="", encoding="utf-8") as file:

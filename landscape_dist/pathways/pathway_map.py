@@ -25,6 +25,9 @@ from landscape_dist.records import (
 if TYPE_CHECKING:
     import networkx as nx
 
+_BLOCK = 65536
+"""Connections made into records together."""
+
 
 def connecting(searches: SearchColumns) -> NDArray[np.bool_]:
     """(s,) whether each search is an arrow: downward, converged to the wanted index, at another point.
@@ -39,6 +42,18 @@ def connecting(searches: SearchColumns) -> NDArray[np.bool_]:
         & (searches.parent >= 0)
         & (searches.child != searches.parent)
     )
+
+
+def count_connections(searches: SearchColumns) -> int:
+    """How many connections there are, without making them."""
+    rows = np.flatnonzero(connecting(searches))
+    if not len(rows):
+        return 0
+    ends = searches.parent[rows]
+    ends *= int(searches.child.max()) + 1
+    ends += searches.child[rows]
+    ends.sort()
+    return 1 + int(np.count_nonzero(ends[1:] != ends[:-1]))
 
 
 def count_hits(n_points: int, searches: SearchColumns) -> IntArray:
@@ -68,8 +83,7 @@ class Connections(Sequence[Connection]):
 
     def __init__(self, searches: SearchColumns) -> None:
         rows = np.flatnonzero(connecting(searches))
-        order = np.lexsort((searches.ordinal[rows], searches.child[rows], searches.parent[rows]))
-        rows = rows[order]
+        rows = rows[_order(searches.parent[rows], searches.child[rows], searches.ordinal[rows])]
         parent, child = searches.parent[rows], searches.child[rows]
         new = np.ones(len(rows), dtype=bool)
         new[1:] = (parent[1:] != parent[:-1]) | (child[1:] != child[:-1])
@@ -97,9 +111,27 @@ class Connections(Sequence[Connection]):
         return Connection(int(self.parent[i]), int(self.child[i]), len(origins), origins)
 
     def __iter__(self) -> Iterator[Connection]:
-        origins, first = self.origins.tolist(), self.first.tolist()
-        for i, (parent, child) in enumerate(zip(self.parent.tolist(), self.child.tolist(), strict=True)):
-            yield Connection(parent, child, first[i + 1] - first[i], tuple(origins[first[i] : first[i + 1]]))
+        for start in range(0, len(self), _BLOCK):
+            part = slice(start, min(start + _BLOCK, len(self)))
+            first = self.first[part.start : part.stop + 1]
+            origins = self.origins[first[0] : first[-1]].tolist()
+            first = (first - first[0]).tolist()
+            for i, (parent, child) in enumerate(
+                zip(self.parent[part].tolist(), self.child[part].tolist(), strict=True)
+            ):
+                yield Connection(parent, child, first[i + 1] - first[i], tuple(origins[first[i] : first[i + 1]]))
+
+
+def _order(parent: IntArray, child: IntArray, ordinal: NDArray[np.int32]) -> IntArray:
+    """(n,) positions that sort by parent, then child, then ordinal."""
+    if not len(parent):
+        return np.zeros(0, dtype=np.int64)
+    lowest = int(ordinal.min())
+    sizes = (int(parent.max()) + 1, int(child.max()) + 1, int(ordinal.max()) - lowest + 1)
+    if sizes[0] * sizes[1] * sizes[2] >= 2**63:
+        return np.lexsort((ordinal, child, parent))
+    # One number instead of three, a quarter of the time.
+    return np.argsort((parent * sizes[1] + child) * sizes[2] + (ordinal.astype(np.int64) - lowest), kind="stable")
 
 
 class PathwayMap:
@@ -111,10 +143,6 @@ class PathwayMap:
 
     Raises:
         LandscapeError: a search names a point that is not among `points`.
-
-    Attributes:
-        hits: (p,) searches that ended at each point.
-        connections: arrows as a sequence of `Connection`, with columns `parent`, `child`, `counts`.
     """
 
     def __init__(self, points: PointColumns, searches: SearchColumns) -> None:
@@ -126,9 +154,7 @@ class PathwayMap:
                     "and searches of the same commit"
                 )
         self.points = points
-        self.hits = count_hits(len(points), searches)
-        self.connections = Connections(searches)
-        self._per_branch = searches_per_branch(points, searches)
+        self._searches = searches
 
     def __len__(self) -> int:
         """Number of points."""
@@ -136,6 +162,20 @@ class PathwayMap:
 
     def __repr__(self) -> str:
         return f"<PathwayMap of {len(self)} points and {len(self.connections)} connections>"
+
+    @cached_property
+    def hits(self) -> IntArray:
+        """(p,) searches that ended at each point."""
+        return count_hits(len(self), self._searches)
+
+    @cached_property
+    def connections(self) -> Connections:
+        """Arrows as a sequence of `Connection`, with columns `parent`, `child`, `counts`."""
+        return Connections(self._searches)
+
+    @cached_property
+    def _per_branch(self) -> int:
+        return searches_per_branch(self.points, self._searches)
 
     def point(self, id: int) -> StationaryPoint:
         """The point with that id."""

@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape_dist.errors import StoreError, StoreFormatError
+from landscape_dist.errors import StoreError
 from landscape_dist.records import FailureColumns, PointColumns, SearchColumns, TrajectoryColumns
 from landscape_dist.store.schema import (
-    BLOCKS,
     FAILURE_INTEGERS,
-    NOT_WRITTEN,
     POINT_INTEGERS,
     POINT_REALS,
     SEARCH_INTEGERS,
@@ -20,9 +18,6 @@ from landscape_dist.store.schema import (
 )
 
 Arrays = dict[str, NDArray[Any]]
-
-_NARROW = {"index": np.int32, "nullity": np.int32, "round": np.int32, "ordinal": np.int32, "target": np.int32,
-           "n_steps": np.int32, "kind": np.int8, "status": np.int8}  # fmt: skip
 
 
 def pack_points(points: PointColumns, dim: int, n_eigenvalues: int) -> Arrays:
@@ -79,27 +74,20 @@ def pack_trajectories(paths: TrajectoryColumns, dim: int, n_points: int) -> Arra
     }
 
 
-def unpack(arrays: Arrays, where: str) -> tuple[PointColumns, SearchColumns, FailureColumns]:
-    """Arrays by path -> columns; `StoreFormatError` where rows that were committed are not there."""
-    for block in BLOCKS:
-        if block.dtype == "int64" and (arrays[block.path] == NOT_WRITTEN).any():
-            raise StoreFormatError(
-                f"{where} is damaged: committed rows of {block.path} are missing (a chunk was deleted or not copied); "
-                "restore it from a copy"
-            )
+def unpack(arrays: Arrays) -> tuple[PointColumns, SearchColumns, FailureColumns]:
+    """Arrays by path, as in `schema.Contents`, -> columns."""
     points = PointColumns(
         x=arrays["points/x"],
         eigenvalues=arrays["points/eigenvalues"],
-        **_columns(arrays["points/reals"], POINT_REALS),
-        **_columns(arrays["points/integers"], POINT_INTEGERS),
+        **{name: arrays[f"points/reals/{name}"] for name in POINT_REALS},
+        **{name: arrays[f"points/integers/{name}"] for name in POINT_INTEGERS},
     )
-    searches = SearchColumns(**_columns(arrays["searches/integers"], SEARCH_INTEGERS))
-    slot, ends = np.ascontiguousarray(arrays["failures/integers"].T)
+    searches = SearchColumns(**{name: arrays[f"searches/integers/{name}"] for name in SEARCH_INTEGERS})
     failures = FailureColumns(
-        slot=slot,
+        slot=arrays["failures/integers/slot"],
         x=arrays["failures/x"],
         gradient_norm=arrays["failures/gradient_norm"],
-        message=_texts(arrays["failures/message"].tobytes(), ends),
+        message=_texts(arrays["failures/message"].tobytes(), arrays["failures/integers/message_end"]),
     )
     return points, searches, failures
 
@@ -111,12 +99,6 @@ def _texts(flat: bytes, ends: NDArray[np.int64]) -> list[str]:
     for row in np.flatnonzero(ends > starts).tolist():
         texts[row] = flat[starts[row] : ends[row]].decode("utf-8")
     return texts
-
-
-def _columns(array: NDArray[Any], names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    return {
-        name: np.ascontiguousarray(array[:, i], dtype=_NARROW.get(name, array.dtype)) for i, name in enumerate(names)
-    }
 
 
 def _stack(table: str, columns: Any, names: tuple[str, ...], n: int, dtype: type) -> NDArray[Any]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from landscape_dist.errors import StoreError
 from landscape_dist.records import FailureColumns, FloatArray, PointColumns, SearchColumns, TrajectoryColumns
 from landscape_dist.store.columns import pack_failures, pack_points, pack_searches, pack_trajectories, unpack
-from landscape_dist.store.schema import BLOCKS, LENGTHS, TRAJECTORY_BLOCKS, TRAJECTORY_LENGTHS, migrate
+from landscape_dist.store.schema import BLOCKS, LEASE_SECONDS, LENGTHS, TRAJECTORY_BLOCKS, TRAJECTORY_LENGTHS, migrate
 
 if TYPE_CHECKING:
     from landscape_dist.store.zarr_backend import StoreLike, ZarrBackend
@@ -67,8 +67,7 @@ class Database:
 
     Made by `create` or `open`, not directly.  `append` buffers in memory; `commit` writes the buffer and then moves
     the commit pointer in one atomic step, so a reader, or whoever opens the database after a kill, sees a whole
-    commit.  One process writes at a time (on file systems that can lock a directory a second one is refused; the
-    lock ends with its process, and with children forked from it without exec).  Ids of points are row numbers.
+    commit.  One process writes at a time (see `store.lease`).  Ids of points are row numbers.
 
     Attributes:
         header: what the database is of, as given to `create`.
@@ -95,7 +94,16 @@ class Database:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="landscape-commit") if mode == "a" else None
 
     @classmethod
-    def create(cls, store: StoreLike, header: dict[str, Any], *, dim: int, n_eigenvalues: int) -> Database:
+    def create(
+        cls,
+        store: StoreLike,
+        header: dict[str, Any],
+        *,
+        dim: int,
+        n_eigenvalues: int,
+        steal: bool = False,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> Database:
         """Make a new database and open it for writing.
 
         Args:
@@ -103,6 +111,7 @@ class Database:
             header: what the landscape is of (problem, settings, versions); anything JSON can hold.
             dim: number of variables d.
             n_eigenvalues: eigenvalues kept of each point.
+            steal, lease_seconds: as for `open`.
 
         Raises:
             StoreError: something is at `store` already, or the header does not fit into JSON.
@@ -113,22 +122,40 @@ class Database:
             if value < 1:
                 raise StoreError(f"{name} is {value}; give a whole number of at least 1")
         sizes = {"dim": int(dim), "n_eigenvalues": int(n_eigenvalues)}
-        return cls(ZarrBackend.create(store, plain_json("header", header), sizes), "a")
+        backend = ZarrBackend.create(
+            store, plain_json("header", header), sizes, steal=steal, lease_seconds=lease_seconds
+        )
+        return cls(backend, "a")
 
     @classmethod
-    def open(cls, store: StoreLike, mode: Literal["r", "a"] = "r") -> Database:
+    def open(
+        cls,
+        store: StoreLike,
+        mode: Literal["r", "a"] = "r",
+        *,
+        steal: bool = False,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> Database:
         """Open a database for reading ('r') or for reading and appending ('a').
+
+        Args:
+            store: path, URL or Zarr store object.
+            mode: 'r' or 'a'.
+            steal: with mode 'a', take over from a process that gives no sign of life; waits for as long as that
+                process had said, usually a minute. One of this machine that has ended is taken over from at once.
+            lease_seconds: how long this process may give no sign before others may take over, in seconds.
 
         Raises:
             StoreNotFoundError: nothing is there.
             StoreFormatError: something is there that is no landscape database, or one of an unknown version.
-            StoreError: mode 'a', and another process writes to it.
+            StoreInUseError: mode 'a', and another process writes to it.
+            StoreError: mode 'a', and it cannot be written.
         """
         from landscape_dist.store.zarr_backend import ZarrBackend
 
         if mode not in ("r", "a"):
             raise StoreError(f"mode is {mode!r}; use 'r' to read or 'a' to read and append")
-        return cls(ZarrBackend.open(store, mode), mode)
+        return cls(ZarrBackend.open(store, mode, steal=steal, lease_seconds=lease_seconds), mode)
 
     # -- writing ----------------------------------------------------------------------------------------------
     @property
@@ -189,6 +216,7 @@ class Database:
             final: whether the landscape is finished.
 
         Raises:
+            StoreInUseError: another process took over.
             StoreError: the storage failed.  The database stays as the last commit left it, and this object
                 refuses to go on, because parts of the failed write may still be under way: open it again.
         """
@@ -205,6 +233,9 @@ class Database:
         self._failed = "interrupted"  # until it is known to be whole
         try:
             interrupt = _finish_despite_interrupts(self._thread.submit(self._backend.commit, rows, pointer))
+        except StoreError as error:
+            self._failed = str(error)
+            raise
         except Exception as error:
             self._failed = f"{type(error).__name__}: {error}"
             raise StoreError(
@@ -217,6 +248,11 @@ class Database:
         self._failed = None
         if interrupt is not None:
             raise interrupt
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether there can be another commit: open for writing, and none has failed."""
+        return self.mode == "a" and not self._closed and self._failed is None
 
     def _check_writable(self) -> None:
         if self._closed:
@@ -241,7 +277,7 @@ class Database:
             StoreFormatError: committed rows are missing.
         """
         contents = migrate(self._backend.read(), self._backend.where)
-        points, searches, failures = unpack(contents.arrays, self._backend.where)
+        points, searches, failures = unpack(contents.arrays)
         progress = _progress(contents.attributes["commit"])
         return Snapshot(
             contents.attributes["header"], points, searches, failures, progress.counters, progress.state, progress

@@ -28,6 +28,9 @@ first path makes it 2, so that code which knows nothing of paths refuses instead
 
 WRITABLE = (PLAIN_VERSION, SCHEMA_VERSION)
 
+LEASE_SECONDS = 60.0
+"""How long a process that writes may give no sign of life before another may take over; see `store.lease`."""
+
 CHUNK_BYTES = 256 * 1024
 """Size of a chunk before compression."""
 
@@ -85,6 +88,12 @@ SEARCH_INTEGERS = ("slot", "parent", "kind", "ordinal", "target", "status", "chi
 FAILURE_INTEGERS = ("slot", "message_end")
 TRAJECTORY_INTEGERS = ("slot", "end")
 
+COLUMN_TYPES = {
+    "index": "int32", "nullity": "int32", "round": "int32", "ordinal": "int32", "target": "int32", "n_steps": "int32",
+    "kind": "int8", "status": "int8",
+}  # fmt: skip
+"""Types in memory of the columns that are narrower than their array."""
+
 # Columns of one kind share an array: a commit costs 1 to 2 ms of CPU an array, however few the rows.
 BLOCKS: tuple[Block, ...] = (
     Block("points/x", "float64", "n_points", "coordinates; row i is the point with id i", width="dim"),
@@ -118,7 +127,10 @@ BLOCKS_OF_VERSION: dict[int, tuple[Block, ...]] = {PLAIN_VERSION: BLOCKS, SCHEMA
 
 @dataclass(slots=True)
 class Contents:
-    """Everything in a database as stored: root attributes, and the committed rows of each array by its path."""
+    """Everything in a database as stored: root attributes, and the committed rows of each array by its path.
+
+    Of an array with named columns each column is an array of its own, PATH/COLUMN, of the type in `COLUMN_TYPES`.
+    """
 
     attributes: dict[str, Any]
     arrays: dict[str, NDArray[Any]]

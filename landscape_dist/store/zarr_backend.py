@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,14 @@ from zarr.core.sync import sync
 from zarr.errors import ContainsArrayError, GroupNotFoundError
 from zarr.storage import LocalStore
 
-from landscape_dist.errors import StoreError, StoreFormatError, StoreNotFoundError
+from landscape_dist.errors import LandscapeError, StoreError, StoreFormatError, StoreInUseError, StoreNotFoundError
+from landscape_dist.store.lease import DirectoryLock, Lease
 from landscape_dist.store.schema import (
     BLOCKS,
     BLOCKS_OF_VERSION,
+    COLUMN_TYPES,
     FORMAT,
+    LEASE_SECONDS,
     LENGTHS,
     NOT_WRITTEN,
     PLAIN_VERSION,
@@ -39,6 +43,9 @@ from landscape_dist.store.schema import (
     check_attributes,
     check_writable,
 )
+
+CHUNKS_READ = 64
+"""Chunks of a table read together."""
 
 StoreLike = str | os.PathLike[str] | Store
 
@@ -52,13 +59,22 @@ class ZarrBackend:
         self._store: Any = target if self.root is None or isinstance(target, Store) else str(self.root)
         self.where = str(target) if isinstance(target, Store) else os.fspath(target)
         self._writable = writable
-        self._lock: int | None = None
+        self._lock: DirectoryLock | None = None
+        self._lease: Lease | None = None
         self._group: zarr.Group | None = None
         self._arrays: dict[str, zarr.Array[Any]] = {}
 
     # -- making and opening -----------------------------------------------------------------------------------
     @classmethod
-    def create(cls, target: StoreLike, header: dict[str, Any], sizes: Mapping[str, int]) -> ZarrBackend:
+    def create(
+        cls,
+        target: StoreLike,
+        header: dict[str, Any],
+        sizes: Mapping[str, int],
+        *,
+        steal: bool = False,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> ZarrBackend:
         """Make an empty database and keep it open for writing.
 
         It counts as existing only once its first commit is written, the last step; what a killed creation leaves
@@ -72,33 +88,40 @@ class ZarrBackend:
                 raise StoreError(
                     f"{self.where} cannot be made: {error}; give the path of a new directory where you can write"
                 ) from error
-        self._take_lock()
-        try:
+        with self._taken():
+            self._lock = DirectoryLock(self.root)
+            if self._lock.busy:
+                raise StoreInUseError(f"{self.where} is being written by another process; wait for it or end it")
             self._refuse_existing()
             marker: dict[str, Any] = {"format": FORMAT, "schema_version": PLAIN_VERSION}
             group = zarr.open_group(self._store, mode="a", zarr_format=3, attributes=marker, use_consolidated=False)
+            self._lease = Lease.take(group.store_path, self.where, steal=steal, seconds=lease_seconds, lock=self._lock)
+            self._refuse_existing()  # once more: without a lock somebody may have been faster
             for block in BLOCKS:
                 self._arrays[block.path] = _create_array(group, block, sizes)
             pointer: dict[str, Any] = dict.fromkeys(LENGTHS, 0)
             pointer |= {"number": 0, "counters": {}, "state": {}, "final": False, "time": _now()}
             group.update_attributes({"header": header, "sizes": dict(sizes), "writer": _writer(), "commit": pointer})
             self._group = group
-        except BaseException:
-            self.close()
-            raise
+            self._lease.start()
         return self
 
     @classmethod
-    def open(cls, target: StoreLike, mode: str) -> ZarrBackend:
+    def open(
+        cls, target: StoreLike, mode: str, *, steal: bool = False, lease_seconds: float = LEASE_SECONDS
+    ) -> ZarrBackend:
         """Open for reading ('r') or also for writing ('a'); errors as `Database.open`."""
         self = cls(target, writable=mode == "a")
         group = self._open_group("r")
         if mode == "r":
             return self
         check_writable(_attributes(group), self.where)
-        self._take_lock(_attributes(group).get("writer"))
-        try:
-            if self._lock is not None:
+        with self._taken():
+            self._lock = DirectoryLock(self.root)
+            self._lease = Lease.take(
+                self._open_group("r+").store_path, self.where, steal=steal, seconds=lease_seconds, lock=self._lock
+            )
+            if self.root is not None:
                 self._sweep()
             # Once more: another writer may have committed before the lock was free.
             self._group = self._open_group("r+")
@@ -106,18 +129,34 @@ class ZarrBackend:
             blocks = (*BLOCKS, *(block for block in TRAJECTORY_BLOCKS if committed.get(block.length)))
             self._arrays = {block.path: self._array(self._group, block.path) for block in blocks}
             self._group.update_attributes({"writer": _writer()})
+            self._lease.start()
+        return self
+
+    @contextmanager
+    def _taken(self) -> Iterator[None]:
+        """For becoming the one that writes: leaves nothing behind where that fails, and says why it does."""
+        try:
+            yield
+        except LandscapeError:
+            self.close()
+            raise
+        except OSError as error:
+            self.close()
+            raise StoreError(
+                f"{self.where} cannot be written: {type(error).__name__}: {error}; make it writable or free space, or "
+                "give another store"
+            ) from error
         except BaseException:
             self.close()
             raise
-        return self
 
     def close(self) -> None:
-        """Release the lock.  Harmless when repeated."""
+        """Let others write.  Harmless when repeated."""
         self._group = None
         self._arrays = {}
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        for right in (self._lease, self._lock):
+            if right is not None:
+                right.release()
 
     # -- writing ----------------------------------------------------------------------------------------------
     def commit(self, rows: Mapping[str, NDArray[Any]], pointer: dict[str, Any]) -> None:
@@ -125,8 +164,9 @@ class ZarrBackend:
 
         Rows of an earlier attempt that never became a commit are overwritten; arrays never shrink.
         """
-        if self._group is None:
+        if self._group is None or self._lease is None:
             raise StoreError(f"{self.where} is closed; open it again with mode 'a'")
+        self._lease.check()
         attributes = _attributes(self._group)
         committed = attributes["commit"]
         for block in (*BLOCKS, *TRAJECTORY_BLOCKS):
@@ -147,6 +187,7 @@ class ZarrBackend:
         news: dict[str, Any] = {"commit": pointer | {"time": _now()}}
         if any(pointer.get(block.length) for block in TRAJECTORY_BLOCKS):
             news["schema_version"] = SCHEMA_VERSION
+        self._lease.check()
         self._group.update_attributes(news)
 
     # -- reading ----------------------------------------------------------------------------------------------
@@ -170,20 +211,39 @@ class ZarrBackend:
                     f"{self.where} is damaged: {block.path} has {array.shape[0]} rows where {n} were committed; "
                     "restore it from a copy"
                 )
+            if block.columns:
+                arrays |= self._read_columns(array, block, n)
+                continue
             empty = n == 0 or 0 in array.shape
             shape = (n, *array.shape[1:])
             arrays[block.path] = np.empty(shape, dtype=array.dtype) if empty else np.asarray(array[:n])
         return Contents(attributes, arrays)
+
+    def _read_columns(self, array: zarr.Array[Any], block: Block, n: int) -> dict[str, NDArray[Any]]:
+        """The first n rows as columns, a part at a time: whole, they would take twice the memory of the columns."""
+        columns = {name: np.empty(n, dtype=COLUMN_TYPES.get(name, block.dtype)) for name in block.columns}
+        step = CHUNKS_READ * array.chunks[0]
+        for start in range(0, n, step):
+            part = slice(start, min(start + step, n))
+            rows = np.asarray(array[part])
+            if block.dtype == "int64" and (rows == NOT_WRITTEN).any():
+                raise self._missing(block.path)
+            for i, column in enumerate(columns.values()):
+                column[part] = rows[:, i]
+        return {f"{block.path}/{name}": column for name, column in columns.items()}
+
+    def _missing(self, path: str) -> StoreFormatError:
+        return StoreFormatError(
+            f"{self.where} is damaged: committed rows of {path} are missing (a chunk was deleted or not copied); "
+            "restore it from a copy"
+        )
 
     def read_rows(self, path: str, start: int, stop: int) -> NDArray[Any]:
         """Committed rows of one array; `StoreFormatError` where they are missing."""
         array = self._array(self._open_group("r"), path)
         rows = np.asarray(array[start:stop]) if stop > start and 0 not in array.shape else np.empty((0,))
         if len(rows) < stop - start or (array.dtype.kind == "i" and (rows == NOT_WRITTEN).any()):
-            raise StoreFormatError(
-                f"{self.where} is damaged: committed rows of {path} are missing (a chunk was deleted or not copied); "
-                "restore it from a copy"
-            )
+            raise self._missing(path)
         return rows
 
     # -- inside -----------------------------------------------------------------------------------------------
@@ -263,34 +323,8 @@ class ZarrBackend:
             return False
         return True
 
-    def _take_lock(self, writer: Any = None) -> None:
-        """Be the only writer: the kernel drops the lock when this process ends, however it ends.
-
-        The directory itself is locked, so that no file appears which Zarr does not know.  Where the file system
-        or the store cannot lock, nothing is refused.
-        """
-        try:
-            import fcntl
-        except ImportError:  # not a POSIX system
-            return
-        if self.root is None:
-            return
-        descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(descriptor)
-            who = f" (last: process {writer['pid']} on {writer['host']})" if isinstance(writer, dict) else ""
-            raise StoreError(
-                f"{self.where} is being written by another process{who}; wait for it, end it, or open with mode 'r'"
-            ) from error
-        except OSError:
-            os.close(descriptor)
-        else:
-            self._lock = descriptor
-
     def _sweep(self) -> None:
-        """Remove temporary files that a killed writer left; only the holder of the lock may."""
+        """Remove temporary files that a killed writer left; only the holder of the lease may."""
         assert self.root is not None
         for path in self.root.rglob("*.partial"):
             path.unlink(missing_ok=True)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landscape_dist.errors import SettingsError
-from landscape_dist.explore.judgement import Custom, Distance, HashIndex, PerCoordinate, SameJudgement, make_judgement
+from landscape_dist.explore.cells import CellIndex
+from landscape_dist.explore.judgement import Custom, Distance, PerCoordinate, SameJudgement, make_judgement
 
 JUDGEMENTS = {
     "distance": lambda: Distance(1e-3, 3),
@@ -29,25 +30,24 @@ def test_lookup_finds_what_a_scan_finds(name: str, seed: int, spread: float) -> 
     rng = np.random.default_rng(seed)
     known = rng.uniform(-spread, spread, (40, 3))
     index = rng.integers(0, 2, 40).astype(np.int32)
-    lookup = HashIndex(judgement)
-    lookup.add_many(0, known, energy(known), index)
+    lookup = CellIndex(judgement)
+    lookup.add(lookup.locate(known, energy(known), index).own)
     asked = np.concatenate([known + rng.uniform(-6e-4, 6e-4, known.shape), rng.uniform(-spread, spread, (10, 3))])
     asked_index = np.concatenate([index, rng.integers(0, 2, 10).astype(np.int32)])
-    _, keys = lookup.candidates(asked, energy(asked), asked_index)
-    for x, k, near in zip(asked, asked_index, keys, strict=True):
-        scan = {i for i in range(40) if index[i] == k and judgement.same(x[None], known[i][None])[0]}
-        found = {p for key in near for p in lookup.members(key) if judgement.same(x[None], known[p][None])[0]}
+    row, point = lookup.candidates(lookup.locate(asked, energy(asked), asked_index))
+    for i, (x, k) in enumerate(zip(asked, asked_index, strict=True)):
+        scan = {j for j in range(40) if index[j] == k and judgement.same(x[None], known[j][None])[0]}
+        found = {j for j in point[row == i].tolist() if judgement.same(x[None], known[j][None])[0]}
         assert found == scan
 
 
 def test_cells_are_not_a_scan() -> None:
     judgement = Distance(1e-4, 4)
-    lookup = HashIndex(judgement)
+    lookup = CellIndex(judgement)
     X = np.random.default_rng(0).uniform(-1, 1, (2000, 4))
-    lookup.add_many(0, X, energy(X), np.zeros(2000, dtype=np.int32))
-    _, keys = lookup.candidates(X, energy(X), np.zeros(2000, dtype=np.int32))
-    looked_at = sum(len(lookup.members(key)) for near in keys for key in near)
-    assert looked_at < 20 * 2000
+    where = lookup.locate(X, energy(X), np.zeros(2000, dtype=np.int32))
+    lookup.add(where.own)
+    assert len(lookup.candidates(where)[0]) < 20 * 2000
 
 
 def test_make_judgement() -> None:

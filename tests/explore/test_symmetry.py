@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landscape_dist.errors import SettingsError
-from landscape_dist.explore.judgement import HashIndex, SameJudgement, make_judgement
+from landscape_dist.explore.cells import CellIndex
+from landscape_dist.explore.judgement import PerCoordinate, SameJudgement, make_judgement
+from landscape_dist.explore.signed_permutations import SignedPermutations
 from landscape_dist.explore.symmetry import PeriodicCoordinates, Permutations, SignFlips, UpTo
 from landscape_dist.explore.translations import Translations
 
@@ -86,6 +88,17 @@ def turn_or_mirror(X: Points, rng: np.random.Generator) -> Points:
     return turn(X, rng) * rng.choice([-1, 1], len(X))[:, None]
 
 
+def turned_square(X: Points, rng: np.random.Generator) -> Points:
+    """Signs and order of the first two coordinates, on a torus of period 2; the last four go in pairs."""
+    X = permute([[0, 1]])(X, rng)
+    X[:, :2] *= rng.choice([-1, 1], (len(X), 2))
+    X[:, 3:5] *= rng.choice([-1, 1], len(X))[:, None]
+    exchanged = rng.integers(2, size=len(X)) == 1
+    X[exchanged] = X[exchanged][:, [0, 1, 2, 5, 6, 3, 4]]
+    X[:, :3] += 2.0 * rng.integers(-3, 4, (len(X), 3))
+    return X
+
+
 PARTICLES = [[(0, 1), (2, 3), (4, 5)]]
 MANY = [[(2 * i, 2 * i + 1) for i in range(6)]]
 CASES = {
@@ -97,6 +110,16 @@ CASES = {
     "many particles": Case(lambda: Permutations(MANY, ATOL), 12, permute(MANY)),
     "torus and mirror": Case(
         lambda: UpTo(PeriodicCoordinates([1.0, 2.0, np.inf], ATOL), {"mirror": np.negative}), 3, turn_or_mirror
+    ),
+    "square and particles on a torus": Case(
+        lambda: SignedPermutations(
+            ATOL,
+            sign_flips=[[0], [3, 4]],
+            permutations=[[0, 1], [(3, 4), (5, 6)]],
+            period=[2.0] * 3 + [np.inf] * 4,
+        ),
+        7,
+        lambda X, rng: turned_square(turned_square(X, rng), rng),
     ),
     "line": Case(lambda: Translations(12, ATOL, subgrid=False), 12, shifted((12,))),
     "plane": Case(lambda: Translations((6, 8), ATOL, subgrid=False), 48, shifted((6, 8))),
@@ -176,15 +199,15 @@ def test_lookup_finds_what_a_scan_finds(name: str, seed: int, spread: float) -> 
     judgement = case.make()
     known = draw(case, 20, spread, rng)
     index = rng.integers(0, 2, 20).astype(np.int32)
-    lookup = HashIndex(judgement)
-    lookup.add_many(0, known, energy(known), index)
+    lookup = CellIndex(judgement)
+    lookup.add(lookup.locate(known, energy(known), index).own)
     asked = np.concatenate([case.image(near(known, 0.9 * ATOL, rng), rng), draw(case, 5, spread, rng)])
     asked_index = np.concatenate([index, rng.integers(0, 2, 5).astype(np.int32)])
-    _, keys = lookup.candidates(asked, energy(asked), asked_index)
-    for x, k, cells in zip(asked, asked_index, keys, strict=True):
+    row, point = lookup.candidates(lookup.locate(asked, energy(asked), asked_index))
+    for i, (x, k) in enumerate(zip(asked, asked_index, strict=True)):
         same = judgement.same(np.broadcast_to(x, known.shape), known)
         scan = set(np.flatnonzero(same & (index == k)).tolist())
-        found = {p for key in cells for p in lookup.members(key) if same[p]}
+        found = {p for p in point[row == i].tolist() if same[p]}
         assert found == scan
 
 
@@ -192,10 +215,10 @@ def test_cells_tell_most_fields_apart() -> None:
     rng = np.random.default_rng(0)
     X = rng.uniform(-1, 1, (500, 256))
     judgement = Translations((16, 16), 1e-3, sign=True, mirrors=True)
-    lookup = HashIndex(judgement)
-    lookup.add_many(0, X, energy(X), np.zeros(500, dtype=np.int32))
-    _, keys = lookup.candidates(X, energy(X), np.zeros(500, dtype=np.int32))
-    assert sum(len(lookup.members(key)) for near in keys for key in near) < 20 * 500
+    lookup = CellIndex(judgement)
+    where = lookup.locate(X, energy(X), np.zeros(500, dtype=np.int32))
+    lookup.add(where.own)
+    assert len(lookup.candidates(where)[0]) < 20 * 500
 
 
 def all_shifts(x: Points, y: Points, n: int, epsilon: float) -> bool:
@@ -226,12 +249,62 @@ def pairs(n: int, count: int, seed: int) -> tuple[Points, Points, np.ndarray]:
     return X, Y, same
 
 
-def test_verdicts_of_the_loop_over_all_shifts() -> None:
+@pytest.mark.parametrize("sums", [True, False])
+def test_verdicts_of_the_loop_over_all_shifts(sums: bool) -> None:
     X, Y, same = pairs(16, 40, 1)
+    if not sums:
+        # Fields whose sums along each axis vanish: these say nothing.
+        X, Y = (without_sums(U.reshape(-1, 16, 16)).reshape(U.shape) for U in (X, Y))
     judgement = Translations((16, 16), subgrid=False)
     verdict = judgement.same(X, Y)
     assert (verdict == same).all()
     assert (verdict == [all_shifts(x, y, 16, 0.05) for x, y in zip(X, Y, strict=True)]).all()
+    assert (Translations((16, 16)).same(X, Y) == same).all()
+
+
+def without_sums(U: Points) -> Points:
+    U = U - U.mean(axis=1, keepdims=True)
+    return np.asarray(U - U.mean(axis=2, keepdims=True))
+
+
+@pytest.mark.parametrize("shape", [(9,), (5, 6), (3, 4, 5)])
+def test_bounds_decide_as_the_least_distance_does(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(5)
+    U = rng.standard_normal((60, *shape))
+    axes = range(len(shape))
+    for axis in axes:
+        U[::2] -= U[::2].mean(axis=axis + 1, keepdims=True)
+    V = np.array([np.roll(u, rng.integers(0, 9, len(shape)), axes) for u in U])
+    V[::3] = np.flip(V[::3], 1)
+    # Many pairs at distances about the tolerance.
+    V += rng.standard_normal(V.shape) * rng.uniform(0, 2, len(V)).reshape(-1, *[1] * len(shape)) / np.sqrt(U[0].size)
+    shifts = list(np.ndindex(*shape))
+    distance = np.min(
+        [np.sum((np.roll(U, s, [a + 1 for a in axes]) - V).reshape(60, -1) ** 2, axis=1) for s in shifts], 0
+    )
+    X, Y = U.reshape(60, -1), V.reshape(60, -1)
+    verdict = Translations(shape, 1.0, subgrid=False).same(X, Y)
+    assert verdict.tolist() == (distance <= 1.0).tolist()
+    assert 0 < verdict.sum() < 60
+    # Translations by parts of the spacing only add to those of the grid.
+    assert Translations(shape, 1.0).same(X, Y)[verdict].all()
+
+
+def test_one_point_against_many_of_one() -> None:
+    X = draw(CASES["plane"], 1, 1.0, np.random.default_rng(0))
+    many = np.broadcast_to(X[0], (5, X.shape[1]))
+    for subgrid in (False, True):
+        judgement = Translations((6, 8), ATOL, subgrid=subgrid)
+        assert judgement.same(many, many).tolist() == [True] * 5
+        assert not judgement.same(many, 2 * many + 1).any()
+        assert judgement.same(many[:0], many[:0]).shape == (0,)
+
+
+def test_size_of_the_fields_does_not_matter() -> None:
+    X, Y, same = pairs(16, 40, 1)
+    for size in (1e-100, 1e100):
+        assert (Translations((16, 16), 0.016 * size).same(size * X, size * Y) == same).all()
+    assert Translations((16, 16)).same(0 * X, 0 * X).all()
 
 
 def test_much_faster_than_the_loop() -> None:
@@ -265,6 +338,20 @@ def test_what_does_not_fit_is_refused() -> None:
         Permutations([[0, 1], [1, 2]], 1e-3)
     with pytest.raises(SettingsError, match="blocks of coordinates of equal length"):
         Permutations([[(0, 1), (2,)]], 1e-3)
+    with pytest.raises(SettingsError, match="shape is"):
+        Translations((4.5, 4))  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="mirrors is 'yes'; give True or False"):
+        Translations((4, 4), mirrors="yes")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="no sign_flips and no permutations"):
+        SignedPermutations(1e-3)
+    with pytest.raises(SettingsError, match="coordinates 0 and 1 with periods 1 and 2; give both the same"):
+        SignedPermutations(1e-3, permutations=[[0, 1]], period=[1.0, 2.0])
+    with pytest.raises(SettingsError, match="more than 1000 maps"):
+        SignedPermutations(1e-3, permutations=[list(range(9))])
+    with pytest.raises(SettingsError, match="no coordinate 3 in 3"):
+        make_judgement(SignedPermutations(1e-3, permutations=[[0, 3]]), 3)
+    with pytest.raises(SettingsError, match="2 tolerances for 3"):
+        make_judgement(PerCoordinate([1e-3, 1e-3]), 3)
 
 
 def test_headers_name_the_symmetry() -> None:
@@ -273,4 +360,10 @@ def test_headers_name_the_symmetry() -> None:
         "kind": "translations", "shape": [4, 4], "atol": 1e-2, "subgrid": True, "sign": True, "mirrors": False,
     }  # fmt: skip
     assert PeriodicCoordinates(1.0, 1e-3).as_dict() == {"kind": "periodic_coordinates", "period": [1.0], "atol": 1e-3}
+    signed = SignedPermutations(1e-3, sign_flips=[[0, 1]], permutations=[[0, 1]])
+    assert signed.as_dict() == {
+        "kind": "signed_permutations", "sign_flips": [[0, 1]], "permutations": [[[0], [1]]], "period": [None],
+        "atol": 1e-3,
+    }  # fmt: skip
+    assert len(SignedPermutations(1e-3, sign_flips=[[0]], permutations=[[0, 1, 2]]).maps) == 47, "those of the cube"
     assert UpTo(SignFlips(1e-3), {"b": np.negative, "a": np.flip}).as_dict()["maps"] == ["a", "b"]

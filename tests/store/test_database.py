@@ -194,7 +194,8 @@ def test_interrupted_creation_is_taken_over(store, monkeypatch):
             patch.setattr(zarr.Group, "update_attributes", stop_later(zarr.Group.update_attributes))
             try:
                 create(store).close()
-            except OSError:
+            except StoreError as error:
+                assert "cannot be written: OSError: stopped" in str(error)
                 n_done += 1
             else:
                 break
