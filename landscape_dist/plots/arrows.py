@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ MOST_SINGLE = 150
 """Arrows up to which each is an artist of its own, with a head at the edge of its marker."""
 MOST_HEADS = 600
 """Arrows up to which each has a head; beyond, heads hide more than they show."""
+MOST_ARROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,50 @@ class Look:
     width: float
     colour: Any = INK
     linestyle: Any = "-"
+
+
+# Matplotlib's short names and networkx's.
+_ALIASES = {
+    "c": "color", "edge_color": "color", "lw": "linewidth", "width": "linewidth", "ls": "linestyle",
+    "style": "linestyle",
+}  # fmt: skip
+
+
+def make_look(style: Mapping[str, Any] | None, n: int, default: Look | None = None) -> Look:
+    """The look of n arrows: the fewer, the bolder, and what the user wants over that.
+
+    Args:
+        style: the user's, by Matplotlib's names for lines or networkx's for edges.
+        default: colour and line style; its opacity and width are factors.
+    """
+    base = Look(1.0, 1.0) if default is None else default
+    alpha = 0.9 if n <= 40 else float(np.clip(9.0 / np.sqrt(n), 0.03, 0.8))
+    width = float(np.clip(9.0 / np.sqrt(max(n, 1)), 0.25, 1.3))
+    own = {_ALIASES.get(name, name): value for name, value in (style or {}).items()}
+    return Look(
+        float(own.get("alpha", base.alpha * alpha)),
+        float(own.get("linewidth", base.width * width)),
+        own.get("color", base.colour),
+        own.get("linestyle", base.linestyle),
+    )
+
+
+def legend_line(look: Look, name: str) -> Any:
+    """What stands for arrows in a legend."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=look.colour, linestyle=look.linestyle, linewidth=max(look.width, 1.0), label=name)
+
+
+def shown(axes: Any, n: int) -> IntArray:
+    """Which of n arrows are drawn; says so where it is not all of them."""
+    if n <= MOST_ARROWS:
+        return np.arange(n)
+    axes.text(
+        0.99, 0.005, f"{MOST_ARROWS:,} of {n:,} connections drawn", transform=axes.transAxes, ha="right", va="bottom",
+        fontsize=8, color="#555555",
+    )  # fmt: skip
+    return np.linspace(0, n - 1, MOST_ARROWS).astype(np.int64)
 
 
 def draw_arrows(axes: Any, curves: list[FloatArray], radii: FloatArray, look: Look, row: IntArray) -> Layer:

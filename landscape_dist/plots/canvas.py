@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape_dist.errors import SettingsError
 from landscape_dist.pathways.pathway_map import connecting
-from landscape_dist.plots.style import FRESH, INK, index_name, index_style, present
+from landscape_dist.plots.options import PictureOptions
+from landscape_dist.plots.style import FRESH, INK, index_name, index_style, marker_areas, present
 from landscape_dist.records import FloatArray, IntArray
 
 Mask = NDArray[np.bool_]
+
+MOST_LABELS = 40
 
 
 @dataclass(slots=True)
@@ -51,7 +53,21 @@ def canvas(size: tuple[float, float]) -> tuple[Any, Any]:
     return figure, figure.add_subplot()
 
 
-def headline(figure: Any, landscape: Any, title: str | None) -> None:
+def empty_scene(landscape: Any, options: PictureOptions, size: tuple[float, float]) -> Scene:
+    """A figure with its title and axes; says so where there are no points to draw.
+
+    Args:
+        size: (width, height) in inches, unless the options say another.
+    """
+    figure, axes = canvas(options.size or size)
+    _headline(figure, landscape, options.title)
+    if not len(landscape.columns):
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "no stationary point found yet", ha="center", va="center", transform=axes.transAxes)
+    return Scene(figure, axes)
+
+
+def _headline(figure: Any, landscape: Any, title: str | None) -> None:
     """The title of the user, or the problem's name and the counts."""
     text = default_title(landscape) if title is None else title
     if text:
@@ -77,12 +93,6 @@ def has_energy(landscape: Any) -> bool:
     return bool(landscape.header["problem"].get("has_energy", True))
 
 
-def nothing_found(axes: Any) -> None:
-    """Say so instead of an empty frame."""
-    axes.set_axis_off()
-    axes.text(0.5, 0.5, "no stationary point found yet", ha="center", va="center", transform=axes.transAxes)
-
-
 def grid_lines(axes: Any, style: Mapping[str, Any] | None) -> None:
     """Lines at the ticks, where asked for."""
     if style is not None:
@@ -91,22 +101,19 @@ def grid_lines(axes: Any, style: Mapping[str, Any] | None) -> None:
 
 
 # -- points ---------------------------------------------------------------------------------------------------
-def draw_points(
-    axes: Any,
-    landscape: Any,
-    where: FloatArray,
-    areas: FloatArray,
-    labels: bool,
-    styles: Sequence[Mapping[str, Any]] | None = None,
-) -> Layer:
-    """Markers by index, with ids on them if `labels`.
+def draw_points(axes: Any, landscape: Any, where: FloatArray, options: PictureOptions) -> tuple[Layer, FloatArray]:
+    """Markers by index, with ids on them if so wanted, and their radii (p,) in points.
 
     Args:
-        where: (p, 2). areas: (p,) in points squared. styles: by index, over the defaults; see `plane_figure`.
+        where: (p, 2).
     """
     from matplotlib.markers import MarkerStyle
 
-    points = landscape.columns
+    points, styles = landscape.columns, options.point_styles
+    labels = len(points) <= MOST_LABELS if options.labels is None else options.labels
+    areas = marker_areas(landscape.pathways.hits, len(points), labels)
+    scale = np.array([index_style(k).scale for k in range(int(points.index.max()) + 1)])
+    radii = 0.52 * np.sqrt(areas * scale[points.index])
     dim, many = points.x.shape[1], len(where) > 5000
     drawn: list[tuple[IntArray, Any, FloatArray, Any]] = []
     for k, rows in present(points.index):
@@ -145,20 +152,18 @@ def draw_points(
         for text, visible in zip(texts, shown.tolist(), strict=False):
             text.set_visible(visible)
 
-    return Layer(rows_of_points(landscape), [*(dots for _, dots, _, _ in drawn), *texts], reveal)
+    return Layer(rows_of_points(landscape), [*(dots for _, dots, _, _ in drawn), *texts], reveal), radii
 
 
 def _own_style(styles: Sequence[Mapping[str, Any]] | None, index: int) -> dict[str, Any]:
     """The user's style for an index, under matplotlib's long names; {} where there is none."""
     if styles is None or index >= len(styles):
         return {}
+    # Matplotlib's other names, and networkx's.
     short = {
-        "c": "color",
-        "facecolors": "color",
-        "edgecolor": "edgecolors",
-        "linewidth": "linewidths",
-        "lw": "linewidths",
-    }
+        "c": "color", "facecolors": "color", "edgecolor": "edgecolors", "linewidth": "linewidths", "lw": "linewidths",
+        "node_color": "color", "node_shape": "marker", "node_size": "s",
+    }  # fmt: skip
     own = {short.get(name, name): value for name, value in styles[index].items()}
     if "markersize" in own:
         own["s"] = float(own.pop("markersize")) ** 2
@@ -205,25 +210,3 @@ def rows_of_connections(landscape: Any) -> IntArray:
     rows = np.flatnonzero(connecting(searches))
     rows = rows[np.lexsort((searches.child[rows], searches.parent[rows]))]
     return np.minimum.reduceat(rows, connections.first[:-1]).astype(np.int64)
-
-
-def check_limits(limits: Any, n: int) -> FloatArray | None:
-    """(2, n) lower and upper corner out of ((low, high), ...), or None.
-
-    Raises:
-        SettingsError: not that.
-    """
-    if limits is None:
-        return None
-    try:
-        corners = np.asarray(limits, dtype=np.float64).reshape(n, 2).T
-    except (TypeError, ValueError) as error:
-        raise SettingsError(_bad_limits(limits, n)) from error
-    if not (np.isfinite(corners).all() and (corners[0] < corners[1]).all()):
-        raise SettingsError(_bad_limits(limits, n))
-    return corners
-
-
-def _bad_limits(limits: Any, n: int) -> str:
-    example = "(low, high)" if n == 1 else "((low, high), (low, high))"
-    return f"limits is {limits!r}; give {example} of finite numbers, low below high"

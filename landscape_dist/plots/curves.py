@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from landscape_dist.errors import SettingsError
-from landscape_dist.plots.arrows import Look, draw_arrows
-from landscape_dist.plots.canvas import (
-    Scene,
-    canvas,
-    check_limits,
-    draw_points,
-    grid_lines,
-    headline,
-    legend,
-    nothing_found,
-    rows_of_connections,
-)
+from landscape_dist.plots.arrows import draw_arrows, make_look, shown
+from landscape_dist.plots.canvas import Scene, draw_points, empty_scene, grid_lines, legend, rows_of_connections
 from landscape_dist.plots.contours import MARGIN, problem_of
-from landscape_dist.plots.planes import MOST_LABELS, crowd, shown
-from landscape_dist.plots.style import index_style, marker_areas
+from landscape_dist.plots.options import CurveOptions
 from landscape_dist.problems.domain import Box, domain_from_dict
 from landscape_dist.records import FloatArray
 
@@ -30,80 +18,55 @@ GAP = 9.0
 """Arrows run this far above the curve, in points of the page."""
 
 
-def curve_scene(
-    landscape: Any,
-    *,
-    samples: int = 1000,
-    margin: float | None = None,
-    limits: Any = None,
-    labels: bool | None = None,
-    title: str | None = None,
-    size: tuple[float, float] | None = None,
-    curve_style: Mapping[str, Any] | None = None,
-    path_style: Mapping[str, Any] | None = None,
-    point_styles: Sequence[Mapping[str, Any]] | None = None,
-    grid_style: Mapping[str, Any] | None = None,
-) -> Scene:
-    """What `curve_figure` draws; see there for the arguments."""
+def curve_scene(landscape: Any, options: CurveOptions) -> Scene:
+    """The energy of one variable with the points and arrows on it, or the force with its zeros.
+
+    Raises:
+        SettingsError: the landscape has more variables, or limits that cannot be.
+    """
     points = landscape.columns
     if points.x.shape[1] != 1:
         raise SettingsError(
             f"kind is 'curve', but {landscape.name} has {points.x.shape[1]} variables; it is for one of them"
         )
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
-        raise SettingsError(f"samples is {samples!r}; give a whole number of at least 2")
-    margin = MARGIN if margin is None else margin
-    if not margin >= 0:
-        raise SettingsError(f"margin is {margin!r}; give 0 or a positive number")
-    given = check_limits(limits, 1)
-    figure, axes = canvas(size or (7.2, 4.6))
-    headline(figure, landscape, title)
-    scene = Scene(figure, axes)
+    given = options.corners(1)
+    scene = empty_scene(landscape, options, (7.2, 4.6))
+    figure, axes = scene.figure, scene.axes
     if not len(points):
-        nothing_found(axes)
         return scene
     x = points.x[:, 0]
+    margin = MARGIN if options.margin is None else options.margin
     low, high = _span(x, landscape, margin) if given is None else given[:, 0]
     energy = bool(np.isfinite(points.energy).all())
     height = points.energy if energy else np.zeros(len(points))
-    at = np.linspace(low, high, samples)
+    at = np.linspace(low, high, options.samples)
     values = _values(problem_of(landscape), at, energy)
     axes.set_xlim(low, high)
     axes.set_ylim(*_heights(values, height))
     axes.set_xlabel("$x_1$")
     axes.set_ylabel("energy" if energy else "$dx_1/dt$")
     axes.spines[["top", "right"]].set_visible(False)
-    grid_lines(axes, grid_style)
+    grid_lines(axes, options.grid_style)
     if not energy:
         axes.axhline(0.0, color="#8593a0", linewidth=0.8, zorder=1)
     if values is not None:
-        look = {"linewidth": 1.6, "color": "#5b6f84", "linestyle": "-", "zorder": 1.5} | dict(curve_style or {})
-        axes.plot(at, values, **look)
-    if labels is None:
-        labels = len(points) <= MOST_LABELS
-    areas = marker_areas(landscape.pathways.hits, len(points), labels)
+        look = {"linewidth": 1.6, "color": "#5b6f84", "linestyle": "-", "zorder": 1.5}
+        axes.plot(at, values, **(look | dict(options.curve_style or {})))
     where = np.stack((x, height), axis=1)
-    dots = draw_points(axes, landscape, where, areas, labels, point_styles)
+    dots, radii = draw_points(axes, landscape, where, options)
     legend(figure, axes)
     figure.draw_without_rendering()
     connections = landscape.connections
     chosen = shown(axes, len(connections))
     if len(chosen):
-        parent, child = connections.parent[chosen], connections.child[chosen]
-        pairs = zip(parent.tolist(), child.tolist(), strict=True)
-        curves = [_above(axes, where[a], where[b], at, values if energy else None) for a, b in pairs]
-        scale = np.array([index_style(k).scale for k in range(int(points.index.max()) + 1)])
-        radii = 0.4 * np.sqrt(areas * scale[points.index])
-        own = dict(path_style or {})
-        alpha, width = crowd(len(chosen))
-        arrows = Look(
-            float(own.get("alpha", alpha)),
-            float(own.get("linewidth", width)),
-            own.get("color", "#222222"),
-            own.get("linestyle", "-"),
-        )
-        ends = np.stack((parent, child), axis=1)
-        scene.layers.append(draw_arrows(axes, curves, radii[ends], arrows, rows_of_connections(landscape)[chosen]))
+        ends = np.stack((connections.parent[chosen], connections.child[chosen]), axis=1)
+        curves = [_above(axes, where[a], where[b], at, values if energy else None) for a, b in ends.tolist()]
+        # They pass above the markers, and may come nearer to them.
+        made = draw_arrows(
+            axes, curves, 0.77 * radii[ends], make_look(options.path_style, len(chosen)),
+            rows_of_connections(landscape)[chosen],
+        )  # fmt: skip
+        scene.layers.append(made)
     scene.layers.append(dots)
     return scene
 

@@ -7,89 +7,69 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import SettingsError
-from landscape_dist.plots.arrows import MOST_HEADS, Look, arcs_clear_of, draw_arrows
-from landscape_dist.plots.canvas import (
-    Scene,
-    canvas,
-    draw_points,
-    has_energy,
-    headline,
-    legend,
-    nothing_found,
-    rows_of_connections,
+from landscape_dist.plots.arrows import (
+    MOST_ARROWS,
+    MOST_HEADS,
+    arcs_clear_of,
+    draw_arrows,
+    legend_line,
+    make_look,
+    shown,
 )
+from landscape_dist.plots.canvas import Scene, draw_points, empty_scene, has_energy, legend, rows_of_connections
 from landscape_dist.plots.layout import bends, heights_in_rows, row_positions
-from landscape_dist.plots.planes import MOST_LABELS, crowd, shown
-from landscape_dist.plots.style import index_name, index_style, marker_areas, present
+from landscape_dist.plots.options import GraphOptions
+from landscape_dist.plots.style import index_name, index_style, present
 
 
-def graph_scene(
-    landscape: Any,
-    *,
-    by_energy: bool = False,
-    labels: bool | None = None,
-    title: str | None = None,
-    size: tuple[float, float] | None = None,
-    path_style: Any = None,
-    point_styles: Any = None,
-) -> Scene:
+def graph_scene(landscape: Any, options: GraphOptions) -> Scene:
     """The connection graph.
 
-    Args:
-        by_energy: whether the vertical axis is the energy. The others: see `landscape_figure`.
+    Raises:
+        SettingsError: the energy is to be the vertical axis of points that have none.
     """
     points, connections = landscape.columns, landscape.connections
     energies = bool(np.isfinite(points.energy).all())
-    if by_energy and not energies:
+    if options.by_energy and not energies:
         raise SettingsError(f"kind is 'levels', but points of {landscape.name} have no energy; use 'graph'")
-    figure, axes = canvas(size or (7.2, 5.4))
-    headline(figure, landscape, title)
-    scene = Scene(figure, axes)
+    scene = empty_scene(landscape, options, (7.2, 5.4))
+    figure, axes = scene.figure, scene.axes
     if not len(points):
-        nothing_found(axes)
         return scene
     x = row_positions(
         points.index, connections.parent, connections.child, points.energy if energies else points.x[:, 0]
     )
-    y = points.energy if by_energy else heights_in_rows(points.index, points.energy)
+    y = points.energy if options.by_energy else heights_in_rows(points.index, points.energy)
     where = np.stack((x, y), axis=1)
     axes.set_xlim(-1.06, 1.06)
     span = float(np.ptp(y)) or 1.0
     axes.set_ylim(float(y.min()) - 0.06 * span, float(y.max()) + 0.06 * span)
     axes.set_xticks([])
     axes.spines[["top", "right", "bottom"]].set_visible(False)
-    if by_energy:
+    if options.by_energy:
         axes.set_ylabel("energy")
     else:
-        _label_rows(axes, points, point_styles is None, has_energy(landscape))
+        _label_rows(axes, points, options.point_styles is None, has_energy(landscape))
         note = "a row for each Morse index"
         note += "; height within a row: energy" if energies else ""
         note += "; connections lead downwards" if len(connections) > MOST_HEADS else ""
         axes.set_xlabel(note, fontsize=8.5, color="#555555")
-    if labels is None:
-        labels = len(points) <= MOST_LABELS
-    areas = marker_areas(landscape.pathways.hits, len(points), labels)
-    dots = draw_points(axes, landscape, where, areas, labels, point_styles)
-    if by_energy or point_styles is not None:
-        legend(figure, axes)
+    dots, radii = draw_points(axes, landscape, where, options)
+    look = make_look(options.path_style, min(len(connections), MOST_ARROWS))
+    own = options.path_style or {}
+    named = [legend_line(look, str(own["label"]))] if "label" in own else []
+    if options.by_energy or options.point_styles is not None or named:
+        legend(figure, axes, named)
     figure.draw_without_rendering()
     chosen = shown(axes, len(connections))
     if len(chosen):
         parent, child = connections.parent[chosen], connections.child[chosen]
         curves = arcs_clear_of(axes, where[parent], where[child], bends(parent, child, x), where)
-        scale = np.array([index_style(k).scale for k in range(int(points.index.max()) + 1)])
-        radii = 0.52 * np.sqrt(areas * scale[points.index])
-        own: dict[str, Any] = dict(path_style or {})
-        alpha, width = crowd(len(chosen))
-        look = Look(
-            float(own.get("alpha", alpha)),
-            float(own.get("linewidth", own.get("width", width))),
-            own.get("color", own.get("edge_color", "#222222")),
-            own.get("linestyle", own.get("style", "-")),
-        )
-        ends = np.stack((parent, child), axis=1)
-        rows = rows_of_connections(landscape)[chosen]
-        scene.layers.append(draw_arrows(axes, list(curves), radii[ends], look, rows))
+        made = draw_arrows(
+            axes, list(curves), radii[np.stack((parent, child), axis=1)], look,
+            rows_of_connections(landscape)[chosen],
+        )  # fmt: skip
+        scene.layers.append(made)
     scene.layers.append(dots)
     return scene
 

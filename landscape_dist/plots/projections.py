@@ -12,6 +12,9 @@ from landscape_dist.errors import SettingsError
 from landscape_dist.records import FloatArray
 
 MOST_COMPARED = 1000
+MOST_FITTED = 20_000
+"""Points that decide on the axes; of more, a sample does."""
+
 SLANT = (0.38, 0.27)
 
 
@@ -41,6 +44,8 @@ def make_projection(choice: Any, X: FloatArray) -> Projection:
         SettingsError: something else, or a function that returns something else.
     """
     d = X.shape[1]
+    if len(X) > MOST_FITTED:
+        X = X[np.linspace(0, len(X) - 1, MOST_FITTED).astype(np.int64)]
     if choice is None and d > 2:
         return max((_pca(X), _oblique(X)), key=lambda projection: _clearance(projection(X)))
     if choice is None:

@@ -10,13 +10,14 @@ import numpy as np
 import numpy.ma
 import numpy.random
 
-from landscape_dist.campaign import Status, explore
+from landscape_dist.campaign import explore
 from landscape_dist.distribute import runner as _runner  # noqa: F401 - loaded here, not in the first run
 from landscape_dist.errors import SettingsError
 from landscape_dist.explore.judgement import make_judgement
 from landscape_dist.header import versions
 from landscape_dist.records import FloatArray
 from landscape_dist.saddlescape.parameters import ADDITIONS, ALIASES, PARAMETERS, Values, canonical, column
+from landscape_dist.saddlescape.progress import LiveReport, search_lines
 from landscape_dist.saddlescape.results import Saddle, SaddleTable, save
 from landscape_dist.saddlescape.settings import explore_settings, solver_settings
 from landscape_dist.saddlescape.systems import make_problem
@@ -170,12 +171,14 @@ class Landscape:
         self._table.judgement = policy["same"]
         where = {name: values[name] for name in ("client", "workers") if values[name] is not None}
         landscape = explore(
-            problem, start, store=store, on_status=_Report(values["ReportInterval"]) if values["Verbose"] else None,
+            problem, start, store=store, on_status=LiveReport(values["ReportInterval"]) if values["Verbose"] else None,
             **where, **policy, **solver_settings(values, problem),
         )  # fmt: skip
         self.landscape = landscape
-        self._table.add(landscape, begin)
+        ids = self._table.add(landscape, begin)
         if values["Verbose"]:
+            for line in search_lines(landscape, problem, ids, begin, values["ReportInterval"]):
+                print(line)
             print(landscape.summary())
 
     def _frame(self, x: FloatArray, k: int) -> FloatArray:
@@ -201,7 +204,7 @@ class Landscape:
     @property
     def DetailRecord(self) -> list[list[Any]]:
         """Rows [end ID, start ID, path (t, d), times (t,)]."""
-        return self._run_table().paths()
+        return self._run_table().paths(self.problem)
 
     def _run_table(self) -> SaddleTable:
         if self._table is None:
@@ -214,38 +217,38 @@ class Landscape:
 
     # -- pictures ---------------------------------------------------------------------------------------------
     def DrawTrajectory(self, **options: Any) -> Any:
-        """Draw the searches, over energy contours for two variables; options as SaddleScape documents them.
+        """Draw the searches over the energy (of a vector field, over its speed and streamlines), for one variable along
+        the energy's curve, for more than two in a projection.
+
+        Args:
+            options: as SaddleScape documents them. DetailedTraj: the paths that searches took; else an arrow from each
+                parent to its children. Contour, Contourf, ContourGridNum, ContourGridOut, Title, TrajectorySet,
+                SaddlePointSet, GridSet, 1DSamples, 1DSamplesOut, 1DFunctionDraw, Projection (a function from (n, d) to
+                (n, 2), or what `plots.options.PlaneOptions` takes), WhetherSave, SaveFigurePath.
 
         Returns:
             matplotlib.figure.Figure.
-        """
-        from landscape_dist.plots.saddlescape import trajectory_figure
 
-        table = self._run_table()
-        detailed = bool(options.get("DetailedTraj", False))
-        paths = table.paths() if detailed else None
-        return trajectory_figure(self.problem, table.rows, paths, options, self._values["MaxIndex"])
+        Raises:
+            SettingsError: an unknown option or bad value, paths that were not kept, or no Projection for d > 2.
+        """
+        from landscape_dist.saddlescape.pictures import draw_trajectory
+
+        return draw_trajectory(self._run_table(), self.problem, options)
 
     def DrawConnection(self, **options: Any) -> Any:
-        """Draw points and arrows in rows by index; options as SaddleScape documents them.
+        """Draw points and arrows in rows by index.
+
+        Args:
+            options: Title, SaddlePointSet, TrajectorySet (with networkx's names or Matplotlib's), WhetherSave,
+                SaveFigurePath.
 
         Returns:
             matplotlib.figure.Figure.
+
+        Raises:
+            SettingsError: an unknown option or bad value.
         """
-        from landscape_dist.plots.saddlescape import connection_figure
+        from landscape_dist.saddlescape.pictures import draw_connection
 
-        return connection_figure(self._run_table().rows, options)
-
-
-class _Report:
-    """Prints a line each time that so many more searches are done."""
-
-    def __init__(self, interval: int) -> None:
-        self.interval = interval
-        self.printed = 0
-
-    def __call__(self, status: Status) -> None:
-        if status.n_searches - self.printed >= self.interval:
-            self.printed = status.n_searches
-            found = ", ".join(f"{n} of index {k}" for k, n in sorted(status.by_index.items()))
-            print(f"{status.n_searches} searches, {status.n_pending} waiting; points: {found or 'none'}")
+        return draw_connection(self._run_table(), self.problem, options)

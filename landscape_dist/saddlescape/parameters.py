@@ -41,7 +41,9 @@ def _below_one(name: str, value: Any) -> float:
     return number
 
 
-def _count(least: int) -> Check:
+def check_count(least: int) -> Check:
+    """The check of a whole number of at least so much."""
+
     def check(name: str, value: Any) -> int:
         number = _number(name, value)
         if number != int(number) or number < least:
@@ -51,7 +53,8 @@ def _count(least: int) -> Check:
     return check
 
 
-def _flag(name: str, value: Any) -> bool:
+def check_flag(name: str, value: Any) -> bool:
+    """True or False."""
     if not isinstance(value, bool | np.bool_):
         raise SettingsError(f"{name} is {value!r}; give True or False")
     return bool(value)
@@ -136,48 +139,48 @@ class Parameter:
 
 PARAMETERS: dict[str, Parameter] = {
     # system
-    "Dim": Parameter(None, _or_none(_count(1))),
+    "Dim": Parameter(None, _or_none(check_count(1))),
     "EnergyFunction": Parameter(None, _or_none(_energy)),
     "Grad": Parameter(None, _or_none(_gradient)),
-    "AutoDiff": Parameter(None, _or_none(_flag)),
-    "NumericalGrad": Parameter(False, _flag),
+    "AutoDiff": Parameter(None, _or_none(check_flag)),
+    "NumericalGrad": Parameter(False, check_flag),
     "DimerLength": Parameter(1e-5, _positive),
-    "SymmetryCheck": Parameter(True, _flag),
-    "GradientSystem": Parameter(None, _or_none(_flag)),
+    "SymmetryCheck": Parameter(True, check_flag),
+    "GradientSystem": Parameter(None, _or_none(check_flag)),
     # Hessian
-    "ExactHessian": Parameter(False, _flag),
+    "ExactHessian": Parameter(False, check_flag),
     "HessianDimerLength": Parameter(1e-5, _positive),
     # eigenpairs
     "EigenMethod": Parameter(None, _or_none(_one_of("lobpcg", "euler", "power"))),
-    "EigenMaxIter": Parameter(10, _count(1)),
-    "EigenStepSize": Parameter(1e-5, _positive),
+    "EigenMaxIter": Parameter(10, check_count(1)),
+    "EigenStepSize": Parameter(1e-7, _positive),
     "PrecisionTol": Parameter(1e-5, _not_negative),
-    "EigvecUnified": Parameter(False, _flag),
+    "EigvecUnified": Parameter(False, check_flag),
     # acceleration
-    "BBStep": Parameter(False, _flag),
+    "BBStep": Parameter(False, check_flag),
     "Acceleration": Parameter("none", _one_of("none", "heavyball", "nesterov")),
     "NesterovChoice": Parameter(1, _one_of(1, 2)),
-    "NesterovRestart": Parameter(None, _or_none(_count(1))),
+    "NesterovRestart": Parameter(None, _or_none(check_count(1))),
     "Momentum": Parameter(0.0, _below_one),
     # solver
     "InitialPoint": Parameter(None, column),
     "Tolerance": Parameter(1e-6, _positive),
     "SearchArea": Parameter(1e3, _positive),
     "TimeStep": Parameter(1e-4, _positive),
-    "MaxIter": Parameter(1000, _count(1)),
-    "SaveTrajectory": Parameter(True, _flag),
-    "Verbose": Parameter(False, _flag),
-    "ReportInterval": Parameter(100, _count(1)),
+    "MaxIter": Parameter(1000, check_count(1)),
+    "SaveTrajectory": Parameter(True, check_flag),
+    "Verbose": Parameter(False, check_flag),
+    "ReportInterval": Parameter(100, check_count(1)),
     "CustomTD": Parameter(None, _or_none(_function)),
-    "CustomTD_Step": Parameter(None, _or_none(_count(1))),
+    "CustomTD_Step": Parameter(None, _or_none(check_count(1))),
     # landscape
-    "MaxIndex": Parameter(6, _count(0)),
-    "MaxIndexGap": Parameter(1, _count(1)),
+    "MaxIndex": Parameter(6, check_count(0)),
+    "MaxIndexGap": Parameter(1, check_count(1)),
     "SameJudgementMethod": Parameter(1e-3, _judgement),
     "InitialEigenVectors": Parameter(None, _or_none(_directions)),
     "PerturbationMethod": Parameter("uniform", _one_of("uniform", "gaussian")),
     "PerturbationRadius": Parameter(1e-4, _positive),
-    "PerturbationNumber": Parameter(2, _count(1)),
+    "PerturbationNumber": Parameter(2, check_count(1)),
     "EigenCombination": Parameter("all", _one_of("all", "min")),
 }
 
@@ -197,7 +200,7 @@ ADDITIONS: dict[str, Parameter] = {
     "upward": Parameter("none", _one_of("none", "auto", "all")),
     "store": Parameter(None, lambda name, value: value),
     "client": Parameter(None, lambda name, value: value),
-    "workers": Parameter(None, _or_none(_count(1))),
+    "workers": Parameter(None, _or_none(check_count(1))),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 
 from landscape_dist.errors import SettingsError
 from landscape_dist.explore.judgement import SameJudgement
-from landscape_dist.records import FloatArray, IntArray, SearchKind
+from landscape_dist.pathways.trajectories import Trajectory
+from landscape_dist.records import FloatArray, IntArray, PointColumns, SearchKind
 
 FORMATS = ("json", "pickle", "mat")
 
@@ -107,8 +109,25 @@ class SaddleTable:
                 found.setdefault(c, set()).add(p)
         return found
 
-    def paths(self) -> list[list[Any]]:
-        """Rows [end ID, start ID, path (t, d), times (t,)] of all searches that ended at a point.
+    def parents(self) -> list[list[int]]:
+        """IDs of the parents of each point, -1 for the start."""
+        return [list.__getitem__(row, 4) for row in self.rows]
+
+    def columns(self) -> PointColumns:
+        """All points by ID, as their runs found them first."""
+        parts, known = [], 0
+        for landscape, ids, _ in self.runs:
+            first = np.flatnonzero(ids >= known)
+            first = first[np.argsort(ids[first])]
+            parts.append({f.name: getattr(landscape.columns, f.name)[first] for f in fields(PointColumns)})
+            known += len(first)
+        width = min(part["eigenvalues"].shape[1] for part in parts)
+        for part in parts:
+            part["eigenvalues"] = part["eigenvalues"][:, :width]
+        return PointColumns(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+    def searches(self) -> list[Trajectory]:
+        """The paths of all searches that ended at a point, run after run, under common IDs.
 
         Raises:
             SettingsError: the paths were not kept.
@@ -119,9 +138,17 @@ class SaddleTable:
                 raise SettingsError("the paths were not kept; give SaveTrajectory=True and run again")
             for path in landscape.trajectories.values():
                 if path.child >= 0:
-                    start = int(ids[path.parent]) if path.parent >= 0 else begin
-                    out.append([int(ids[path.child]), start, path.x, dynamic_time(landscape.problem, path.x)])
+                    parent = int(ids[path.parent]) if path.parent >= 0 else begin
+                    out.append(replace(path, parent=parent, child=int(ids[path.child])))
         return out
+
+    def paths(self, problem: Any) -> list[list[Any]]:
+        """Rows [end ID, start ID, path (t, d), times (t,)] of all searches that ended at a point.
+
+        Raises:
+            SettingsError: the paths were not kept.
+        """
+        return [[path.child, path.parent, path.x, dynamic_time(problem, path.x)] for path in self.searches()]
 
 
 def dynamic_time(problem: Any, path: FloatArray) -> FloatArray:

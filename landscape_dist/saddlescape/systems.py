@@ -9,6 +9,7 @@ import numpy as np
 
 from landscape_dist.errors import ProblemError, SettingsError
 from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.problems.checks import check_problem_once
 from landscape_dist.problems.domain import Ball
 from landscape_dist.records import FloatArray
 from landscape_dist.saddlescape.grids import GridProblem, recognise
@@ -104,13 +105,17 @@ def make_problem(values: Values) -> Any:
         "name": "saddlescape",
     }
     dimer = values["HessianDimerLength"] if "HessianDimerLength" in values.stated else None
+    numerical: dict[str, Any] = {
+        "dimer_length": dimer,
+        "gradient_length": values["DimerLength"] if "DimerLength" in values.stated else None,
+    }
     if isinstance(energy, str) and (differentiate or (grad is None and values["NumericalGrad"])):
         symbolic = problems.symbolic(energy, variables=[f"x{i + 1}" for i in range(dim)], **common)
         if not values["NumericalGrad"] or grad is not None:
             return symbolic
-        return problems.from_callable(symbolic.energy, dim=dim, batched=True, dimer_length=dimer, **common)
+        return problems.from_callable(symbolic.energy, dim=dim, batched=True, **numerical, **common)
     if energy is not None and (differentiate or grad is None):
-        return problems.from_callable(ColumnFunction(energy, False), dim=dim, dimer_length=dimer, **common)
+        return problems.from_callable(ColumnFunction(energy, False), dim=dim, **numerical, **common)
     return _from_gradient(values, dim, dimer, common)
 
 
@@ -146,11 +151,18 @@ def _from_gradient(values: Values, dim: int, dimer: float | None, common: dict[s
     else:
         energy = PathIntegral(gradient, values["InitialPoint"])
     hessian = None if field is None else field.hessian
-    problem = problems.from_callable(energy, gradient, hessian, dim=dim, batched=True, dimer_length=dimer, **common)
-    if dim <= SolverSettings().dense_limit or hessian is not None:
-        return problem
-    form = recognise(gradient, values["InitialPoint"])
-    return problem if form is None else GridProblem.of(problem, form)
+    problem = problems.from_callable(
+        energy, gradient, hessian, dim=dim, batched=True, dimer_length=dimer, check=False, **common
+    )
+    form = None
+    if dim > SolverSettings().dense_limit and hessian is None:
+        problem.gradient(values["InitialPoint"][None])  # refuses answers of another shape
+        form = recognise(gradient, values["InitialPoint"])
+    own_energy = values["EnergyFunction"] is not None
+    # Where all of the gradient is known in closed form, so is its energy, and there is nothing to check.
+    if own_energy or form is None or form.reaction is None:
+        check_problem_once(problem)
+    return problem if form is None else GridProblem.of(problem, form, None if own_energy else values["InitialPoint"])
 
 
 class Negative:

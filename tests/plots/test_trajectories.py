@@ -112,8 +112,13 @@ def test_styles(plane: Landscape) -> None:
 
 def test_vector_fields_have_streamlines_beneath(flow: Landscape) -> None:
     figure = trajectory_figure(flow)
-    assert not artists(figure, "QuadContourSet")
+    (speed,) = artists(figure, "QuadContourSet")
+    assert speed.levels[0] == 0.0
+    assert figure.axes[1].get_ylabel() == "speed |dx/dt|"
     assert len(artists(figure, "LineCollection")) == 1
+    bare = trajectory_figure(flow, filled=False)
+    assert not artists(bare, "QuadContourSet")
+    assert len(artists(bare, "LineCollection")) == 1
     assert legend(figure)[:2] == ["2 stable points", "1 saddle of index 1"]
     assert not artists(trajectory_figure(flow, contours=False), "LineCollection")
     assert index_name(2, 1, 2, False) == "1 repeller of index 2"
@@ -146,7 +151,7 @@ def test_what_does_not_do(plane: Landscape, lattice: Landscape) -> None:
         ({"limits": ((1, 0), (0, 1))}, "low below high"),
         ({"contour_levels": 1}, "contour_levels is 1"),
         ({"contour_levels": [3.0, 2.0]}, "increasing energies"),
-        ({"samples": 10}, "option 'samples' is unknown, or for landscapes of one variable"),
+        ({"samples": 10}, "option 'samples' does not fit a picture of kind 'plane'"),
     ):
         with pytest.raises(SettingsError, match=message):
             trajectory_figure(plane, **options)

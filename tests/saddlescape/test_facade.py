@@ -3,20 +3,14 @@
 import copy
 import json
 import pickle
+import re
 
 import numpy as np
 import pytest
 
 from landscape_dist.errors import ProblemError, SettingsError
 from landscape_dist.saddlescape import Landscape
-
-BUTTERFLY = "x1**4 -1.5*x1**2*x2**2+ x2**4 - 2*x2**3 + x2**2 + x1**2*x2 - 2*x1**2"
-MULLER_BROWN = (
-    "-200*exp(-1*(x1-1)**2-10*(x2-0)**2)-100*exp(-1*(x1-0)**2-10*(x2-0.5)**2)-170*exp(-6.5*(x1+0.5)**2"
-    "+11*(x1+0.5)*(x2-1.5)-6.5*(x2-1.5)**2)+15*exp(0.7*(x1+1)**2+0.6*(x1+1)*(x2-1)+0.7*(x2-1)**2)"
-)
-CUBIC = "1*(x1**2-1)**2+2*(x2**2-1)**2+3*(x3**2-1)**2"
-WELL = {"EnergyFunction": "(x1**2-1)**2 + x2**2", "InitialPoint": [0.1, 0.1], "MaxIndex": 1}
+from tests.saddlescape.examples import BUTTERFLY, CUBIC, MULLER_BROWN, WELL, arrows
 
 
 def adams(instance, xlist, vlist, glist, dt, j):
@@ -40,10 +34,6 @@ def by_index(landscape):
     for row in landscape.SaddleList:
         counts[row[2]] = counts.get(row[2], 0) + 1
     return counts
-
-
-def arrows(landscape):
-    return {(parent, row[0]) for row in landscape.SaddleList for parent in row[4] if parent >= 0}
 
 
 class TestGallery:
@@ -177,16 +167,6 @@ class TestMistakes:
         with pytest.raises(SettingsError, match="3 numbers"):
             found.RestartFromPoint([0.0, 0.1, 0.2], 1)
 
-    def test_drawing_options(self):
-        found = Landscape(**WELL)
-        found.Run()
-        with pytest.raises(SettingsError, match="ContourGridNum"):
-            found.DrawTrajectory(ContourGridNumber=10)
-        found = Landscape(EnergyFunction=CUBIC, InitialPoint=[0, 0, 0], MaxIndex=1)
-        found.Run()
-        with pytest.raises(SettingsError, match="Projection"):
-            found.DrawTrajectory()
-
 
 class TestMeanings:
     """Where documentation and behaviour of the original part ways."""
@@ -310,21 +290,32 @@ class TestResults:
         with pytest.raises(SettingsError, match="fileformat"):
             found.Save(tmp_path / "out", "csv")
 
-    def test_pictures(self, tmp_path):
-        found = Landscape(**WELL)
+    def test_what_verbose_prints(self, capsys):
+        found = Landscape(**WELL, Verbose=True, ReportInterval=3)
+        gradients = found.problem.counters.copy().n_gradients
         found.Run()
-        found.DrawTrajectory(DetailedTraj=True, WhetherSave=True, SaveFigurePath=str(tmp_path / "a.png"))
-        found.DrawTrajectory(Contour=False, TrajectorySet={"color": "red"}, SaddlePointSet=[{"marker": "x"}])
-        found.DrawConnection(
-            Title="mine", WhetherSave=True, SaveFigurePath=str(tmp_path / "b.svg"),
-            SaddlePointSet=[{"node_shape": "s", "node_color": "k"}], TrajectorySet={"width": 2, "edge_color": "red"},
-        )  # fmt: skip
-        assert (tmp_path / "a.png").stat().st_size > 1000
-        assert "mine" in (tmp_path / "b.svg").read_text() or (tmp_path / "b.svg").stat().st_size > 1000
-        line = Landscape(EnergyFunction="(x1**2-1)**2", InitialPoint=[0.1], MaxIndex=1)
-        line.Run()
-        figure = line.DrawTrajectory(**{"1DSamples": 200})
-        assert figure.axes[0].get_ylabel() == "energy"
-        cubic = Landscape(EnergyFunction=CUBIC, InitialPoint=[0, 0, 0], MaxIndex=3)
-        cubic.Run()
-        cubic.DrawTrajectory(Projection=lambda x: x[:, :2])
+        said = capsys.readouterr().out
+        assert "From the start, search for index 1:\n" in said
+        assert said.count("From point 0 (index 1), search for index 0:\n") == 2
+        ends = re.findall(r"  iteration (\d+): \|gradient\| (\S+), point (\d) \(index (\d)\)\n", said)
+        assert [(int(point), int(index)) for _, _, point, index in ends] == [(0, 1), (1, 0), (2, 0)]
+        assert [int(n) for n, *_ in ends] == found.landscape.searches.n_steps.tolist()
+        between = re.findall(r"  iteration (\d+): \|gradient\| (\S+)\n", said)
+        path = found.landscape.trajectories[int(found.landscape.searches.slot[1])].x
+        assert int(between[0][0]) == 3
+        assert float(between[0][1]) == pytest.approx(np.linalg.norm(found.problem.gradient(path[3:4])), rel=1e-2)
+        # The lines cost no evaluations of the search.
+        assert found.landscape.counters["n_gradients"] == found.problem.counters.n_gradients - gradients - 1
+        quiet = Landscape(**WELL, Verbose=True, SaveTrajectory=False)
+        quiet.Run()
+        said = capsys.readouterr().out
+        assert len(re.findall("  iteration", said)) == 3
+        quiet.RestartFromSaddle(1, [0.3, 0.1], 1)
+        assert "From beside point 1, search for index 1:" in capsys.readouterr().out
+
+    def test_dimer_length(self):
+        energy = {"EnergyFunction": lambda x: x[0, 0] ** 4, "InitialPoint": [1.0], "DimerLength": 0.1}
+        for more in ({}, {"NumericalGrad": True}, {"EnergyFunction": "x1**4", "NumericalGrad": True}):
+            problem = Landscape(**{**energy, **more}).problem
+            assert float(problem.gradient(np.ones((1, 1)))[0, 0]) == pytest.approx(4.04)
+        assert Landscape(**WELL, NumericalGrad=True).problem.gradient_length is None
