@@ -3,7 +3,7 @@
     python run.py PATH_TO_SADDLESCAPE_CHECKOUT [--limit SECONDS] [--repeats N] [--only NAME ...] [--json FILE]
 
 Each notebook of the gallery is run twice, cell by cell without its pictures and files, every time in a process of its
-own: as it is, and with only its import changed.  Measured is the user CPU time of Run and of the restarts (median of
+own: as it is, and with only its import changed.  Measured is the CPU time of Run and of the restarts (median of
 the repeats; what is done for the first time in a process included), and apart from that, in runs of their own, the
 evaluations of the gradient.  A run of SaddleScape that needs more than the limit is stopped there; its ratio is then
 a lower bound.
@@ -18,12 +18,12 @@ import json
 import os
 import pickle
 import platform
-import resource
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,8 @@ def cells(checkout: Path, notebook: str) -> list[str]:
     return [s for s in sources if ".Run()" in s or "Restart" in s or not any(word in s for word in LEFT_OUT)]
 
 
-def user_seconds() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_utime
+def cpu_seconds() -> float:
+    return time.process_time()
 
 
 class OutOfTime(Exception):
@@ -70,11 +70,11 @@ def single(checkout: Path, notebook: str, ours: bool, counting: bool, limit: flo
 
     def timed(base: Any) -> Any:
         def measure(part: str, function: Any, *args: Any, **kwargs: Any) -> None:
-            began = user_seconds()
+            began = cpu_seconds()
             try:
                 function(*args, **kwargs)
             finally:
-                seconds[part] += user_seconds() - began
+                seconds[part] += cpu_seconds() - began
 
         class Timed(base):  # type: ignore[misc]
             def __init__(self, *args: Any, **kwargs: Any) -> None:
