@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from landscape_dist import errors, problems
     from landscape_dist.campaign import open_landscape as open
     from landscape_dist.explore.settings import ExploreSettings
+    from landscape_dist.explore.signed_permutations import SignedPermutations
     from landscape_dist.explore.symmetry import PeriodicCoordinates, Permutations, SignFlips, UpTo
     from landscape_dist.explore.translations import Translations
     from landscape_dist.hisd.settings import SolverSettings
@@ -36,6 +37,7 @@ _WHERE = {
     "PeriodicCoordinates": ("landscape_dist.explore.symmetry", "PeriodicCoordinates"),
     "Permutations": ("landscape_dist.explore.symmetry", "Permutations"),
     "SignFlips": ("landscape_dist.explore.symmetry", "SignFlips"),
+    "SignedPermutations": ("landscape_dist.explore.signed_permutations", "SignedPermutations"),
     "Translations": ("landscape_dist.explore.translations", "Translations"),
     "UpTo": ("landscape_dist.explore.symmetry", "UpTo"),
     "Connection": ("landscape_dist.records", "Connection"),
@@ -51,6 +53,7 @@ __all__ = [
     "Permutations",
     "SearchStatus",
     "SignFlips",
+    "SignedPermutations",
     "SolverSettings",
     "StationaryPoint",
     "Translations",

@@ -6,12 +6,13 @@ import dataclasses
 import difflib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from landscape_dist.distribute.settings import HANG_SECONDS, check_hang_seconds
 from landscape_dist.errors import SettingsError, StoreMismatchError, StoreNotFoundError
 from landscape_dist.explore.coordinator import Coordinator, Decisions
 from landscape_dist.explore.judgement import make_judgement
@@ -20,38 +21,19 @@ from landscape_dist.header import differences, make_header
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import check_settings, eigenvalue_columns
 from landscape_dist.landscape import Landscape
+from landscape_dist.overview import Overview
 from landscape_dist.pathways.trajectories import PathList
 from landscape_dist.records import Counters, FailureColumns, FloatArray, ResultBatch, TrajectoryColumns
+from landscape_dist.run_log import RunLog
+from landscape_dist.status import OnStatus, Tracker
 
 if TYPE_CHECKING:
     from landscape_dist.store.database import Database
 
 # Between commits: what kill -9 can lose, against what commits cost.
 COMMIT_SECONDS, COMMIT_ROWS, COMMIT_BYTES = 0.5, 50_000, 64 << 20
+SILENT_SECONDS = 30.0  # a commit without results, so that those who watch the store know that the run is alive
 SAME_ATOL = 1e-4
-
-
-@dataclasses.dataclass(slots=True)
-class Status:
-    """How an exploration is going; what progress displays get.
-
-    Attributes:
-        by_index: points found, by Morse index. by_status: searches, by label of their status.
-        n_points, n_searches, n_pending, n_in_flight: as the coordinator has them.
-        n_workers: worker processes, 0 for a serial run. seconds: wall time of this session.
-    """
-
-    by_index: dict[int, int]
-    by_status: dict[str, int]
-    n_points: int
-    n_searches: int
-    n_pending: int
-    n_in_flight: int
-    n_workers: int
-    seconds: float
-
-
-OnStatus = Callable[[Status], None]
 
 
 def explore(
@@ -65,10 +47,18 @@ def explore(
     workers: int | None = None,
     scheduler: str | None = None,
     scheduler_file: str | os.PathLike[str] | None = None,
+    cluster: Any = None,
+    jobs: int | None = None,
+    adapt: str | None = None,
+    preload: Sequence[str | os.PathLike[str]] | None = None,
     serial: bool | None = None,
+    hang_seconds: float | None = HANG_SECONDS,
+    steal: bool = False,
+    lease_seconds: float = 60.0,
     same: Any = None,
     solver: SolverSettings | None = None,
     on_status: OnStatus | None = None,
+    log: str | os.PathLike[str] | None = None,
     **settings: Any,
 ) -> Landscape:
     """Find the stationary points of a problem and the arrows between them.
@@ -87,17 +77,30 @@ def explore(
         workers: run on that many worker processes of a Dask cluster on this machine.
         scheduler: run on the Dask cluster of the scheduler at this address.
         scheduler_file: the same, by the file that the scheduler wrote.
-        serial: True runs in this process, the default where none of the four above is given; False starts worker
+        cluster: run on the cluster that a cluster file names (its path); see the folder cluster/ of the repository.
+        jobs: jobs or workers of that cluster; default what the file says.
+        adapt: "MIN:MAX" of them, as many as there is work for.
+        preload: Python files that workers import: modules of yours that the problem imports.
+        serial: True runs in this process, the default where no other place is given; False starts worker
             processes there, too, one a CPU.
+        hang_seconds: a call of the energy that does not return for so long, in seconds, costs its worker process, and
+            the search the status 'hung' where that happens again; None waits for ever. A serial run cannot be
+            interrupted from within: there only `deadline` and `max_steps` count, between calls.
+        steal: take a store over from a process on another machine that writes to it and is gone: waits until no
+            heartbeat of it was seen for its `lease_seconds`. What a killed run on this machine left needs no stealing.
+        lease_seconds: how long this process may be silent before others may do the same, in seconds.
         same: when two points of equal index are the same: a 2-norm distance, d tolerances, a function of two points,
             or a `SameJudgement`; default 1e-4 times max(1, largest coordinate of the start).
         solver: settings of the solver; single ones can also be given by name.
         on_status: called about twice a second with a `Status`.
+        log: file to append a line of JSON to for each thing that happens, see `landscape_dist.run_log`.
         settings: fields of `ExploreSettings` and `SolverSettings`.
 
     Raises:
         SettingsError: a setting that cannot work.
         StoreMismatchError: the store holds a landscape of another problem or other settings.
+        StoreInUseError: another process writes to the store, or took over from this one.
+        StoreError: the store cannot be written, or not any more; everything committed is in it.
         ClusterError: no scheduler at the address, or it was lost; everything committed is in the store.
 
     Returns:
@@ -117,11 +120,22 @@ def explore(
     n_eigenvalues = eigenvalue_columns(problem, solver_settings)
     coordinator = Coordinator(starts, explore_settings, judgement, n_eigenvalues)
     header = make_header(problem, starts, explore_settings, solver_settings, judgement.as_dict())
-    with _journal(store, header, problem, coordinator, n_eigenvalues) as journal:
-        _run(
-            coordinator, problem, solver_settings, journal, on_status,
-            {"client": client, "workers": workers, "scheduler": scheduler, "scheduler_file": scheduler_file}, serial,
-        )  # fmt: skip
+    check_hang_seconds(hang_seconds)
+    lease = {"steal": steal, "lease_seconds": lease_seconds}
+    with _logged(log) as run_log:
+        with _journal(store, header, problem, coordinator, n_eigenvalues, lease) as journal:
+            journal.watch(on_status, run_log)
+            _run(
+                coordinator, problem, solver_settings, journal,
+                {
+                    "client": client, "workers": workers, "scheduler": scheduler, "scheduler_file": scheduler_file,
+                    "cluster": cluster,
+                },
+                {"jobs": jobs, "adapt": adapt, "preload": preload}, serial,
+                hang_seconds,
+            )  # fmt: skip
+        if run_log is not None:
+            run_log.ended(journal.finished, journal.tracker.status())
     return journal.landscape()
 
 
@@ -146,6 +160,19 @@ def open_landscape(store: Any) -> Landscape:
         finished=snapshot.progress.final,
         paths=StoredPaths(store),
     )
+
+
+def open_overview(store: Any) -> Overview:
+    """A store in numbers, as of its last commit; errors as `open_landscape`.
+
+    A finished landscape was counted in its last commit; an unfinished one is read.
+    """
+    from landscape_dist.store.database import Database
+
+    with Database.open(store) as database:
+        progress = database.progress()
+        known = Overview.from_state(database.header, progress.state, progress.counters, progress.final)
+    return open_landscape(store).overview if known is None else known
 
 
 # -- settings -------------------------------------------------------------------------------------------------
@@ -219,7 +246,17 @@ class Journal:
         self.paths = PathList()
         self.store: Any = None
         self.finished = False
+        self.tracker = Tracker(coordinator)
+        self.log: RunLog | None = None
+        self.running = True
         self._committed_at = time.monotonic()
+
+    def watch(self, on_status: OnStatus | None, log: RunLog | None) -> None:
+        """Tell display and log how the run goes from here on."""
+        self.tracker = Tracker(self.coordinator, on_status, log)
+        self.log = log
+        if log is not None:
+            log.started(self.header, self.store, len(self.coordinator.points), len(self.coordinator.searches))
 
     def resume(self) -> None:
         """Bring the coordinator to where the database is."""
@@ -233,6 +270,8 @@ class Journal:
         """Take note of one result; commits when it is time."""
         self.counters.add(result.counters)
         self.failures.append(decisions.failures)
+        if self.log is not None:
+            self.log.decided(decisions)
         paths = _new_paths(result, decisions) if result.trajectories else None
         if self.database is None:
             if paths is not None:
@@ -246,8 +285,19 @@ class Journal:
     def commit(self) -> None:
         """Make everything so far count."""
         if self.database is not None:
-            self.database.commit(self.counters.as_dict(), final=self.finished)
+            # Counting all there is takes a while in large stores: done once, for `info`.
+            state = self.landscape().overview.as_state() if self.finished else {}
+            state |= self.tracker.as_state(running=self.running)
+            self.database.commit(self.counters.as_dict(), state, final=self.finished)
             self._committed_at = time.monotonic()
+            if self.log is not None:
+                self.log.committed(self.database.progress().number, self.tracker.status())
+
+    def report(self, run: Any) -> None:
+        """Take note of how the run goes; where no results come for long, commit that it goes on."""
+        self.tracker(run)
+        if self.database is not None and time.monotonic() - self._committed_at >= SILENT_SECONDS:
+            self.commit()
 
     def landscape(self) -> Landscape:
         """What there is now; paths that are in a store are read from there."""
@@ -290,7 +340,12 @@ def _concatenated(parts: list[FailureColumns], dim: int) -> FailureColumns:
 
 @contextmanager
 def _journal(
-    store: Any, header: dict[str, Any], problem: Any, coordinator: Coordinator, n_eigenvalues: int
+    store: Any,
+    header: dict[str, Any],
+    problem: Any,
+    coordinator: Coordinator,
+    n_eigenvalues: int,
+    lease: dict[str, Any],
 ) -> Iterator[Journal]:
     """A journal on the store, resumed if there is something in it; whatever happens, what is known is committed."""
     if store is None:
@@ -299,10 +354,10 @@ def _journal(
     from landscape_dist.store.database import Database, plain_json
 
     try:
-        database = Database.open(store, "a")
+        database = Database.open(store, "a", **lease)
         known = True
     except StoreNotFoundError:
-        database = Database.create(store, header, dim=problem.dim, n_eigenvalues=n_eigenvalues)
+        database = Database.create(store, header, dim=problem.dim, n_eigenvalues=n_eigenvalues, **lease)
         known = False
     with database:
         journal = Journal(header, problem, coordinator, database)
@@ -319,7 +374,25 @@ def _journal(
         try:
             yield journal
         finally:
-            journal.commit()
+            journal.running = False
+            if database.is_usable:  # if a commit has failed, that error is on its way
+                journal.commit()
+
+
+@contextmanager
+def _logged(path: str | os.PathLike[str] | None) -> Iterator[RunLog | None]:
+    """The log at that path, closed at the end; an error is its last line."""
+    if path is None:
+        yield None
+        return
+    log = RunLog(path)
+    try:
+        yield log
+    except BaseException as error:
+        log.failed(error)
+        raise
+    finally:
+        log.close()
 
 
 # -- run ------------------------------------------------------------------------------------------------------
@@ -328,14 +401,15 @@ def _run(
     problem: Any,
     settings: SolverSettings,
     journal: Journal,
-    on_status: OnStatus | None,
     where: dict[str, Any],
+    how: dict[str, Any],
     serial: bool | None,
+    hang_seconds: float | None,
 ) -> None:
     chosen = [name for name, value in where.items() if value is not None]
     if serial and chosen:
         raise SettingsError(f"serial=True and {chosen[0]}= contradict each other; give one of them")
-    report = None if on_status is None else _reporter(coordinator, on_status)
+    report = journal.report
     if coordinator.finished:
         journal.finished = coordinator.complete
         return
@@ -347,29 +421,8 @@ def _run(
         from landscape_dist.distribute.clusters import connect
         from landscape_dist.distribute.runner import DaskRunner
 
-        with connect(**where) as connected:
-            runner = DaskRunner(connected, problem, settings)
+        with connect(**where, **how) as connected:
+            journal.tracker.cluster(connected)
+            runner = DaskRunner(connected, problem, settings, hang_seconds=hang_seconds)
             runner.run(coordinator, on_decisions=journal.write, on_progress=report)
     journal.finished = coordinator.complete
-
-
-def _reporter(coordinator: Coordinator, on_status: OnStatus) -> Callable[[Any], None]:
-    from landscape_dist.records import SearchStatus
-
-    def report(run: Any) -> None:
-        index, n = np.unique(coordinator.points.view().index, return_counts=True)
-        count = np.bincount(coordinator.searches.view().status, minlength=len(SearchStatus))
-        on_status(
-            Status(
-                dict(zip(index.tolist(), n.tolist(), strict=True)),
-                {s.label: int(count[s]) for s in SearchStatus if count[s]},
-                len(coordinator.points),
-                len(coordinator.searches),
-                coordinator.n_pending,
-                coordinator.n_in_flight,
-                run.n_workers,
-                run.seconds,
-            )
-        )
-
-    return report

@@ -7,11 +7,10 @@ of the classes that they stand for, so every setting is written once.
 from __future__ import annotations
 
 import dataclasses
-import difflib
+import inspect
 import os
-import tomllib
 import typing
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,9 +18,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from landscape_dist.errors import ConfigError, ProblemError, SettingsError
+from landscape_dist.explore.judgement import PerCoordinate, SameJudgement
 from landscape_dist.explore.settings import ExploreSettings
+from landscape_dist.explore.signed_permutations import SignedPermutations
+from landscape_dist.explore.symmetry import PeriodicCoordinates, Permutations, SignFlips
+from landscape_dist.explore.translations import Translations
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.problems.domain import Ball, Box, Domain, Unbounded, domain_from_dict
+from landscape_dist.toml_file import listed, nearest, read_toml
 
 if TYPE_CHECKING:
     from landscape_dist.problems.base import Problem
@@ -30,6 +34,15 @@ NONE = "none"
 """TOML has no null: this text stands for None wherever None is allowed."""
 
 DOMAINS: dict[str, type[Domain]] = {"box": Box, "ball": Ball, "unbounded": Unbounded}
+
+JUDGEMENTS: dict[str, type[SameJudgement]] = {
+    "per_coordinate": PerCoordinate,
+    "periodic_coordinates": PeriodicCoordinates,
+    "sign_flips": SignFlips,
+    "permutations": Permutations,
+    "signed_permutations": SignedPermutations,
+    "translations": Translations,
+}
 
 # Which keys of [problem] go with which way of saying what the problem is.
 FORMS = {
@@ -55,16 +68,7 @@ def _numbers(value: Any) -> Any:
 
 def _domain(value: Any) -> Any:
     """The keys of one kind of domain, as its class has them."""
-    if not isinstance(value, dict) or "kind" not in value:
-        raise ValueError(f"give a table with kind = one of {_listed(DOMAINS)} and the fields of that kind")
-    kind = value["kind"]
-    if kind not in DOMAINS:
-        raise ValueError(f"kind is {kind!r}{nearest(str(kind), DOMAINS)}")
-    fields = {f.name: f for f in dataclasses.fields(DOMAINS[kind])}  # type: ignore[arg-type]
-    for key in value:
-        if key != "kind" and key not in fields:
-            raise ValueError(f"a {kind} has no key {key!r}{nearest(key, ['kind', *fields])}")
-    missing = [n for n, f in fields.items() if f.default is dataclasses.MISSING and n not in value]
+    kind, missing = _kind(value, DOMAINS)
     if missing:
         raise ValueError(f"a {kind} needs {' and '.join(missing)}, numbers or lists of one number a variable")
     try:
@@ -72,6 +76,31 @@ def _domain(value: Any) -> Any:
     except (ProblemError, TypeError, ValueError) as error:
         raise ValueError(str(error)) from error
     return value
+
+
+def _same(value: Any) -> SameJudgement:
+    """The judgement that the keys of one kind, the arguments of its class, make."""
+    kind, missing = _kind(value, JUDGEMENTS)
+    if missing:
+        raise ValueError(f"{kind} need {' and '.join(missing)}, as landscape_dist.{JUDGEMENTS[kind].__name__} says")
+    try:
+        return JUDGEMENTS[kind](**{key: v for key, v in value.items() if key != "kind"})
+    except (SettingsError, TypeError, ValueError, MemoryError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _kind(value: Any, kinds: Mapping[str, type]) -> tuple[str, list[str]]:
+    """Which kind a table is of, and which keys it lacks; its other keys are arguments of that kind's class."""
+    if not isinstance(value, dict) or "kind" not in value:
+        raise ValueError(f"give a table with kind = one of {listed(kinds)} and the fields of that kind")
+    kind = value["kind"]
+    if not isinstance(kind, str) or kind not in kinds:
+        raise ValueError(f"kind is {kind!r}{nearest(str(kind), kinds)}")
+    fields = inspect.signature(kinds[kind]).parameters
+    for key in value:
+        if key != "kind" and key not in fields:
+            raise ValueError(f"kind {kind!r} has no key {key!r}{nearest(key, ['kind', *fields])}")
+    return kind, [name for name, f in fields.items() if f.default is f.empty and name not in value]
 
 
 def _settings_model(name: str, settings: type, **extra: Any) -> type[BaseModel]:
@@ -119,13 +148,23 @@ class ProblemSection(_Section):
 
 
 class RunSection(_Section):
-    """[run]: where the landscape is kept and where it is computed; see `explore`."""
+    """[run]: where the landscape is kept and where it is computed; see `explore`.
+
+    `cluster` and `preload` are relative to the configuration file.
+    """
 
     store: str | None = None
     workers: int | None = None
     scheduler: str | None = None
     scheduler_file: str | None = None
+    cluster: str | None = None
+    jobs: int | None = None
+    adapt: str | None = None
+    preload: list[str] | None = None
+    log: str | None = None
     serial: bool | None = None
+    hang_seconds: Annotated[float | None, BeforeValidator(_or_none)] = None
+    lease_seconds: float | None = None
 
 
 Start = Annotated[Any, BeforeValidator(_numbers)]
@@ -147,7 +186,9 @@ _File = create_model(
     explore=(ExploreSection, Field(default_factory=ExploreSection)),
     solver=(SolverSection, Field(default_factory=SolverSection)),
     run=(RunSection, Field(default_factory=RunSection)),
+    same=(Annotated[Any, BeforeValidator(_same)], None),
 )
+TABLES = tuple(_File.model_fields)
 
 
 # -- configuration --------------------------------------------------------------------------------------------
@@ -159,6 +200,7 @@ class Config:
         source: what messages call it, usually the path.
         folder: what a relative `module` is relative to.
         problem_section, explore, solver, run: the validated sections.
+        same: what [same] makes; None where there is none.
     """
 
     source: str
@@ -167,6 +209,7 @@ class Config:
     explore: BaseModel
     solver: BaseModel
     run: RunSection
+    same: SameJudgement | None = None
 
     def problem(self) -> Problem:
         """Build the problem.
@@ -175,12 +218,24 @@ class Config:
             ProblemError: the problem is not what it should be.
             ConfigError: the Python file cannot be used.
         """
+        for file in self.run.preload or []:
+            self._import(file)
         try:
             return self._build(self.problem_section)
         except ConfigError:
             raise
         except ProblemError as error:
             raise ProblemError(f"{self.source}: problem: {error}") from error
+        except MemoryError as error:
+            raise ProblemError(f"{self.source}: problem: takes more memory than there is; lower its size") from error
+
+    def _import(self, file: str) -> None:
+        from landscape_dist.problems.python_file import import_file
+
+        try:
+            import_file(self.folder / file)
+        except ConfigError as error:
+            raise ConfigError(f"{self.source}: run.preload: {error}") from error
 
     def _build(self, section: ProblemSection) -> Problem:
         from landscape_dist.problems import symbolic, systems
@@ -213,7 +268,11 @@ class Config:
         arguments: dict[str, Any] = {}
         for section in (self.explore, self.solver, self.run):
             arguments |= section.model_dump(exclude_unset=True)
-        return arguments
+        if arguments.get("cluster") is not None:
+            arguments["cluster"] = self.folder / arguments["cluster"]
+        if arguments.get("preload") is not None:
+            arguments["preload"] = [self.folder / path for path in arguments["preload"]]
+        return arguments if self.same is None else arguments | {"same": self.same}
 
 
 def load_config(path: str | os.PathLike[str]) -> Config:
@@ -226,27 +285,12 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     return make_config(read_toml(path), str(path), Path(path).resolve().parent)
 
 
-def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The tables of a TOML file.
-
-    Raises:
-        ConfigError: no such file, or not TOML.
-    """
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}; text needs quotes, tables are written [name]") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not a text file in UTF-8 ({error})") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from error
-
-
 def make_config(data: dict[str, Any], source: str, folder: Path | None = None) -> Config:
     """Validate tables, from wherever they come.
 
     Args:
-        data: {"problem": {...}, "explore": {...}, "solver": {...}, "run": {...}}, all but the first optional.
+        data: {"problem": {...}, "explore": {...}, "solver": {...}, "same": {...}, "run": {...}}, all but the first
+            optional.
         source: what messages call it.
         folder: what a relative `module` is relative to; default the current one.
 
@@ -269,7 +313,13 @@ def make_config(data: dict[str, Any], source: str, folder: Path | None = None) -
             build(**values)
         except SettingsError as error:
             raise ConfigError(f"{source}: {name}.{str(error).removeprefix('solver setting ')}") from error
-    return Config(source, folder or Path.cwd(), sections.problem, sections.explore, sections.solver, sections.run)
+    if sections.same is not None and explore.get("same_atol") is not None:
+        raise ConfigError(
+            f"{source}: explore.same_atol is {explore['same_atol']!r} and there is a table [same]; give its atol there"
+        )
+    return Config(
+        source, folder or Path.cwd(), sections.problem, sections.explore, sections.solver, sections.run, sections.same
+    )
 
 
 def section_of(name: str) -> str:
@@ -282,17 +332,6 @@ def section_of(name: str) -> str:
     if name not in known:
         raise ConfigError(f"no setting named {name!r}{nearest(name, known)}")
     return known[name]
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """'; did you mean ...?' or what is known."""
-    known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {_listed(known)}"
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))
 
 
 # -- errors in words ------------------------------------------------------------------------------------------

@@ -35,5 +35,9 @@ class StoreMismatchError(StoreError, ValueError):
     """The store was made with another problem or other settings."""
 
 
+class StoreInUseError(StoreError):
+    """Another process writes to the store, or took over from this one."""
+
+
 class ClusterError(LandscapeError, ConnectionError):
     """No scheduler at the address, or the cluster was lost during the run."""

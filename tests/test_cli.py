@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 import landscape_dist
-from landscape_dist.cli import app
+from landscape_dist.cli import app, tables
 from landscape_dist.errors import StoreNotFoundError
 
 ENERGIES = [-146.699517, -108.166724, -80.767818, -72.248940, -40.664844]
@@ -116,7 +116,9 @@ def test_run_on_worker_processes_by_default(tmp_path: Path) -> None:
     out, err = done.communicate(timeout=120)
     assert done.returncode == 0, err
     assert "9 stationary points, 12 connections" in out
-    assert err.splitlines() == ["butterfly, 2 variables; store butterfly.zarr"]
+    said = err.splitlines()
+    assert said[0] == "butterfly, 2 variables; store butterfly.zarr"
+    assert all(line.startswith("dashboard: http://127.0.0.1:") for line in said[1:])  # if bokeh is installed
 
 
 # -- reading a store ----------------------------------------------------------------------------------------------
@@ -244,6 +246,17 @@ def test_store_of_other_settings(store: Path) -> None:
     said = error("run", "muller_brown", "--serial", "--store", store, "--set", "max_index_gap=2")
     assert "explore.max_index_gap: 1, now 2" in said
     assert "problem" not in said.split("differently:")[1].split(".")[0]
+
+
+def test_store_of_another_judgement(store: Path, tmp_path: Path) -> None:
+    flips = ["--set", "same.kind=sign_flips", "--set", "same.atol=1e-4"]
+    said = error("run", "muller_brown", "--serial", "--store", store, *flips)
+    assert "same.kind: distance, now sign_flips" in said
+    butterfly = ["run", "butterfly", "--serial", "--no-plot", "--json", "--store", tmp_path / "b.zarr", *flips]
+    both = json.loads(call(*butterfly, "--set", "same.groups=[[0]]").stdout)
+    assert both["counts_by_index"] == {"0": 2, "1": 3, "2": 1}, "mirrored in x1"
+    assert "same.groups: [[0]], now None" in error(*butterfly)
+    assert json.loads(call(*butterfly, "--set", "same.groups=[[0]]").stdout)["counters"] == both["counters"]
 
 
 @pytest.mark.parametrize(
@@ -440,8 +453,8 @@ def test_a_terminal_gets_a_live_display_and_drawn_tables(store: Path, tmp_path: 
 
 
 def test_progress_in_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    from landscape_dist.campaign import Status
     from landscape_dist.cli.progress import progress
+    from landscape_dist.status import Status
 
     with progress("name", quiet=False) as show:
         assert not show.started
@@ -455,3 +468,21 @@ def test_progress_in_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with progress("name", quiet=True) as show:
         show(Status({}, {}, 0, 0, 0, 0, 0, 100.0))
     assert capsys.readouterr().err == ""
+
+
+def test_long_tables_are_printed_in_blocks(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "BLOCK", 3)
+    rows = [["a", "1"], ["b", "22"], ["c", "3"], ["dddd", "4"], ["e", "55555"]]
+    tables.print_table(("name", "n"), iter(rows), (False, True))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines] == [["name", "n"], *rows]
+    assert lines[1:4] == ["a      1", "b     22", "c      3"]
+    assert lines[4:] == ["dddd      4", "e     55555"]
+
+
+@pytest.mark.parametrize("items", [[], [1], [{"a": 1}, {"a": None}]])
+def test_json_lists_are_printed_one_by_one(items: list[object], capsys: pytest.CaptureFixture[str]) -> None:
+    tables.print_json_list(iter(items))
+    text = capsys.readouterr().out
+    assert json.loads(text) == items
+    assert len(text.splitlines()) == (len(items) + 2 if items else 1)

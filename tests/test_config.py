@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import landscape_dist as ld
 from landscape_dist.config import ExploreSection, SolverSection, load_config, make_config
 from landscape_dist.errors import ConfigError, ProblemError
 from landscape_dist.explore.settings import ExploreSettings
@@ -72,6 +74,43 @@ def test_a_system_with_parameters_domain_and_settings(tmp_path: Path) -> None:
 
 def test_what_is_not_set_is_left_to_the_defaults(tmp_path: Path) -> None:
     assert load_config(write(tmp_path, SYSTEM)).explore_arguments() == {}
+
+
+@pytest.mark.parametrize(
+    ("table", "header"),
+    [
+        ("kind = 'per_coordinate'\natol = [1e-3, 1e-4]", {"atol": [1e-3, 1e-4]}),
+        ("kind = 'periodic_coordinates'\nperiod = [1, inf]\natol = 1e-3", {"period": [1.0, None], "atol": 1e-3}),
+        ("kind = 'sign_flips'\ngroups = [[0]]\natol = 1e-3", {"groups": [[0]], "atol": 1e-3}),
+        ("kind = 'permutations'\ngroups = [[0, 1]]\natol = 1", {"groups": [[[0], [1]]], "atol": 1.0}),
+        (
+            "kind = 'signed_permutations'\nsign_flips = [[0]]\npermutations = [[0, 1]]\nperiod = 2\natol = 1e-3",
+            {"sign_flips": [[0]], "permutations": [[[0], [1]]], "period": [2.0], "atol": 1e-3},
+        ),
+        (
+            "kind = 'translations'\nshape = [1, 2]\nsubgrid = false\nsign = true\natol = 1e-3",
+            {"shape": [1, 2], "atol": 1e-3, "subgrid": False, "sign": True, "mirrors": False},
+        ),
+    ],
+)
+def test_judgements_and_their_place_in_a_store(tmp_path: Path, table: str, header: dict[str, Any]) -> None:
+    config = load_config(write(tmp_path, SYSTEM + f"[same]\n{table}"))
+    (judgement,) = config.explore_arguments().values()
+    kind = judgement.as_dict()["kind"]
+    assert judgement.as_dict() == {"kind": kind, **header}
+    landscape = ld.explore(
+        config.problem(), max_index=0, upward="none", store=tmp_path / "a.zarr", **config.explore_arguments()
+    )
+    assert landscape.header["same"] == {"kind": kind, **header}
+
+
+def test_symmetric_points_are_one_where_the_configuration_says_so(tmp_path: Path) -> None:
+    text = '[problem]\nexpression = "(x1^2-1)^2 + (x2^2-1)^2"\n[explore]\nstart = [0.1, 0.2]\n'
+    counts = []
+    for table in ("sign_flips = [[0], [1]]", "permutations = [[0, 1]]", "sign_flips = [[0]]\npermutations = [[0, 1]]"):
+        config = load_config(write(tmp_path, f"{text}[same]\nkind = 'signed_permutations'\natol = 1e-4\n{table}"))
+        counts.append(ld.explore(config.problem(), **config.explore_arguments()).counts_by_index)
+    assert counts == [{0: 1, 1: 2, 2: 1}, {0: 3, 1: 2, 2: 1}, {0: 1, 1: 1, 2: 1}]
 
 
 def test_an_expression(tmp_path: Path) -> None:
@@ -170,9 +209,23 @@ def test_a_python_file_that_does_not_do(tmp_path: Path, reference: str, paramete
         (SYSTEM + "domain = 3", "problem.domain is 3: give a table with kind = one of ball, box, unbounded"),
         (SYSTEM + "domain = {kind = 'bex'}", "kind is 'bex'; did you mean 'box'?"),
         (SYSTEM + "domain = {kind = 'box', lower = 1}", "a box needs upper"),
-        (SYSTEM + "domain = {kind = 'box', lower = 1, uper = 2}", "a box has no key 'uper'; did you mean 'upper'?"),
+        (
+            SYSTEM + "domain = {kind = 'box', lower = 1, uper = 2}",
+            "kind 'box' has no key 'uper'; did you mean 'upper'?",
+        ),
         (SYSTEM + "domain = {kind = 'box', lower = 1, upper = 0}", "lower 1.0 is not below upper 0.0"),
         (SYSTEM + "domain = {kind = 'box', lower = 'a', upper = 0}", "problem.domain is "),
+        (SYSTEM + "[same]\natol = 1", "same is {'atol': 1}: give a table with kind = one of per_coordinate, periodic_"),
+        (SYSTEM + "[same]\nkind = 'translation'", "kind is 'translation'; did you mean 'translations'?"),
+        (SYSTEM + "[same]\nkind = 3", "kind is 3; known are per_coordinate, "),
+        (SYSTEM + "[same]\nkind = 'sign_flips'", "sign_flips need atol, as landscape_dist.SignFlips says"),
+        (SYSTEM + "[same]\nkind = 'sign_flips'\natol = -1", "atol is -1; give a positive number"),
+        (SYSTEM + "[same]\nkind = 'sign_flips'\natl = 1", "kind 'sign_flips' has no key 'atl'; did you mean 'atol'?"),
+        (SYSTEM + "[same]\nkind = 'translations'\nshape = 'a'", "shape is 'a'; give the sizes of a grid"),
+        (
+            SYSTEM + "[explore]\nsame_atol = 1e-3\n[same]\nkind = 'sign_flips'\natol = 1",
+            "explore.same_atol is 0.001 and there is a table [same]; give its atol there",
+        ),
     ],
 )
 def test_messages(tmp_path: Path, text: str, said: str) -> None:

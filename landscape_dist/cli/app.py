@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from landscape_dist.cli import run, stores, systems
+from landscape_dist.cli import cluster, run, stores, systems, watch
 
 HELP = """Find the stationary points of an energy (minima, transition states, saddles of every index) and the arrows
 between them, by high-index saddle dynamics, on this machine or a Dask cluster.
@@ -37,6 +37,7 @@ def _options(
 
 
 app.command("run")(run.run)
+app.command("watch")(watch.watch)
 app.command("info")(stores.info)
 app.command("points")(stores.points)
 app.command("connections")(stores.connections)
@@ -44,6 +45,7 @@ app.command("plot")(stores.plot)
 app.command("export")(stores.export)
 app.command("audit")(stores.audit)
 app.command("systems")(systems.systems)
+app.add_typer(cluster.app, name="cluster")
 _options.__doc__ = HELP
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from landscape_dist.cli.guard import note
 
 if TYPE_CHECKING:
-    from landscape_dist.campaign import Status
+    from landscape_dist.status import Status
 
 LINE_SECONDS = 5.0
 RATE_SECONDS = 5.0
+SLOW_SECONDS = 10.0
+"""A piece of work that is under way for longer is mentioned."""
 
 
 class Progress(Protocol):
@@ -61,9 +64,13 @@ class Lines:
         self.started = False
         self._rate = Rate()
         self._shown = 0.0
+        self._dashboard: str | None = None
 
     def __call__(self, status: Status) -> None:
         self.started = True
+        if status.dashboard != self._dashboard:
+            self._dashboard = status.dashboard
+            note(f"dashboard: {status.dashboard}")
         rate = self._rate.update(status.seconds, status.n_searches)
         if status.seconds - self._shown >= LINE_SECONDS:
             self._shown = status.seconds
@@ -78,10 +85,16 @@ class Live:
         self._live = live
         self._name = name
         self._rate = Rate()
+        self._shown: tuple[Status, float | None] | None = None
 
     def __call__(self, status: Status) -> None:
         self.started = True
-        self._live.update(display(self._name, status, self._rate.update(status.seconds, status.n_searches)))
+        self._shown = (status, self._rate.update(status.seconds, status.n_searches))
+        self._live.update(self)
+
+    def __rich__(self) -> Any:
+        # drawn anew four times a second, also while a serial run is silent in a long search
+        return "" if self._shown is None else display(self._name, *self._shown)
 
 
 @contextmanager
@@ -112,6 +125,7 @@ def line(status: Status, rate: float | None) -> str:
         "" if rate is None else f"{rate:,.0f}/s",
         f"{status.n_pending:,} pending",
         workers(status),
+        slow(status),
     ]
     return "  ".join(part for part in parts if part)
 
@@ -128,6 +142,10 @@ def display(name: str, status: Status, rate: float | None) -> Any:
     table.add_row("searches", f"{status.n_searches:,}   {by_status(status)}")
     speed = "" if rate is None else f"{rate:,.0f} searches/s, "
     table.add_row("to do", f"{speed}{status.n_pending:,} pending, {status.n_in_flight:,} under way")
+    if slow(status):
+        table.add_row("", slow(status))
+    if status.dashboard:
+        table.add_row("dashboard", status.dashboard)
     return table
 
 
@@ -139,6 +157,14 @@ def by_index(status: Status) -> str:
 def by_status(status: Status) -> str:
     """'3,060 converged, 105 left_domain'."""
     return ", ".join(f"{n:,} {label}" for label, n in status.by_status.items()) or "none yet"
+
+
+def slow(status: Status) -> str:
+    """What takes long at the moment; nothing where nothing does."""
+    now = time.time()
+    if status.slowest is None or now - status.slowest.since < SLOW_SECONDS:
+        return ""
+    return f"longest under way: {status.slowest.text(now)}"
 
 
 def workers(status: Status) -> str:

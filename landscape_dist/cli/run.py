@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from landscape_dist.landscape import Landscape
 
 MOST_LISTED = 20
-WHERE = ("workers", "scheduler", "scheduler_file", "serial")
+WHERE = ("workers", "scheduler", "scheduler_file", "cluster", "serial")
 
 
 @guarded
@@ -47,6 +48,23 @@ def run(
         str | None,
         typer.Option(metavar="FILE", help="The same, by the file that the scheduler wrote.", show_default=False),
     ] = None,
+    cluster: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Run on the cluster of this cluster file (TOML).", show_default=False),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Jobs, or workers, of that cluster. Default: the file's.", show_default=False)
+    ] = None,
+    adapt: Annotated[
+        str | None,
+        typer.Option(metavar="MIN:MAX", help="As many of them as there is work for.", show_default=False),
+    ] = None,
+    preload: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="A Python file that the problem's file imports, for the workers.", show_default=False
+        ),
+    ] = None,
     serial: Annotated[bool, typer.Option("--serial", help="Run in this process, without Dask.")] = False,
     start: Annotated[
         list[str] | None,
@@ -74,6 +92,16 @@ def run(
         ),
     ] = None,
     no_plot: Annotated[bool, typer.Option("--no-plot", help="Draw no picture.")] = False,
+    steal: Annotated[
+        bool,
+        typer.Option("--steal", help="Take the store over from a run on another machine that gives no sign of life."),
+    ] = False,
+    log: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Append a line of JSON to this file for each thing that happens.", show_default=False
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, as `info --json` does.")] = False,
     debug: Debug = False,
@@ -85,13 +113,23 @@ def run(
     from landscape_dist.campaign import explore
     from landscape_dist.cli.progress import progress
 
-    where = {"workers": workers, "scheduler": scheduler, "scheduler_file": scheduler_file, "serial": serial or None}
+    where = {
+        "workers": workers,
+        "scheduler": scheduler,
+        "scheduler_file": scheduler_file,
+        "cluster": None if cluster is None else str(cluster.resolve()),
+        "serial": serial or None,
+    }
+    size = {"jobs": jobs, "adapt": adapt}
+    files = [str(path.resolve()) for path in preload or []]
     explored = {"max_index": max_index, "min_index": min_index, "start": _starts(start or [])}
-    config = configured(target, explored, where, settings or [], param or [])
+    config = configured(target, explored, where, settings or [], param or [], size, files)
     store = _store(config, store, no_store)
     picture = _picture(store, plot, no_plot)
     problem = config.problem()
-    arguments = config.explore_arguments() | {"store": store}
+    arguments = config.explore_arguments() | {"store": store, "steal": steal}
+    if log is not None:
+        arguments["log"] = log
     if not any(arguments.get(name) for name in WHERE):
         arguments["serial"] = False
     talk = not quiet and not as_json
@@ -116,7 +154,8 @@ def run(
     if as_json:
         from landscape_dist.cli.tables import print_json
 
-        print_json(info_dict(landscape) | {"store": store, "picture": None if picture is None else str(picture)})
+        said = info_dict(landscape.overview)
+        print_json(said | {"store": store, "picture": None if picture is None else str(picture)})
     elif talk:
         report(landscape, store, picture, spent)
     if not landscape.finished and spent is None:
@@ -143,14 +182,20 @@ def hushed(active: bool) -> Iterator[None]:
 
 # -- before -----------------------------------------------------------------------------------------------------
 def configured(
-    target: str, explored: dict[str, Any], where: dict[str, Any], settings: list[str], parameters: list[str]
+    target: str,
+    explored: dict[str, Any],
+    where: dict[str, Any],
+    settings: list[str],
+    parameters: list[str],
+    size: dict[str, Any],
+    preload: list[str],
 ) -> Config:
     """The configuration of a file, or of a system's defaults, with what the command line says put over it.
 
     Raises:
         ConfigError: neither file nor system, or a value that cannot work.
     """
-    from landscape_dist.config import SECTIONS, make_config, nearest, section_of
+    from landscape_dist.config import TABLES, make_config, nearest, section_of
 
     data, folder = _tables(target)
 
@@ -162,14 +207,17 @@ def configured(
     for name, value in explored.items():
         if value is not None:
             put("explore", name, value)
-    if any(value is not None for value in where.values()):  # replaces the file's choice as a whole
-        for name, value in where.items():
-            put("run", name, value)
+    for choice in (where | dict.fromkeys(size), size):
+        if any(value is not None for value in choice.values()):  # replaces the file's choice as a whole
+            for name, value in choice.items():
+                put("run", name, value)
+    if preload:
+        put("run", "preload", preload)
     for text in settings:
         name, value = assignment("--set", text)
         section, dot, key = name.rpartition(".")
-        if dot and section not in SECTIONS:
-            raise ConfigError(f"--set {text}: no section {section!r}{nearest(section, SECTIONS)}")
+        if dot and section not in TABLES:
+            raise ConfigError(f"--set {text}: no section {section!r}{nearest(section, TABLES)}")
         put(section if dot else section_of(name), key, value)
     for text in parameters:
         name, value = assignment("--param", text)
@@ -236,7 +284,8 @@ def _store(config: Config, store: str | None, no_store: bool) -> str | None:
     if no_store:
         return None
     section = config.problem_section
-    return store or config.run.store or f"{section.name or section.system or Path(config.source).stem}.zarr"
+    name = re.sub(r"[^\w.-]+", "_", section.name or section.system or Path(config.source).stem)  # no path
+    return store or config.run.store or f"{name}.zarr"
 
 
 def _picture(store: str | None, plot: Path | None, no_plot: bool) -> Path | None:

@@ -13,6 +13,7 @@ from landscape_dist.errors import SettingsError
 
 if TYPE_CHECKING:
     from landscape_dist.landscape import Landscape
+    from landscape_dist.overview import Overview
 
 Store = Annotated[str, typer.Argument(metavar="STORE", help="Database that a run wrote.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -50,17 +51,17 @@ def _one_format(as_json: bool, as_csv: bool) -> None:
         raise SettingsError("--json and --csv are given together; choose one of them")
 
 
-def info_dict(landscape: Landscape) -> dict[str, Any]:
+def info_dict(overview: Overview) -> dict[str, Any]:
     """What `info --json` prints."""
-    header = landscape.header
+    header = overview.header
     return {
-        "name": landscape.name,
+        "name": overview.name,
         "dim": header["problem"]["dim"],
-        "finished": landscape.finished,
-        "n_points": len(landscape.points),
-        "n_connections": len(landscape.connections),
-        "counts_by_index": {str(k): n for k, n in sorted(landscape.counts_by_index.items())},
-        "counters": landscape.counters,
+        "finished": overview.finished,
+        "n_points": overview.n_points,
+        "n_connections": overview.n_connections,
+        "counts_by_index": {str(k): some.n for k, some in sorted(overview.by_index.items())},
+        "counters": overview.counters,
         "problem": header["problem"],
         "start": header["start"],
         "explore": header["explore"],
@@ -73,19 +74,20 @@ def info_dict(landscape: Landscape) -> dict[str, Any]:
 @guarded
 def info(store: Store, as_json: AsJson = False, debug: Debug = False) -> None:
     """Say what is in a store: points by index, searches, evaluations, settings. Works while a run is writing to it."""
+    from landscape_dist.campaign import open_overview
     from landscape_dist.cli.tables import numbers, print_json
 
-    landscape = _open(store)
-    said = info_dict(landscape)
+    overview = open_overview(store)
+    said = info_dict(overview)
     if as_json:
         print_json(said)
         return
-    typer.echo(landscape.summary())
+    typer.echo(str(overview))
     problem = said["problem"]
     domain = dict(problem["domain"])
     rows = {
         "store": store,
-        "finished": "yes" if landscape.finished else "no: run the same command again to go on",
+        "finished": "yes" if overview.finished else "no: run the same command again to go on",
         "variables": f"{said['dim']}, domain {domain.pop('kind')} " + ", ".join(f"{k} {v}" for k, v in domain.items()),
         "start": "; ".join(f"({numbers(x, 6, '.6g')})" for x in said["start"]),
         "explore": _settings(said["explore"]),
@@ -113,14 +115,15 @@ def points(
 
     JSON: a list of {id, x, energy, index, nullity, gradient_norm, eigenvalues, hits}; energy is null in vector fields.
     """
+    import numpy as np
+
     from landscape_dist.cli import tables
-    from landscape_dist.pathways.export import point_dicts
+    from landscape_dist.pathways.export import iter_point_dicts
 
     _one_format(as_json, as_csv)
-    found = point_dicts(_open(store).pathways)
-    if index is not None:
-        found = [p for p in found if p["index"] == index]
-    show = tables.print_json if as_json else tables.point_csv if as_csv else tables.point_table
+    pathways = _open(store).pathways
+    found = iter_point_dicts(pathways, None if index is None else np.flatnonzero(pathways.points.index == index))
+    show = tables.print_json_list if as_json else tables.point_csv if as_csv else tables.point_table
     show(found)
 
 
@@ -132,13 +135,13 @@ def connections(store: Store, as_json: AsJson = False, as_csv: AsCsv = False, de
     searches behind the arrow, origins lists which of the parent's searches they were.
     """
     from landscape_dist.cli import tables
-    from landscape_dist.pathways.export import connection_dicts
+    from landscape_dist.pathways.export import iter_connection_dicts
 
     _one_format(as_json, as_csv)
     landscape = _open(store)
-    found = connection_dicts(landscape.pathways)
+    found = iter_connection_dicts(landscape.pathways)
     if as_json:
-        tables.print_json(found)
+        tables.print_json_list(found)
     elif as_csv:
         tables.connection_csv(found)
     else:

@@ -17,12 +17,12 @@ def systems(
     debug: Debug = False,
 ) -> None:
     """List the named systems: formula, parameters, what is known about them, source."""
-    from landscape_dist.cli.tables import print_json
+    from landscape_dist.cli.tables import print_json_list
     from landscape_dist.problems.systems import describe
 
     found = [{f.name: getattr(s, f.name) for f in fields(s) if f.name != "factory"} for s in describe(name)]
     if as_json:
-        print_json(found)
+        print_json_list(found)
         return
     for i, system in enumerate(found):
         if i:

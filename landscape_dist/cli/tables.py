@@ -5,22 +5,26 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import typer
 
 MOST_COORDINATES = 6
 MOST_EIGENVALUES = 3
+BLOCK = 2000
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool]) -> None:
     """Print rows of text on stdout.
 
     Args:
         columns: headings. rows: as many texts each. right: which columns are aligned to the right.
     """
-    if sys.stdout.isatty():
+    rows = iter(rows)
+    block = list(islice(rows, BLOCK))
+    if sys.stdout.isatty() and len(block) < BLOCK:
         from rich.box import SIMPLE_HEAD
         from rich.console import Console
         from rich.table import Table
@@ -29,25 +33,37 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Se
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for name, to_right in zip(columns, right, strict=True):
             table.add_column(name, justify="right" if to_right else "left", overflow="fold")
-        for row in rows:
+        for row in block:
             table.add_row(*(Text(text) for text in row))
         Console().print(table)
         return
-    widths = [max(len(text) for text in column) for column in zip(columns, *rows, strict=True)]
-    for row in (columns, *rows):
-        cells = (text.rjust(w) if r else text.ljust(w) for text, w, r in zip(row, widths, right, strict=True))
-        typer.echo("  ".join(cells).rstrip())
+    # Longer tables are aligned a block at a time, and no longer held in memory.
+    widths = [0] * len(columns)
+    block.insert(0, columns)
+    while block:
+        widths = [max(w, *map(len, column)) for w, column in zip(widths, zip(*block, strict=True), strict=True)]
+        lines = []
+        for row in block:
+            cells = (text.rjust(w) if r else text.ljust(w) for text, w, r in zip(row, widths, right, strict=True))
+            lines.append("  ".join(cells).rstrip())
+        typer.echo("\n".join(lines))
+        block = list(islice(rows, BLOCK))
 
 
 def print_json(value: Any) -> None:
-    """Strict JSON (no NaN) on stdout, a line for each item of a list."""
-    if isinstance(value, list) and value:
-        typer.echo("[\n" + ",\n".join(json.dumps(item, allow_nan=False) for item in value) + "\n]")
-    else:
-        typer.echo(json.dumps(value, allow_nan=False, indent=2))
+    """Strict JSON (no NaN) on stdout."""
+    typer.echo(json.dumps(value, allow_nan=False, indent=2))
 
 
-def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def print_json_list(items: Iterable[Any]) -> None:
+    """A list as strict JSON (no NaN) on stdout, a line for each item."""
+    n = 0
+    for n, item in enumerate(items, start=1):
+        sys.stdout.write(("[\n" if n == 1 else ",\n") + json.dumps(item, allow_nan=False))
+    sys.stdout.write("\n]\n" if n else "[]\n")
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """CSV on stdout; None is an empty field, numbers read back exactly."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
@@ -55,9 +71,9 @@ def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 
 # -- points and connections -------------------------------------------------------------------------------------
-def point_table(points: Sequence[dict[str, Any]]) -> None:
+def point_table(points: Iterable[dict[str, Any]]) -> None:
     """Points, as `pathways.export.point_dicts` gives them, for reading."""
-    rows = [
+    rows = (
         [
             str(p["id"]),
             str(p["index"]),
@@ -69,7 +85,7 @@ def point_table(points: Sequence[dict[str, Any]]) -> None:
             str(p["hits"]),
         ]
         for p in points
-    ]
+    )
     names = ("id", "index", "energy", "x", "nullity", "|gradient|", "lowest eigenvalues", "hits")
     print_table(names, rows, (True, True, True, False, True, True, False, True))
 
@@ -84,23 +100,25 @@ def spectrum(point: dict[str, Any]) -> list[Any]:
     ]
 
 
-def point_csv(points: Sequence[dict[str, Any]]) -> None:
+def point_csv(points: Iterable[dict[str, Any]]) -> None:
     """The same columns as the file points.csv of an export."""
     scalars = ("id", "index", "nullity", "energy", "gradient_norm", "hits")
-    d = len(points[0]["x"]) if points else 0
-    m = len(points[0]["eigenvalues"]) if points else 0
+    points = iter(points)
+    first = list(islice(points, 1))
+    d, m = (len(first[0]["x"]), len(first[0]["eigenvalues"])) if first else (0, 0)
     columns = [*scalars, *(f"x{i + 1}" for i in range(d)), *(f"eigenvalue{i + 1}" for i in range(m))]
-    if points and "eigenvalues_imag" in points[0]:
+    if first and "eigenvalues_imag" in first[0]:
         columns += [f"eigenvalue{i + 1}_imag" for i in range(m)]
-    print_csv(
-        columns,
-        [[*(p[name] for name in scalars), *p["x"], *p["eigenvalues"], *p.get("eigenvalues_imag", ())] for p in points],
+    rows = (
+        [*(p[name] for name in scalars), *p["x"], *p["eigenvalues"], *p.get("eigenvalues_imag", ())]
+        for p in chain(first, points)
     )
+    print_csv(columns, rows)
 
 
-def connection_table(connections: Sequence[dict[str, Any]], index: Sequence[int]) -> None:
+def connection_table(connections: Iterable[dict[str, Any]], index: Sequence[int]) -> None:
     """Connections, as `pathways.export.connection_dicts` gives them, with the indices of their ends."""
-    rows = [
+    rows = (
         [
             str(c["parent"]),
             str(index[c["parent"]]),
@@ -110,14 +128,14 @@ def connection_table(connections: Sequence[dict[str, Any]], index: Sequence[int]
             " ".join(map(str, c["origins"])),
         ]
         for c in connections
-    ]
+    )
     names = ("parent", "its index", "child", "its index", "count", "origins")
     print_table(names, rows, (True, True, True, True, True, False))
 
 
-def connection_csv(connections: Sequence[dict[str, Any]]) -> None:
+def connection_csv(connections: Iterable[dict[str, Any]]) -> None:
     """The same columns as the file connections.csv of an export."""
-    rows = [(c["parent"], c["child"], c["count"], " ".join(map(str, c["origins"]))) for c in connections]
+    rows = ((c["parent"], c["child"], c["count"], " ".join(map(str, c["origins"]))) for c in connections)
     print_csv(("parent", "child", "count", "origins"), rows)
 
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 from distributed import WorkerPlugin, get_worker
 
-from landscape_dist.distribute.isolation import Solved, solve_isolated
+from landscape_dist.distribute.isolation import Solved, solve_isolated, solve_one_by_one
+from landscape_dist.distribute.watchdog import watching
 from landscape_dist.errors import ClusterError, LandscapeError, ProblemError
 
 if TYPE_CHECKING:
@@ -83,15 +84,29 @@ def _load_call(call: bytes) -> tuple[Any, Any]:
     return solve, settings
 
 
-def run_searches(version: str, call: bytes, payload: bytes) -> Solved:
-    """The task: solve a pickled SearchBatch with the problem of that version that the worker holds."""
+def run_searches(
+    version: str, call: bytes, payload: bytes, topic: str | None = None, one_by_one: bool = False
+) -> Solved:
+    """The task: solve a pickled SearchBatch with the problem of that version that the worker holds.
+
+    Args:
+        version: of the problem.
+        call: pickled solver and settings.
+        payload: pickled searches.
+        topic: name of the watchdog to tell; None for none.
+        one_by_one: solve each search by itself, so that the watchdog knows which one hangs.
+    """
     worker = get_worker()
     plugin = worker.plugins.get(plugin_name(version))
     if not isinstance(plugin, ProblemPlugin) or plugin.version != version:
         raise ProblemMissingError(f"problem {version} is not on worker {worker.address}")
     problem = plugin.problem()
     solve, settings = _load_call(call)
-    return solve_isolated(solve, problem, pickle.loads(payload), settings)
+    with watching(worker, topic, problem) as watch:
+        batch = pickle.loads(payload)
+        if not one_by_one:
+            return solve_isolated(solve, problem, batch, settings)
+        return solve_one_by_one(solve, problem, batch, settings, watch)
 
 
 def dump(value: Any, what: str) -> bytes:

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from landscape_dist.distribute.packing import failed, halves
+from landscape_dist.distribute.packing import failed, halves, take
 from landscape_dist.records import ResultBatch, SearchBatch, SearchStatus, join_results
+
+RAISE_TRIES = 2
+"""An exception may be the fault of a moment: a file that another process holds, a licence server, a full disk."""
 
 Solve = Callable[[Any, SearchBatch, Any], ResultBatch]
 """`solve(problem, batch, settings) -> ResultBatch`, as `hisd.solver.solve_batch`; importable by name."""
@@ -34,7 +37,8 @@ class Solved:
 def solve_isolated(solve: Solve, problem: Any, batch: SearchBatch, settings: Any) -> Solved:
     """Solve a batch; where that raises, halve it until the searches that raise are alone.
 
-    Those get the status RAISED and the exception's type and text as message; all others get their results.
+    Those that raise `RAISE_TRIES` times by themselves get the status RAISED and the exception's type and text as
+    message; all others get their results.
     """
     started = time.perf_counter()
     parts: list[ResultBatch] = []
@@ -42,10 +46,25 @@ def solve_isolated(solve: Solve, problem: Any, batch: SearchBatch, settings: Any
     return Solved(None, join_results(parts), time.perf_counter() - started, clean)
 
 
-def _solve(solve: Solve, problem: Any, batch: SearchBatch, settings: Any, parts: list[ResultBatch]) -> bool:
+def solve_one_by_one(solve: Solve, problem: Any, batch: SearchBatch, settings: Any, watch: Any) -> Solved:
+    """The same, each search by itself; `watch.slot` says which one is running."""
+    started = time.perf_counter()
+    parts: list[ResultBatch] = []
+    for i in range(len(batch)):
+        watch.slot = int(batch.slot[i])
+        _solve(solve, problem, take(batch, i, i + 1), settings, parts)
+    return Solved(None, join_results(parts), time.perf_counter() - started, clean=False)
+
+
+def _solve(
+    solve: Solve, problem: Any, batch: SearchBatch, settings: Any, parts: list[ResultBatch], tries: int = RAISE_TRIES
+) -> bool:
     try:
         result = solve(problem, batch, settings)
     except (Exception, SystemExit) as error:  # user code may raise anything, also through sys.exit
+        if len(batch) == 1 and tries > 1:
+            _solve(solve, problem, batch, settings, parts, tries - 1)
+            return False
         if len(batch) == 1:
             text = f"{type(error).__name__}: {error}"
             parts.append(failed(batch, SearchStatus.RAISED, text[:2000]))

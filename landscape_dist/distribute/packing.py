@@ -56,6 +56,11 @@ def failed(batch: SearchBatch, status: SearchStatus, message: str) -> ResultBatc
     )
 
 
+PIECES_PER_SECOND = 150
+"""So many pieces a second cost the process that hands them out about 0.4 CPU seconds (client, scheduler and coordinator
+together): with many workers, pieces are larger instead of more."""
+
+
 class PackSizer:
     """How many searches go into one piece of work.
 
@@ -64,7 +69,8 @@ class PackSizer:
     finished piece to the next, so that a few lucky searches do not lead to a piece that runs for an hour.
 
     Args:
-        target_seconds: wanted run time of a piece, in seconds.
+        target_seconds: wanted run time of a piece, in seconds; more than 75 workers get larger ones, so that no more
+            than `PIECES_PER_SECOND` are handed out.
         floor_seconds: work shorter than this is not divided further for the sake of idle workers.
         probe: searches in the first pieces, while nothing is known at all. Where only the kind or target is new, the
             cost of the others counts, with a factor of four for the doubt.
@@ -130,14 +136,15 @@ class PackSizer:
         n = len(batch)
         if self.fixed is not None:
             return min(n, self.fixed)
+        target_seconds = max(self.target_seconds, (n_slots or 0) / PIECES_PER_SECOND)
         cost = self.seconds_per_search(batch)
         if cost is not None:
             largest = self._seen[(batch.target_index, int(batch.kind))][2]
-            wanted = min(int(self.target_seconds / cost), self.growth * largest)
+            wanted = min(int(target_seconds / cost), self.growth * largest)
             floor = int(self.floor_seconds / cost)
         elif self._overall[1] > 0:
             floor = int(self.floor_seconds / max(self._overall[0] / self._overall[1], 1e-9))
-            wanted = int(self.target_seconds / self.floor_seconds * floor / 4)
+            wanted = int(target_seconds / self.floor_seconds * floor / 4)
         else:
             wanted, floor = self.probe, 1
         bytes_per_search = (batch.X.nbytes + batch.keep.nbytes) / n + 40

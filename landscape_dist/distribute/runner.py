@@ -14,6 +14,8 @@ import numpy as np
 from landscape_dist.distribute.interrupts import Interrupts
 from landscape_dist.distribute.isolation import Solve, Solved, solve_isolated
 from landscape_dist.distribute.packing import Coordinator, Feed, PackSizer
+from landscape_dist.distribute.settings import check_hang_seconds
+from landscape_dist.distribute.underway import Underway
 from landscape_dist.records import ResultBatch, SearchBatch
 
 if TYPE_CHECKING:
@@ -47,7 +49,9 @@ class RunReport:
         n_workers: worker processes at the last look; 0 for a serial run (and for a cluster that has none).
         n_resubmitted: pieces sent again because something outside of the solver failed.
         n_killed: pieces that the scheduler gave up because workers died on them.
+        n_hung: pieces that hung, so that their worker was ended.
         seconds: wall time.
+        slowest: the piece that has been under way longest; None where nothing is.
     """
 
     end: RunEnd | None = None
@@ -57,7 +61,9 @@ class RunReport:
     n_workers: int = 0
     n_resubmitted: int = 0
     n_killed: int = 0
+    n_hung: int = 0
     seconds: float = 0.0
+    slowest: Underway | None = None
 
     @property
     def interrupted(self) -> bool:
@@ -70,6 +76,7 @@ class Executor(Protocol):
     n_workers: int
     n_resubmitted: int
     n_killed: int
+    n_hung: int
 
     @property
     def n_slots(self) -> int | None: ...
@@ -88,6 +95,8 @@ class Executor(Protocol):
     def collect_finished(self) -> list[Solved]: ...
 
     def outstanding(self) -> list[SearchBatch]: ...
+
+    def slowest(self) -> Underway | None: ...
 
     def close(self) -> None: ...
 
@@ -136,6 +145,7 @@ class DaskRunner:
         solve: `solve(problem, batch, settings)`, importable on the workers; default `hisd.solver.solve_batch`.
         target_seconds: wanted run time of one piece.
         batch_size: searches a piece; default adapts to target_seconds.
+        hang_seconds: without an evaluation that comes back for so long, a worker process is ended; None never.
     """
 
     def __init__(
@@ -147,12 +157,15 @@ class DaskRunner:
         solve: Solve | None = None,
         target_seconds: float = 0.5,
         batch_size: int | None = None,
+        hang_seconds: float | None = None,
     ) -> None:
+        check_hang_seconds(hang_seconds)
         self.client = client
         self.problem = problem
         self.settings = settings
         self.solve = solve or _default_solve()
         self.sizer = PackSizer(target_seconds, fixed=batch_size)
+        self.hang_seconds = hang_seconds
 
     def run(
         self,
@@ -170,7 +183,7 @@ class DaskRunner:
         """
         from landscape_dist.distribute.futures import DaskExecutor
 
-        executor = DaskExecutor(self.client, self.problem, self.settings, self.solve)
+        executor = DaskExecutor(self.client, self.problem, self.settings, self.solve, hang_seconds=self.hang_seconds)
         return _drive(coordinator, executor, self.sizer, on_decisions, should_stop, on_progress)
 
 
@@ -187,12 +200,14 @@ class _InlineExecutor:
     n_workers = 0
     n_resubmitted = 0
     n_killed = 0
+    n_hung = 0
 
     def __init__(self, problem: Any, settings: Any, solve: Solve) -> None:
         self._problem = problem
         self._settings = settings
         self._solve = solve
         self._batch: SearchBatch | None = None
+        self._submitted = 0.0
 
     @property
     def n_in_flight(self) -> int:
@@ -205,7 +220,7 @@ class _InlineExecutor:
         return self._batch is None
 
     def submit(self, batch: SearchBatch) -> None:
-        self._batch = batch
+        self._batch, self._submitted = batch, time.monotonic()
 
     def collect(self, interrupts: Interrupts) -> list[Solved]:
         if self._batch is None:
@@ -220,6 +235,9 @@ class _InlineExecutor:
 
     def outstanding(self) -> list[SearchBatch]:
         return [] if self._batch is None else [self._batch]
+
+    def slowest(self) -> Underway | None:
+        return None if self._batch is None else Underway.of(self._batch, self._submitted)
 
     def close(self) -> None:
         self._batch = None
@@ -300,8 +318,8 @@ def _loop(
                 raise
         if executor.is_idle():
             return RunEnd.FINISHED if coordinator.finished else RunEnd.STARVED
+        progress.show()  # before, as a serial run says nothing until the piece is done
         ledger.deliver(executor.collect(interrupts))
-        progress.show()
 
 
 class _Progress:
@@ -322,5 +340,7 @@ class _Progress:
         self.report.n_workers = self.executor.n_workers
         self.report.n_resubmitted = self.executor.n_resubmitted
         self.report.n_killed = self.executor.n_killed
+        self.report.n_hung = self.executor.n_hung
+        self.report.slowest = self.executor.slowest()
         if self.on_progress is not None:
             self.on_progress(self.report)

@@ -6,6 +6,7 @@ A search leaves a node along one of its zero coordinates, to +1 or -1, and alway
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -38,7 +39,22 @@ class FakeSettings:
     seconds: float = 0.0
     raise_at: tuple[tuple[int, ...], ...] = ()
     exit_at: tuple[tuple[int, ...], ...] = ()
+    hang_at: tuple[tuple[int, ...], ...] = ()
+    hang: str = "sleep"
     pid_log: str = ""
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+def hold_the_interpreter() -> None:
+    """No other thread of the process runs again: this match takes ages, and does not let go meanwhile."""
+    re.match("(a+)+$", 64 * "a" + "b")
+
+
+HANGS = {"sleep": lambda: time.sleep(1e6), "spin": spin, "hold": hold_the_interpreter}
 
 
 def fake_solve(problem: FakeProblem, batch: SearchBatch, settings: FakeSettings) -> ResultBatch:
@@ -52,6 +68,8 @@ def fake_solve(problem: FakeProblem, batch: SearchBatch, settings: FakeSettings)
     for point in x.astype(int):
         if tuple(point.tolist()) in settings.exit_at:
             os._exit(7)
+        if tuple(point.tolist()) in settings.hang_at:
+            HANGS[settings.hang]()
         if tuple(point.tolist()) in settings.raise_at:
             raise ZeroDivisionError(f"no energy at {tuple(point.tolist())}")
     time.sleep(settings.seconds * n)

@@ -11,7 +11,7 @@ from distribute_fakes import FakeCoordinator, FakeProblem, FakeSettings, fake_so
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landscape_dist.distribute.packing import Feed, PackSizer, failed, halves, take
+from landscape_dist.distribute.packing import PIECES_PER_SECOND, Feed, PackSizer, failed, halves, take
 from landscape_dist.errors import SettingsError
 from landscape_dist.records import SearchStatus, join_results
 
@@ -74,6 +74,13 @@ def test_size_follows_the_measured_cost():
         sizer.record(take(BATCH, 0, 4), 4 * 0.04)
     assert len(BATCH) == 48
     assert sizer.size(BATCH, 10**6, 2) == 12
+
+
+def test_many_workers_get_larger_pieces_instead_of_more():
+    sizer = PackSizer(0.5, probe=4, growth=1000)
+    sizer.record(take(BATCH, 0, 4), 4 * 0.1)
+    assert sizer.size(BATCH, 10**6, 75) == 5
+    assert sizer.size(BATCH, 10**6, 3 * PIECES_PER_SECOND) == math.ceil(48 / math.ceil(48 / 30))
 
 
 def test_size_grows_step_by_step():

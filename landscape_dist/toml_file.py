@@ -1,0 +1,52 @@
+"""Reading TOML files, and what messages about their keys have in common."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from landscape_dist.errors import ConfigError
+
+MAX_CHARACTERS = 4_000_000
+"""Longest file that is read."""
+
+
+def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        ConfigError: no such file, not TOML, or beyond what a configuration can be.
+    """
+    try:
+        if Path(path).exists() and not Path(path).is_file():  # a device or a pipe may have no end
+            raise ConfigError(f"{path}: not a file; give the path of a TOML file")
+        with open(path, encoding="utf-8") as file:
+            text = file.read(MAX_CHARACTERS + 1)
+        if len(text) > MAX_CHARACTERS:
+            raise ConfigError(f"{path}: longer than {MAX_CHARACTERS} characters, no configuration; give a TOML file")
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}; text needs quotes, tables are written [name]") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not a text file in UTF-8 ({error})") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: tables or lists are nested too deeply; give a flatter file") from error
+    except ValueError as error:  # a null byte in the path, a number of thousands of digits
+        raise ConfigError(f"{str(path)!r}: cannot be read ({str(error).partition(';')[0]}); correct it") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from error
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """'; did you mean ...?' or what is known."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {listed(known)}"
+
+
+def listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
