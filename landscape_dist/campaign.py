@@ -17,7 +17,7 @@ from landscape_dist.errors import SettingsError, StoreMismatchError, StoreNotFou
 from landscape_dist.explore.coordinator import Coordinator, Decisions
 from landscape_dist.explore.judgement import make_judgement
 from landscape_dist.explore.settings import ExploreSettings
-from landscape_dist.header import differences, make_header
+from landscape_dist.header import check_header, differences, make_header, session_details
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import check_settings, eigenvalue_columns
 from landscape_dist.landscape import Landscape
@@ -121,7 +121,11 @@ def explore(
     coordinator = Coordinator(starts, explore_settings, judgement, n_eigenvalues)
     header = make_header(problem, starts, explore_settings, solver_settings, judgement.as_dict())
     check_hang_seconds(hang_seconds)
-    lease = {"steal": steal, "lease_seconds": lease_seconds}
+    lease = {
+        "steal": steal,
+        "lease_seconds": lease_seconds,
+        "session": session_details(explore_settings, solver_settings),
+    }
     with _logged(log) as run_log:
         with _journal(store, header, problem, coordinator, n_eigenvalues, lease) as journal:
             journal.watch(on_status, run_log)
@@ -146,11 +150,14 @@ def open_landscape(store: Any) -> Landscape:
         StoreNotFoundError: nothing is there.
         StoreFormatError: something else is there.
     """
+    from landscape_dist.store.consistency import check_rows
     from landscape_dist.store.database import Database
     from landscape_dist.store.paths import StoredPaths
 
     with Database.open(store) as database:
+        check_header(database.header, database.dim, str(store))
         snapshot = database.read()
+    check_rows(snapshot.points, snapshot.searches, str(store))
     return Landscape(
         snapshot.header,
         snapshot.points,
@@ -170,9 +177,18 @@ def open_overview(store: Any) -> Overview:
     from landscape_dist.store.database import Database
 
     with Database.open(store) as database:
+        check_header(database.header, database.dim, str(store))
         progress = database.progress()
         known = Overview.from_state(database.header, progress.state, progress.counters, progress.final)
     return open_landscape(store).overview if known is None else known
+
+
+def open_sessions(store: Any) -> list[dict[str, Any]]:
+    """Who wrote to a store and when, oldest first, see `landscape_dist.store.sessions`; errors as `open_landscape`."""
+    from landscape_dist.store.database import Database
+
+    with Database.open(store) as database:
+        return list(database.sessions)
 
 
 # -- settings -------------------------------------------------------------------------------------------------
@@ -260,11 +276,14 @@ class Journal:
 
     def resume(self) -> None:
         """Bring the coordinator to where the database is."""
+        from landscape_dist.store.consistency import check_rows
+
         assert self.database is not None
         snapshot = self.database.read()
+        check_rows(snapshot.points, snapshot.searches, str(self.store))
         self.coordinator.replay(snapshot.points, snapshot.searches)
         self.failures.append(snapshot.failures)
-        self.counters = Counters(**{k: int(v) for k, v in snapshot.counters.items()})
+        self.counters = Counters(**{name: int(snapshot.counters.get(name, 0)) for name in Counters.__slots__})
 
     def write(self, result: ResultBatch, decisions: Decisions) -> None:
         """Take note of one result; commits when it is time."""
@@ -363,6 +382,7 @@ def _journal(
         journal = Journal(header, problem, coordinator, database)
         journal.store = store
         if known:
+            check_header(database.header, database.dim, str(store))
             wrong = differences(database.header, plain_json("header", header))  # tuples come back as lists
             if wrong:
                 raise StoreMismatchError(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
 
+from landscape_dist.errors import StoreFormatError
 from landscape_dist.explore.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.records import FloatArray
@@ -56,6 +57,13 @@ FREE_SETTINGS = {
 }
 
 
+def session_details(explore: ExploreSettings, solver: SolverSettings) -> dict[str, Any]:
+    """What a store keeps of one session: versions, and the settings that may differ between sessions."""
+    values = {"explore": explore.as_dict(), "solver": solver.as_dict()}
+    free = {name: values[part][name] for part, names in FREE_SETTINGS.items() for name in sorted(names)}
+    return {"versions": dict(versions()), "settings": free}
+
+
 _DEFAULTS = {"explore": ExploreSettings(max_index=0).as_dict(), "solver": SolverSettings().as_dict()}
 
 
@@ -73,6 +81,39 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
             changed = [k for k in changed if k != "problem.fingerprint"]
         found += [f"{k}: {a.get(k)}, now {b.get(k)}" for k in changed]
     return found
+
+
+def check_header(header: dict[str, Any], dim: int, where: str) -> None:
+    """Raise `StoreFormatError` unless a store's header says what those who open a landscape rely on.
+
+    Args:
+        header: as read. dim: number of variables of the store's points. where: what messages call the store.
+    """
+
+    def check(field: str, value: Any, right: bool, expected: str) -> None:
+        if not right:
+            raise StoreFormatError(
+                f"{where} is damaged: {field} in its header is {str(value)[:200]!r}, not {expected}; restore it from a "
+                "copy"
+            )
+
+    for part in ("problem", "explore", "solver", "same", "made_by"):
+        check(part, header.get(part), isinstance(header.get(part), dict), "an object")
+    about, explore, starts = header["problem"], header["explore"], header.get("start")
+    for name, kind in (("name", str), ("fingerprint", str), ("domain", dict), ("has_energy", bool)):
+        check(f"problem.{name}", about.get(name), isinstance(about.get(name), kind), f"a {kind.__name__}")
+    check("problem.domain", about["domain"], isinstance(about["domain"].get("kind"), str), "a domain with its kind")
+    check("problem.dim", about.get("dim"), about.get("dim") == dim, f"{dim} as its arrays")
+    euler = about.get("euler_characteristic")
+    check("problem.euler_characteristic", euler, euler is None or type(euler) is int, "a whole number or null")
+    for name in ("min_index", "max_index"):
+        value = explore.get(name)
+        check(f"explore.{name}", value, type(value) is int and 0 <= value <= dim, f"a whole number from 0 to {dim}")
+    check("explore", explore, explore["min_index"] <= explore["max_index"], "min_index below max_index")
+    rows = starts if isinstance(starts, list) else []
+    right = len(rows) > 0 and all(isinstance(start, list) and len(start) == dim for start in rows)
+    right = right and all(type(value) in (int, float) for start in rows for value in start)
+    check("start", starts, right, f"a list of lists of {dim} numbers")
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:

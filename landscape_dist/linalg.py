@@ -115,7 +115,9 @@ def canonical_signs(Q: FloatArray) -> FloatArray:
     return Q * np.where(lead < 0, -1.0, 1.0)
 
 
-def canonical_eigenbasis(w: FloatArray, Q: FloatArray, rtol: float = 1e-6, gap: float = 0.0) -> FloatArray:
+def canonical_eigenbasis(
+    w: FloatArray, Q: FloatArray, rtol: float = 1e-6, gap: float = 0.0, columns: int | None = None
+) -> FloatArray:
     """Eigenvectors on which machines agree, repeated eigenvalues included.
 
     Within a group of eigenvalues closer than `rtol` times the largest size, LAPACK may return any basis; here it is
@@ -130,6 +132,7 @@ def canonical_eigenbasis(w: FloatArray, Q: FloatArray, rtol: float = 1e-6, gap: 
         Q: (n, d, m) eigenvectors as columns.
         rtol: gap, relative to the largest eigenvalue's size, below which two eigenvalues count as equal.
         gap: the same, relative to the larger of the two.
+        columns: how many of the first columns are wanted; what has no part in them is left as it is. None for all.
 
     Returns:
         (n, d, m) orthonormal, signs fixed by `canonical_signs`.
@@ -144,6 +147,8 @@ def canonical_eigenbasis(w: FloatArray, Q: FloatArray, rtol: float = 1e-6, gap: 
         if tied.any():
             Q = Q.copy()
             row, start, length = _runs(tied)
+            if columns is not None:
+                row, start, length = row[start < columns], start[start < columns], length[start < columns]
             for m in np.unique(length).tolist():
                 which = np.flatnonzero(length == m)
                 at = row[which, None], slice(None), start[which, None] + np.arange(m)
@@ -159,7 +164,9 @@ def runs(tied: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 def _runs(tied: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Row, first column and length of each group of columns joined by consecutive ties (n, m - 1)."""
-    edges = np.diff(np.pad(tied, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    padded = np.zeros((len(tied), tied.shape[1] + 2), dtype=np.int8)
+    padded[:, 1:-1] = tied
+    edges = padded[:, 1:] - padded[:, :-1]
     row, start = np.nonzero(edges == 1)
     stop = np.nonzero(edges == -1)[1]
     return row, start, stop - start + 1
@@ -173,16 +180,17 @@ def _axial_basis(B: FloatArray) -> FloatArray:
     """
     n, d, m = B.shape
     rest = B.copy()
+    rows = np.arange(n)
     axes = np.empty((n, m), dtype=np.int64)
     for j in range(m):
         size = row_dot(rest.reshape(n * d, m), rest.reshape(n * d, m)).reshape(n, d)
         # Axes that lie in it equally but for rounding: the first.
         axes[:, j] = np.argmax(size >= (1 - 1e-6) * size.max(axis=1, keepdims=True), axis=1)
-        q = np.take_along_axis(rest, axes[:, j, None, None], axis=1)
-        q /= np.sqrt(size[np.arange(n), axes[:, j]])[:, None, None]
+        q = rest[rows, axes[:, j], None]
+        q /= np.sqrt(size[rows, axes[:, j]])[:, None, None]
         rest -= (rest @ q.mT) * q
     axes.sort(axis=1)
-    echelon = B @ np.linalg.inv(np.take_along_axis(B, axes[:, :, None], axis=1))
+    echelon = B @ np.linalg.inv(B[rows[:, None], axes])
     w, U = np.linalg.eigh(echelon.mT @ echelon)
     return np.asarray(echelon @ (U / np.sqrt(w)[:, None, :]) @ U.mT)
 

@@ -83,13 +83,18 @@ class Overview:
     def from_state(
         cls, header: dict[str, Any], state: dict[str, Any], counters: dict[str, Any], finished: bool
     ) -> Overview | None:
-        """From the state of a store's last commit; None where it holds none."""
+        """From the state of a store's last commit; None where it holds none that can be used."""
         kept = state.get(STATE)
         if kept is None:
             return None
-        by_index = {int(index): OfIndex(**numbers) for index, numbers in kept["by_index"].items()}
-        evaluations = {name: int(counters.get(name, 0)) for name in _EVALUATIONS}
-        return cls(header, finished, evaluations, **kept | {"by_index": by_index})
+        try:
+            by_index = {int(index): OfIndex(**numbers) for index, numbers in kept["by_index"].items()}
+            evaluations = {name: int(counters.get(name, 0)) for name in _EVALUATIONS}
+            found = cls(header, finished, evaluations, **kept | {"by_index": by_index})
+            str(found)  # whatever is not what it should be shows here
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
+            return None
+        return found
 
     def as_state(self) -> dict[str, Any]:
         """For `from_state`: what is not in a store's header and counters."""

@@ -1,4 +1,4 @@
-"""A run slow enough to be killed: python killed_run.py STORE WORKERS SECONDS_PER_EVALUATION DIM."""
+"""A run slow enough to be killed: python killed_run.py STORE WORKERS SECONDS_PER_EVALUATION DIM [LEASE [steal]]."""
 
 from __future__ import annotations
 
@@ -29,11 +29,14 @@ def slow_lattice(dim: int, seconds: float) -> SlowLattice:
 
 if __name__ == "__main__":
     store, workers, seconds, dim = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+    lease = {"lease_seconds": float(sys.argv[5])} if len(sys.argv) > 5 else {}
     landscape = ld.explore(
         slow_lattice(dim, seconds),
         max_index=dim,
         store=store,
         workers=workers or None,
         serial=None if workers else True,
+        steal="steal" in sys.argv,
+        **lease,
     )
     print(len(landscape.points), len(landscape.connections), landscape.finished, flush=True)

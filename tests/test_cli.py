@@ -450,6 +450,7 @@ def test_a_terminal_gets_a_live_display_and_drawn_tables(store: Path, tmp_path: 
     assert "searches/s" in written
     assert "2187 stationary points" in written
     assert "─" in on_a_terminal(tmp_path, "points", store)
+    assert "finished" in on_a_terminal(tmp_path, "watch", store)
 
 
 def test_progress_in_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -193,7 +193,7 @@ def test_a_python_file_that_does_not_do(tmp_path: Path, reference: str, paramete
         (SYSTEM + "[solvr]\nstep = 'implicit'", "unknown section 'solvr'; did you mean 'solver'?"),
         (
             SYSTEM + "[run]\nqqq = 1",
-            "unknown key 'run.qqq'; known are scheduler, scheduler_file, serial, store, workers",
+            "unknown key 'run.qqq'; known are adapt, cluster, hang_seconds, jobs, ",
         ),
         (SYSTEM + "[solver]\nmax_steps = 'many'", "solver.max_steps is 'many'; it should be a valid integer"),
         (SYSTEM + "[solver]\nmax_steps = 0", "solver.max_steps is 0; give a whole number of at least 1"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,8 +21,8 @@ from landscape_dist.distribute.healing import heal
 from landscape_dist.errors import StoreNotFoundError
 from tests.slurm_sandbox import Slurm, slurm, why_not
 
-pytest.importorskip("dask_jobqueue")
 pytestmark = [
+    pytest.mark.skipif(find_spec("dask_jobqueue") is None, reason="dask-jobqueue is not installed"),
     pytest.mark.slurm,
     pytest.mark.skipif(why_not() is not None, reason=f"no SLURM here: {why_not()}"),
 ]
@@ -88,13 +90,18 @@ def finish(process: subprocess.Popen[str], code: int = 0) -> str:
 
 
 def submit(site: Slurm, folder: Path, *options: str) -> str:
-    """Submit a script and wait for its job; what it printed."""
-    done = subprocess.run(
-        ["sbatch", "--wait", "--partition=debug", "--output=coordinator.log", *options],
-        cwd=folder, env=site.environment, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    printed = (folder / "coordinator.log").read_text() if (folder / "coordinator.log").exists() else ""
-    assert done.returncode == 0, done.stdout + done.stderr + printed
+    """Submit a script; the number of its job."""
+    command = ["sbatch", "--parsable", "--partition=debug", "--output=coordinator.log", *options]
+    done = subprocess.run(command, cwd=folder, env=site.environment, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
+def finish_job(site: Slurm, folder: Path, job: str, code: int = 0) -> str:
+    """Wait for the end of a job; what it printed."""
+    wait_for(lambda: job not in site.jobs(), 120)
+    printed = (folder / "coordinator.log").read_text()
+    assert f"ExitCode={code}:0" in site.command("scontrol", "show", "job", job), printed
     return printed
 
 
@@ -121,7 +128,8 @@ def wait_for(ready: Callable[[], bool], seconds: float = 60) -> None:
 
 def test_coordinator_in_a_job(site: Slurm, folder: Path) -> None:
     options = arguments(folder, 1e-4)
-    printed = submit(site, folder, str(SCRIPTS / "slurm.sbatch"), *options, "--cluster", "cluster.toml")
+    job = submit(site, folder, str(SCRIPTS / "slurm.sbatch"), *options, "--cluster", "cluster.toml")
+    printed = finish_job(site, folder, job)
     assert "729 stationary points, 2916 connections" in printed
     check(folder)
 
@@ -143,10 +151,24 @@ def test_login_node_script(site: Slurm, folder: Path) -> None:
 
 def test_everything_in_one_allocation(site: Slurm, folder: Path) -> None:
     options = arguments(folder, 1e-4)
-    printed = submit(site, folder, "--ntasks=3", str(SCRIPTS / "slurm_allocation.sbatch"), *options)
+    job = submit(site, folder, "--ntasks=3", str(SCRIPTS / "slurm_allocation.sbatch"), *options)
+    printed = finish_job(site, folder, job)
     assert "729 stationary points, 2916 connections" in printed
     check(folder)
     assert not list(folder.glob("*.scheduler.json"))
+
+
+@pytest.mark.parametrize("script", ["slurm.sbatch", "slurm_allocation.sbatch"])
+def test_end_of_the_walltime(site: Slurm, folder: Path, script: str) -> None:
+    """The signal that the scripts ask for two minutes before it."""
+    path = SCRIPTS / script
+    [asked] = re.findall(r"^#SBATCH --signal=B:(\w+)@120$", path.read_text(), re.MULTILINE)
+    where = ["--cluster", "cluster.toml"] if script == "slurm.sbatch" else []
+    job = submit(site, folder, "--ntasks=1" if where else "--ntasks=3", str(path), *arguments(folder, 6e-4), *where)
+    wait_for(lambda: searches(folder) > 100 or job not in site.jobs())
+    site.command("scancel", "--batch", f"--signal={asked}", job)
+    assert "run the same command again to go on" in finish_job(site, folder, job, 130)
+    assert 100 < searches(folder) < 3000
 
 
 def test_as_many_jobs_as_there_is_work_for(site: Slurm, folder: Path) -> None:
@@ -184,6 +206,23 @@ def test_coordinator_killed_and_resumed(site: Slurm, folder: Path) -> None:
     check(folder)
 
 
+def test_ctrl_c_ends_the_jobs_too(site: Slurm, folder: Path) -> None:
+    # a shell that starts tests in the background lets them ignore Ctrl-C; a terminal does not
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{listen}; from landscape_dist.cli import main; main()"
+    options = ["run", *arguments(folder, 4e-4), "--cluster", "cluster.toml"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *options],
+        cwd=folder, env=site.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    wait_for(lambda: searches(folder) > 100 or process.poll() is not None)
+    process.send_signal(signal.SIGINT)
+    out = finish(process, 130)
+    assert "run the same command again to go on" in out
+    site.wait_until_empty(10)
+    assert 100 < searches(folder) < 3000
+
+
 def test_lost_job_is_submitted_again(site: Slurm, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.setattr(healing, "LOST_SECONDS", 1.0)
@@ -207,9 +246,19 @@ def test_lost_job_is_submitted_again(site: Slurm, folder: Path, monkeypatch: pyt
         wait_for(healed)
 
 
+@pytest.mark.parametrize(("size", "code"), [(["--jobs", "2"], 2), (["--adapt", "0:2"], 3)], ids=["jobs", "adapt"])
+def test_queue_that_takes_no_jobs(site: Slurm, folder: Path, size: list[str], code: int) -> None:
+    (folder / "wrong.toml").write_text(CLUSTER.replace('"debug"', '"nosuch"'))
+    out = finish(run(site, folder, "run", "butterfly", "--no-store", "--cluster", "wrong.toml", *size), code)
+    assert ("invalid partition specified: nosuch" if code == 2 else "`landscape-dist cluster check`") in out
+    assert "Traceback" not in out
+
+
 def test_check_of_a_cluster(site: Slurm, folder: Path) -> None:
+    with (folder / "cluster.toml").open("a") as file:
+        file.write("[tls]\ntemporary = true\n")
     out = finish(run(site, folder, "cluster", "check", "cluster.toml"))
-    for text in ("#SBATCH -p debug", "worker: tcp://127.0.0.1:", "search: one of the Müller-Brown energy"):
+    for text in ("#SBATCH -p debug", "worker: tls://127.0.0.1:", "search: one of the Müller-Brown energy"):
         assert text in out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 from collections import Counter
@@ -17,6 +18,9 @@ from landscape_dist import campaign
 from landscape_dist.cli import app
 from landscape_dist.cli.watch import duration, text
 from landscape_dist.distribute.underway import Underway
+from landscape_dist.explore.coordinator import Coordinator
+from landscape_dist.explore.judgement import make_judgement
+from landscape_dist.explore.settings import ExploreSettings
 from landscape_dist.monitor import Monitor
 from landscape_dist.records import SearchKind, SearchStatus
 from landscape_dist.status import Status, Tracker
@@ -48,7 +52,7 @@ def test_a_finished_run(store: Path) -> None:
     seen = json.loads(watch(store, "--json"))
     assert (seen["finished"], seen["running"], seen["ended"], seen["silent"]) == (True, False, True, False)
     assert seen["by_index"] == {"0": 8, "1": 12, "2": 6, "3": 1}
-    assert seen["by_status"] == Counter(SearchStatus(s).label for s in landscape.columns_of_searches.tolist())
+    assert seen["by_status"] == Counter(SearchStatus(s).label for s in landscape.searches.status.tolist())
     assert seen["n_searches"] == len(landscape.searches)
     hits = landscape.audit().hits
     assert seen["n_unseen"] == hits.chao1 - hits.n_hit
@@ -71,8 +75,6 @@ def test_a_stopped_run_and_one_that_was_killed(tmp_path: Path, monkeypatch: pyte
     progress = Database.progress
 
     def aged(self: Database) -> Any:
-        import dataclasses
-
         return dataclasses.replace(progress(self), time=old.isoformat())
 
     monkeypatch.setattr(Database, "progress", aged)
@@ -101,10 +103,8 @@ def test_silence_is_committed_with_what_takes_so_long(tmp_path: Path, monkeypatc
     assert waiting[-1].rate is None or waiting[-1].rate >= 0
 
 
-def test_rate_over_the_last_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    landscape = ld.explore(lattice(2))
-    coordinator = _told(landscape)
-    tracker = Tracker(coordinator)
+def test_rate_over_the_last_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker = Tracker(Coordinator(np.zeros((1, 2)), ExploreSettings(max_index=2), make_judgement(1e-4, 2), 2))
     clock = iter([1000.0 + 0.5 * i for i in range(400)])
     monkeypatch.setattr("landscape_dist.status.time.time", lambda: next(clock))
     state: dict[str, Any] = {}
@@ -115,23 +115,11 @@ def test_rate_over_the_last_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(json.dumps(state)) < 2000
 
 
-def _told(landscape: Any) -> Any:
-    from landscape_dist.explore.coordinator import Coordinator
-    from landscape_dist.explore.judgement import make_judgement
-    from landscape_dist.explore.settings import ExploreSettings
-
-    snapshot = landscape
-    settings = ExploreSettings(max_index=2)
-    coordinator = Coordinator(np.array([[0.1, 0.1]]), settings, make_judgement(1e-4, 2), 2)
-    coordinator.replay(snapshot.columns, snapshot.search_columns)
-    return coordinator
-
-
-def test_counting_what_is_new_equals_counting_all(tmp_path: Path) -> None:
+def test_counting_what_is_new_equals_counting_all() -> None:
     seen: list[Status] = []
     landscape = ld.explore(lattice(4), on_status=seen.append)
     last = seen[-1]
-    assert last.by_index == {int(k): int(n) for k, n in zip(*np.unique(landscape.columns.index, return_counts=True), strict=True)}
+    assert last.by_index == Counter(landscape.columns.index.tolist())
     assert sum(last.by_status.values()) == last.n_searches == len(landscape.searches)
     assert last.slowest is None
     assert seen[0].slowest is not None
@@ -139,7 +127,7 @@ def test_counting_what_is_new_equals_counting_all(tmp_path: Path) -> None:
 
 
 def test_underway_in_words() -> None:
-    piece = Underway(1000.0, 4, SearchKind.DOWN.name.lower(), 1, (17, 18, 19), "tcp://127.0.0.1:5")
+    piece = Underway(1000.0, 4, SearchKind.DOWN.name.lower(), 1, (17, 18, 19), 4, "tcp://127.0.0.1:5")
     assert piece.text(1095.4) == "4 down searches to index 1 from points 17, 18, 19, ..., for 95 s on tcp://127.0.0.1:5"
     assert Underway.from_dict(json.loads(json.dumps(piece.as_dict()))) == piece
     assert Underway(1000.0, 1, "start", 3, ()).text(999.0) == "1 start search to index 3, for 0 s"

@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.errors import SettingsError
+from landscape_dist.explore.identification import Identification
+from landscape_dist.explore.judgement import SameJudgement
+from landscape_dist.explore.tables import PointTable
 from landscape_dist.pathways.pathway_map import PathwayMap
-from landscape_dist.records import FloatArray, IntArray
+from landscape_dist.records import FloatArray, IntArray, PointColumns
 
 
 def match_points(
@@ -58,7 +61,7 @@ class Difference:
         only_in_a, only_in_b: ids of points that the other lacks.
         arrows_only_in_a, arrows_only_in_b: (parent, child), in the ids of the one that has them; arrows at points
             that the other lacks included.
-        largest_distance: between the points of a pair; 0 without pairs.
+        largest_distance: between the points of a pair; 0 without pairs; NaN where a judgement paired them.
     """
 
     pairs: tuple[tuple[int, int], ...]
@@ -75,22 +78,32 @@ class Difference:
 
     def __str__(self) -> str:
         if self.is_empty:
-            return (
-                f"the same {len(self.pairs)} points and the same arrows (distances up to {self.largest_distance:.1e})"
-            )
+            apart = "" if np.isnan(self.largest_distance) else f" (distances up to {self.largest_distance:.1e})"
+            return f"the same {len(self.pairs)} points and the same arrows{apart}"
         return (
             f"{len(self.pairs)} common points; {len(self.only_in_a)} points and {len(self.arrows_only_in_a)} arrows "
             f"only in a, {len(self.only_in_b)} points and {len(self.arrows_only_in_b)} arrows only in b"
         )
 
 
-def compare(a: PathwayMap, b: PathwayMap, tolerance: float = 1e-4) -> Difference:
+def compare(
+    a: PathwayMap, b: PathwayMap, tolerance: float = 1e-4, judgement: SameJudgement | None = None
+) -> Difference:
     """Compare two landscapes as sets of points and arrows; ids, counts and origins do not matter.
+
+    Args:
+        a, b: the landscapes.
+        tolerance: see `match_points`.
+        judgement: says instead which points are the same; distances are then not computed (NaN), as mirror images can
+            be far apart.
 
     Raises:
         SettingsError: see `match_points`.
     """
-    rows_a, rows_b = match_points(a.points.x, a.points.index, b.points.x, b.points.index, tolerance)
+    if judgement is None:
+        rows_a, rows_b = match_points(a.points.x, a.points.index, b.points.x, b.points.index, tolerance)
+    else:
+        rows_a, rows_b = _judged(a.points, b.points, judgement)
     b_of_a = np.full(len(a), -1, dtype=np.int64)
     b_of_a[rows_a] = rows_b
     arrows_a = list(zip(a.connections.parent.tolist(), a.connections.child.tolist(), strict=True))
@@ -98,6 +111,8 @@ def compare(a: PathwayMap, b: PathwayMap, tolerance: float = 1e-4) -> Difference
     translated = list(zip(b_of_a[a.connections.parent].tolist(), b_of_a[a.connections.child].tolist(), strict=True))
     in_a, in_b = set(translated), set(arrows_b)
     distances = np.linalg.norm(a.points.x[rows_a] - b.points.x[rows_b], axis=1)
+    if judgement is not None:
+        distances = np.full(1, np.nan)
     return Difference(
         pairs=tuple(zip(rows_a.tolist(), rows_b.tolist(), strict=True)),
         only_in_a=tuple(np.setdiff1d(np.arange(len(a)), rows_a).tolist()),
@@ -106,6 +121,18 @@ def compare(a: PathwayMap, b: PathwayMap, tolerance: float = 1e-4) -> Difference
         arrows_only_in_b=tuple(arrow for arrow in arrows_b if arrow not in in_a),
         largest_distance=float(distances.max(initial=0.0)),
     )
+
+
+def _judged(a: PointColumns, b: PointColumns, judgement: SameJudgement) -> tuple[IntArray, IntArray]:
+    """Rows of a, ascending, and the rows of b that are the same points; each row at most once."""
+    table = PointTable(a.x.shape[1], a.eigenvalues.shape[1])
+    table.adopt(a)
+    known = Identification(judgement, table)
+    known.add(a)
+    of_b = known.find(b.x, b.energy, b.index)
+    rows_b = np.flatnonzero(of_b >= 0)
+    rows_a, once = np.unique(of_b[rows_b], return_index=True)
+    return rows_a, rows_b[once]
 
 
 def _candidates(

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from landscape_dist.cli import cluster, run, stores, systems, watch
+from landscape_dist.cli import cluster, maintenance, run, stores, systems, watch
 
 HELP = """Find the stationary points of an energy (minima, transition states, saddles of every index) and the arrows
 between them, by high-index saddle dynamics, on this machine or a Dask cluster.
 
-Exit codes: 0 done; 2 an error, said in one line; 3 the cluster was lost during a run; 130 Ctrl-C. After 3 and 130 the
-same command goes on where it stopped."""
+Exit codes: 0 done; 1 diff found a difference, or verify something wrong; 2 an error, said in one line; 3 the cluster was
+lost during a run; 130 Ctrl-C. After 3 and 130 the same command goes on where it stopped."""
 
 app = typer.Typer(
     name="landscape-dist", help=HELP, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
@@ -44,6 +44,13 @@ app.command("connections")(stores.connections)
 app.command("plot")(stores.plot)
 app.command("export")(stores.export)
 app.command("audit")(stores.audit)
+app.command("verify")(maintenance.verify)
+app.command("repair")(maintenance.repair)
+app.command("compact")(maintenance.compact)
+app.command("merge")(maintenance.merge)
+app.command("diff")(maintenance.diff)
+app.command("retry")(maintenance.retry)
+app.command("extend")(maintenance.extend)
 app.command("systems")(systems.systems)
 app.add_typer(cluster.app, name="cluster")
 _options.__doc__ = HELP

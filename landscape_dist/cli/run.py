@@ -122,7 +122,7 @@ def run(
     }
     size = {"jobs": jobs, "adapt": adapt}
     files = [str(path.resolve()) for path in preload or []]
-    explored = {"max_index": max_index, "min_index": min_index, "start": _starts(start or [])}
+    explored = {"max_index": max_index, "min_index": min_index, "start": start_points(start or [])}
     config = configured(target, explored, where, settings or [], param or [], size, files)
     store = _store(config, store, no_store)
     picture = _picture(store, plot, no_plot)
@@ -266,7 +266,7 @@ def read_value(text: str) -> Any:
         return [read_value(part.strip()) for part in text.split(",")] if "," in text else text
 
 
-def _starts(texts: list[str]) -> Any:
+def start_points(texts: list[str]) -> Any:
     if not texts:
         return None
     starts = []

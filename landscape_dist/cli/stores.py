@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from landscape_dist.landscape import Landscape
     from landscape_dist.overview import Overview
 
+MOST_SESSIONS = 5
+
 Store = Annotated[str, typer.Argument(metavar="STORE", help="Database that a run wrote.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV and nothing else.")]
@@ -74,11 +76,12 @@ def info_dict(overview: Overview) -> dict[str, Any]:
 @guarded
 def info(store: Store, as_json: AsJson = False, debug: Debug = False) -> None:
     """Say what is in a store: points by index, searches, evaluations, settings. Works while a run is writing to it."""
-    from landscape_dist.campaign import open_overview
+    from landscape_dist.campaign import open_overview, open_sessions
     from landscape_dist.cli.tables import numbers, print_json
 
     overview = open_overview(store)
-    said = info_dict(overview)
+    sessions = open_sessions(store)
+    said = info_dict(overview) | {"sessions": sessions}
     if as_json:
         print_json(said)
         return
@@ -97,6 +100,20 @@ def info(store: Store, as_json: AsJson = False, debug: Debug = False) -> None:
     }
     for label, text in rows.items():
         typer.echo(f"  {label + ':':<12}{text.rstrip()}")
+    if len(sessions) > MOST_SESSIONS:
+        typer.echo(f"  sessions:   {len(sessions)}, the last {MOST_SESSIONS} of them (all with --json)")
+    for number, one in enumerate(sessions[-MOST_SESSIONS:]):
+        label = "sessions:" if not number and len(sessions) <= MOST_SESSIONS else ""
+        typer.echo(f"  {label:<12}{_session(one)}")
+
+
+def _session(one: dict[str, Any]) -> str:
+    ended = one.get("ended")
+    span = f"{one.get('began')} to {ended}" if ended else f"{one.get('began')}, nothing committed"
+    found = (
+        f": {one['n_points']} points, {one['n_searches']} searches" if "n_points" in one and "n_searches" in one else ""
+    )
+    return f"{one.get('action')} on {one.get('host')}, {span}{found}"
 
 
 def _settings(values: dict[str, Any]) -> str:

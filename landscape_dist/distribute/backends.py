@@ -9,6 +9,8 @@ import inspect
 import logging
 import os
 import shlex
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,7 +64,7 @@ def cluster_class(file: ClusterFile) -> Any:
     assert file.module is not None
     assert file.class_name is not None
     try:
-        with _home_untouched():
+        with _only_imported():
             found = getattr(importlib.import_module(file.module), file.class_name, None)
     except ImportError as error:
         root = file.module.partition(".")[0]
@@ -83,24 +85,29 @@ def is_job_queue(cls: Any) -> bool:
 
 def is_local(cls: Any) -> bool:
     """Whether it starts worker processes on this machine."""
-    return _name(cls) == "LocalCluster"
+    return _name(cls) == "LocalCluster" and not is_job_queue(cls)
 
 
 @contextmanager
-def _home_untouched() -> Iterator[None]:
-    """Importing dask_jobqueue, dask_kubernetes or dask_gateway writes a template of their settings to ~/.config/dask.
+def _only_imported() -> Iterator[None]:
+    """Keep what importing a package does besides from happening.
 
-    Nobody asked for that, and home directories of compute nodes may be read-only or full.  Settings that are there
-    were read when dask was imported, and count.
+    dask_jobqueue, dask_kubernetes and dask_gateway write a template of their settings to ~/.config/dask.  Nobody asked
+    for that, and home directories of compute nodes may be read-only or full.  Settings that are there were read when
+    dask was imported, and count.  dask_jobqueue also makes Ctrl-C end the process, wherever it is.
     """
     import dask.config
 
     original = dask.config.ensure_file
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
     dask.config.ensure_file = lambda *args, **kwargs: None
     try:
         yield
     finally:
         dask.config.ensure_file = original
+        if in_main_thread and handler is not None:
+            signal.signal(signal.SIGINT, handler)
 
 
 def _not_installed(file: ClusterFile, module: str) -> str:

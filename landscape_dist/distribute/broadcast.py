@@ -12,15 +12,15 @@ import os
 import pickle
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 from distributed import WorkerPlugin, get_worker
 
 from landscape_dist.distribute.isolation import Solved, solve_isolated, solve_one_by_one
+from landscape_dist.distribute.plugins import bring, withdraw
 from landscape_dist.distribute.watchdog import watching
-from landscape_dist.errors import ClusterError, LandscapeError, ProblemError
+from landscape_dist.errors import LandscapeError, ProblemError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -135,22 +135,8 @@ class Broadcast:
 
     def register(self) -> None:
         """Bring the problem to all workers, present and future; again after a worker reported it missing."""
-        for attempt in range(5):
-            try:
-                self._client.register_plugin(self._plugin)
-                return
-            except OSError as error:
-                # a worker died during the broadcast; the scheduler has the plugin, the rest is a matter of asking again
-                if attempt == 4 or self._client.status != "running":
-                    raise ClusterError(f"the problem could not be brought to the workers: {error}") from error
-                time.sleep(0.2 * 2**attempt)
+        bring(self._client, self._plugin, "the problem")
 
     def unregister(self) -> None:
         """Free the workers' memory; harmless where it is gone already."""
-        if self._client.status != "running":
-            return
-        try:
-            self._client.unregister_worker_plugin(self._plugin.name)
-        except (OSError, ValueError, KeyError):
-            # a worker or the scheduler went away, or another run of the same problem unregistered it first
-            return
+        withdraw(self._client, self._plugin.name)

@@ -8,6 +8,7 @@ import pickle
 import time
 from collections import Counter, deque
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -273,6 +274,7 @@ class DaskExecutor:
             )
         if isinstance(error, ProblemMissingError):
             self._broadcast.register()
+            self._hang_watch.register()
         self._again(flight, f"{type(error).__name__}: {error}")
         return None
 
@@ -305,7 +307,8 @@ class DaskExecutor:
     def _handle_hang(self, flight: _Flight, hang: Hang) -> Solved | None:
         """Take a hung piece back before the scheduler gives it to another worker, and find the search that hangs."""
         self.n_hung += 1
-        self._client.cancel([flight.future])
+        with suppress(OSError):  # the scheduler went away: noticed soon
+            self._client.cancel([flight.future])
         batch = flight.batch
         if len(batch) > 1 and hang.slot is None:
             step = math.ceil(len(batch) / min(len(batch), 2 * self.n_slots))

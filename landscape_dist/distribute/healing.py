@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from landscape_dist.errors import ClusterError
+
 if TYPE_CHECKING:
     from distributed import Client
 
@@ -22,10 +24,14 @@ class _Kept:
     Attributes:
         wanted: jobs (of a job queue) or worker processes; None where the cluster adapts by itself.
         seen: when each job last had a worker, by its name.
+        worked: whether any job had one.
+        refused: whether the queue takes no job at all.
     """
 
     wanted: int | None
     seen: dict[Any, float] = field(default_factory=dict)
+    worked: bool = False
+    refused: bool = False
 
 
 _KEPT: weakref.WeakKeyDictionary[Any, _Kept] = weakref.WeakKeyDictionary()
@@ -51,11 +57,19 @@ def heal(client: Client, n_workers: int) -> None:
     Args:
         client: the client that `connect` yielded.
         n_workers: worker processes that the scheduler knows now.
+
+    Raises:
+        ClusterError: no job could be submitted.
     """
     cluster: Any = client.cluster
     kept = None if cluster is None else _KEPT.get(cluster)
     if kept is None or not hasattr(cluster, "worker_spec"):
         return
+    if kept.refused:
+        raise ClusterError(
+            "no job could be submitted, so there are no workers; `landscape-dist cluster check` with the cluster file "
+            "says why"
+        )
     if hasattr(cluster, "job_cls"):
         cluster.loop.add_callback(_replace_jobs, cluster, kept)
     elif kept.wanted is not None and n_workers < kept.wanted:
@@ -77,16 +91,22 @@ async def _replace_jobs(cluster: Any, kept: _Kept) -> None:
     Dask does so by the names of workers, which are not those of the jobs where a job has several processes, and only
     after `lost-worker-timeout`.  A job without workers that never had one is taken for waiting in the queue.
     """
+    from distributed.core import Status
+
     mark_unsubmitted(cluster)
     now = time.monotonic()
     workers = [str(worker["name"]) for worker in cluster.scheduler_info["workers"].values()]
+    kept.worked = kept.worked or bool(workers)
+    failed = {name for name, job in cluster.workers.items() if job.status.name == "failed"}
+    kept.refused = bool(failed) and len(failed) == len(cluster.workers) and not kept.worked
     for name, job in list(cluster.workers.items()):
-        if _has_worker(str(name), workers) or (name not in kept.seen and job.status.name == "failed"):
+        if _has_worker(str(name), workers) or (name in failed and name not in kept.seen):
             kept.seen[name] = now  # one that could not be submitted is tried again like one that was lost
         elif now - kept.seen.get(name, now) > LOST_SECONDS:
             del kept.seen[name], cluster.workers[name]
             cluster.worker_spec.pop(name, None)
             await job.close()
+            job.status = Status.closed  # dask-jobqueue leaves it at running, and then the cluster cannot be closed
     if kept.wanted is not None:
         # of JobQueueCluster.scale, which would count worker processes
         cluster.scale(jobs=kept.wanted)

@@ -107,11 +107,11 @@ def _starting(file: ClusterFile) -> Iterator[None]:
             f"{say}: there is no command {error.filename!r} on this machine; run this where jobs can be submitted"
         ) from error
     except (OSError, RuntimeError) as error:
-        raise ClusterError(f"{say}: {_reason(error)}. `landscape-dist cluster check` shows more") from error
+        raise ClusterError(f"{say}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
     """What the submit command wrote, where that is it; else the error."""
     text = str(error)
-    _, found, tail = text.partition("stderr:\n")
-    return " ".join((tail if found else f"{type(error).__name__}: {text}").split())
+    _, _, tail = text.partition("stderr:\n")
+    return " ".join((tail.strip() or f"{type(error).__name__}: {text}").split())

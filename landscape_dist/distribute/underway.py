@@ -21,7 +21,8 @@ class Underway:
         n_searches: searches in it.
         kind: what kind they are of, as the name of a `SearchKind` in lower case.
         target_index: Morse index that they look for.
-        parents: ids of the points that the first few start from; empty for the user's start.
+        parents: ids of the first few points that they start from; empty for the user's start.
+        n_parents: how many points these are.
         worker: address of the Dask worker that computes it; None where unknown, and in serial runs.
     """
 
@@ -30,6 +31,7 @@ class Underway:
     kind: str
     target_index: int
     parents: tuple[int, ...]
+    n_parents: int = 0
     worker: str | None = None
 
     @classmethod
@@ -37,7 +39,8 @@ class Underway:
         """Describe a piece that was handed out at `submitted`, a value of time.monotonic()."""
         parents = tuple(parent for parent in batch.parents[:MOST_PARENTS].tolist() if parent >= 0)
         since = time.time() - (time.monotonic() - submitted)
-        return cls(since, len(batch), batch.kind.name.lower(), batch.target_index, parents, worker)
+        kind = batch.kind.name.lower()
+        return cls(since, len(batch), kind, batch.target_index, parents, len(batch.parents) if parents else 0, worker)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; `from_dict` reads it."""
@@ -51,7 +54,7 @@ class Underway:
     def text(self, now: float) -> str:
         """'4 down searches to index 1 from point 17, for 95 s on tcp://...'."""
         searches = f"{self.n_searches} {self.kind} search{'es' * (self.n_searches != 1)} to index {self.target_index}"
-        known = ", ".join(map(str, self.parents)) + (", ..." if self.n_searches > MOST_PARENTS else "")
+        known = ", ".join(map(str, self.parents)) + (", ..." if self.n_parents > len(self.parents) else "")
         origin = f" from point{'s' * (len(self.parents) > 1)} {known}" if self.parents else ""
         place = f" on {self.worker}" if self.worker else ""
         return f"{searches}{origin}, for {max(0.0, now - self.since):.0f} s{place}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import socket
 import sys
 import threading
 import time
@@ -21,7 +22,9 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from distributed import WorkerPlugin
+from distributed import Status, WorkerPlugin
+
+from landscape_dist.distribute.plugins import bring, withdraw
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -70,7 +73,8 @@ class Watch:
 
 
 class Watchdog(WorkerPlugin):
-    """Watches the tasks of one run on a worker.
+    """Watches the tasks of one run on a worker; not on one that lives in the process of the run itself, as those of a
+    client with `processes=False` do: that process is not ours to end.
 
     Args:
         topic: of the events by which the runner is told.
@@ -80,18 +84,22 @@ class Watchdog(WorkerPlugin):
     def __init__(self, topic: str, seconds: float) -> None:
         self.name = topic
         self.seconds = seconds
+        self._home = (socket.gethostname(), os.getpid())
         self._watches: dict[int, Watch] = {}
         self._ended = threading.Event()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"name": self.name, "seconds": self.seconds}
+        return {"name": self.name, "seconds": self.seconds, "home": self._home}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["name"], state["seconds"])  # type: ignore[misc]
+        self._home = state["home"]
 
     def setup(self, worker: Any) -> None:
         self._ended.clear()
-        self._arm()  # before the first task, which may not let the thread run at all
+        if self._home == (socket.gethostname(), os.getpid()):
+            return
+        self._arm(2 * self.seconds)  # before the first task, which may not let the thread run at all
         threading.Thread(target=self._run, args=(worker,), name="landscape-watchdog", daemon=True).start()
 
     def teardown(self, worker: Any) -> None:
@@ -119,21 +127,26 @@ class Watchdog(WorkerPlugin):
                     self._end(worker, watch)
             if now - armed > self.seconds / 4:
                 armed = now
-                self._arm()
-        with suppress(RuntimeError):
-            faulthandler.cancel_dump_traceback_later()
+                self._arm(2 * self.seconds)
+        faulthandler.cancel_dump_traceback_later()
 
-    def _arm(self) -> None:
+    def _arm(self, seconds: float) -> None:
         """Have the process ended also where this thread cannot run, because the hung call never lets Python go on."""
         if sys.__stderr__ is None:
             return
         with suppress(OSError, ValueError):  # closed, or no real file
-            faulthandler.dump_traceback_later(2 * self.seconds, exit=True, file=sys.__stderr__)
+            faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
 
     def _end(self, worker: Any, watch: Watch) -> None:
         where = _place(sys._current_frames().get(watch.thread))
         message = f"no evaluation came back for {watch.still:.3g} s{where}"
-        worker.log_event(self.name, {"key": watch.key, "slot": watch.slot, "message": message})
+        self._arm(60 + GRACE_SECONDS)
+
+        def tell() -> None:
+            worker.status = Status.closing_gracefully  # or the scheduler gives it another task, which would die with it
+            worker.log_event(self.name, {"key": watch.key, "slot": watch.slot, "message": message})
+
+        worker.loop.add_callback(tell)
         time.sleep(GRACE_SECONDS)
         os._exit(EXIT_CODE)
 
@@ -164,7 +177,7 @@ class HangWatch:
     def register(self) -> None:
         """Bring the watchdog to all workers, present and future."""
         if self._watchdog is not None:
-            self._client.register_plugin(self._watchdog)
+            bring(self._client, self._watchdog, "the watchdog")
 
     def take(self) -> list[Hang]:
         """What was heard since the last call."""
@@ -177,9 +190,9 @@ class HangWatch:
         """Take the watchdogs off the workers; harmless where they are gone."""
         if self.topic is None or self._client.status != "running":
             return
-        with suppress(OSError, ValueError, KeyError):
+        with suppress(OSError, ValueError):
             self._client.unsubscribe_topic(self.topic)
-            self._client.unregister_worker_plugin(self.topic)
+        withdraw(self._client, self.topic)
 
     def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
         message = event[1]

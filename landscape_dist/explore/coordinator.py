@@ -14,9 +14,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from landscape_dist.errors import SettingsError
 from landscape_dist.explore.flags import SlotSet
@@ -73,6 +75,7 @@ class Coordinator:
             raise SettingsError(
                 f"max_index is {settings.max_index}, above the dimension {self.dim}; give at most {self.dim}"
             )
+        self.n_eigenvalues = n_eigenvalues
         self.points = PointTable(self.dim, n_eigenvalues)
         self.searches = SearchTable()
         self.round = 0
@@ -85,13 +88,22 @@ class Coordinator:
         self._in_flight = SlotSet()
         self._pending: dict[tuple[SearchKind, int], deque[IntArray]] = {}
         self._n_pending = 0
-        self._issued = SlotSet()  # slots of rounds, upward and to confirm
+        self._issued = SlotSet()  # slots upward and to confirm that a round opened, or that were told without one
         limit = settings.patience if settings.upward == "auto" else None
         self._upward = UpwardSearches(self._slots, self._hash, self._issued, limit)
         self._last_upward = (0, 0)  # round and size of the last sample of upward searches
         self._push(np.arange(len(self.starts)) * self._slots.per_start)
 
     # -- state ----------------------------------------------------------------------------------------------
+    @property
+    def slots(self) -> Slots:
+        """The numbers of all searches."""
+        return self._slots
+
+    def told(self, slots: IntArray) -> NDArray[np.bool_]:
+        """(n,) which of these searches were told."""
+        return self._done.has(slots)
+
     @property
     def n_pending(self) -> int:
         """Searches known but not handed out."""
@@ -181,6 +193,7 @@ class Coordinator:
         slot = result.slot[fresh]
         self._in_flight.discard(slot)
         parent, kind, ordinal, target = self._slots.describe(slot)
+        self._issued.add(slot[kind >= SearchKind.UP])  # news only for searches that were made under another coordinator
         status = result.status[fresh].copy()
         found = result.index[fresh] >= 0
         child = np.full(len(fresh), -1, dtype=np.int64)
@@ -323,6 +336,11 @@ class Coordinator:
             self.points.adopt(points)
             self._number(points)
             self.known.add(points)
+        if int(searches.slot.max(initial=-1)) >= self._slots.n:
+            raise SettingsError(
+                f"replay: there is no search {searches.slot.max()} among {self._slots.n}; give the settings, starts "
+                "and points that the searches were made with"
+            )
         self.searches.adopt(searches)
         self._mark_done(searches.slot, searches.child)
         self._pending.clear()
@@ -337,18 +355,23 @@ class Coordinator:
 
     def _replay_rounds(self, searches: SearchColumns) -> None:
         """Reopen the rounds as they were: each chose among what the rounds before it had found."""
-        for number in range(1, int(searches.round.max(initial=0)) + 1):
-            slots = self._to_confirm(number)
-            self._open(slots if len(slots) else self._upward_sample(number))
+        last = int(searches.round.max(initial=0))
+        ends = np.searchsorted(searches.round, np.arange(last + 1, dtype=np.int32), side="right")
+        for number, (begin, end) in enumerate(pairwise([0, *ends.tolist()]), start=1):
+            self._issued.add(searches.slot[begin:end][searches.kind[begin:end] >= SearchKind.UP])
+            if number <= last:
+                slots = self._to_confirm(number)
+                self._open(slots if len(slots) else self._upward_sample(number))
 
     def _open_starts(self, searches: SearchColumns) -> IntArray:
-        """For each start, the next index to try: the one after its last, unless that found a point."""
+        """For each start, the next index to try: the highest not tried, unless one above it found a point."""
         mine = np.flatnonzero(searches.kind == SearchKind.START)
-        start = searches.slot[mine] // self._slots.per_start
-        n_told = np.bincount(start, minlength=len(self.starts))
-        n_found = np.bincount(start[searches.child[mine] >= 0], minlength=len(self.starts))
-        waiting = np.flatnonzero((n_found == 0) & (n_told < self._slots.per_start))
-        return np.asarray(waiting * self._slots.per_start + n_told[waiting], dtype=np.int64)
+        found, open_ = np.zeros(self._slots.n_start, dtype=bool), np.ones(self._slots.n_start, dtype=bool)
+        found[searches.slot[mine]] = searches.child[mine] >= 0
+        open_[searches.slot[mine]] = False
+        ends = (found | open_).reshape(len(self.starts), self._slots.per_start)
+        first = np.arange(len(ends)) * self._slots.per_start + np.argmax(ends, axis=1)
+        return np.asarray(first[open_[first]], dtype=np.int64)
 
     # -- invariants -------------------------------------------------------------------------------------------
     def validate(self) -> None:

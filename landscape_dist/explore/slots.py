@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from landscape_dist.explore.recipes import Recipes, downward, upward
 from landscape_dist.explore.settings import ExploreSettings
@@ -79,6 +80,10 @@ class Slots:
         owner = np.repeat(np.arange(last_point - first_point), ends - first)
         slots = ranges(first, ends - first)
         return slots, first_point + owner, slots - first[owner]
+
+    def number(self, points: IntArray, up: NDArray[np.bool_], ordinal: IntArray) -> IntArray:
+        """(n,) slots of the searches of these places among the upward or the downward ones of these points."""
+        return np.asarray(self._first.view()[points] + np.where(up, self._n_down.view()[points], 0) + ordinal)
 
     # -- what a slot means --------------------------------------------------------------------------------------
     def describe(self, slots: IntArray) -> tuple[IntArray, Any, Any, Any]:

@@ -50,6 +50,7 @@ class UpwardSearches:
         `n_points` must not be less than the last time.
         """
         self._absorb(self._n_points, n_points)
+        self._keep(~self._issued.has(self._held))  # some may have been told without a round
         wanted = len(self._held) if self._limit is None else self._limit
         if self._bound < _ALL and len(self._held) < wanted:
             self._bound, self._hash, self._held = _ALL, self._hash[:0], self._held[:0]
@@ -62,8 +63,11 @@ class UpwardSearches:
         taken = self._held[lowest]
         rest = np.ones(len(self._held), dtype=bool)
         rest[lowest] = False
-        self._hash, self._held = self._hash[rest], self._held[rest]
+        self._keep(rest)
         return taken
+
+    def _keep(self, rows: NDArray[np.bool_]) -> None:
+        self._hash, self._held = self._hash[rows], self._held[rows]
 
     def _absorb(self, first: int, last: int) -> None:
         """Add the searches of points `first`, ..., `last` - 1."""
@@ -77,5 +81,4 @@ class UpwardSearches:
             self._held = np.concatenate([self._held, slots[low]])
             if self._limit is not None and len(self._held) > self._room:
                 self._bound = np.partition(self._hash, self._room // 4)[self._room // 4]
-                kept = self._hash <= self._bound
-                self._hash, self._held = self._hash[kept], self._held[kept]
+                self._keep(self._hash <= self._bound)

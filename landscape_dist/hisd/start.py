@@ -70,7 +70,7 @@ def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense:
             H = np.where(bad[:, None, None], np.eye(X.shape[1]), H)
         if problem.symmetric:
             w, Q = np.linalg.eigh(H)
-            frames = canonical_eigenbasis(w, Q, gap=NEARLY_EQUAL)
+            frames = canonical_eigenbasis(w, Q, gap=NEARLY_EQUAL, columns=columns)
         else:
             frames = schur.frames(H, settings.nullity_rtol, settings.nullity_atol)
     elif isinstance(problem, Conditioned):

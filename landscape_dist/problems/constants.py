@@ -92,16 +92,16 @@ def _as_double(expression: Any, convert: Callable[[], float]) -> float:
     except (OverflowError, TypeError):  # too large; not real
         value = math.nan
     if not math.isfinite(value):
-        raise ProblemError(f"the formula holds {_shown(expression)}, which is not a finite real number")
+        raise ProblemError(f"the formula holds {shown(expression)}, which is not a finite real number")
     return value
 
 
-def _shown(expression: Any) -> str:
-    if expression.is_Rational:  # Python refuses to print the longest ones
-        bits = int(expression.p).bit_length() - int(expression.q).bit_length()
-        if abs(bits) > _MAX_BITS:
-            return f"a number of about 2**{bits}"
-    return repr(shortened(str(expression)))
+def shown(expression: Any) -> str:
+    """A SymPy expression in a message."""
+    try:
+        return repr(shortened(str(expression)))
+    except ValueError:  # Python prints no numbers of many thousands of digits
+        return "a number of thousands of digits"
 
 
 def is_finite(value: float) -> bool:

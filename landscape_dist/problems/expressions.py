@@ -1,7 +1,8 @@
 """Formulas as text, read into SymPy expressions without evaluating any code.
 
-A formula may come from anywhere, so reading it takes bounded time and memory, too: SymPy would happily compute
-`(9**999)**999` to the last digit, or ask itself for minutes whether a tower of exponentials is positive.
+A formula may come from anywhere, so what grows out of proportion to its text is refused, too: SymPy would compute
+`(9**999)**999` to the last digit, or ask itself for minutes whether a tower of exponentials is positive.  What remains
+is SymPy's own time for ordinary operations; on a rare formula of a few hundred characters it spends minutes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from landscape_dist.errors import ProblemError
-from landscape_dist.problems.constants import bounded, bounded_product, bounded_sum, is_finite, shortened
+from landscape_dist.problems.constants import bounded, bounded_product, bounded_sum, is_finite, shortened, shown
 
 _FUNCTIONS = {
     "sin": "sin",
@@ -194,7 +195,7 @@ def _real(expression: Any) -> Any:
     import sympy
 
     if expression.has(sympy.I, sympy.zoo, sympy.oo, -sympy.oo, sympy.nan):
-        raise ProblemError(f"the formula {shortened(str(expression))!r} holds a value that is not a finite real number")
+        raise ProblemError(f"the formula {shown(expression)} holds a value that is not a finite real number")
     return expression
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -15,10 +16,21 @@ from numpy.typing import NDArray
 from landscape_dist.errors import StoreError
 from landscape_dist.records import FailureColumns, FloatArray, PointColumns, SearchColumns, TrajectoryColumns
 from landscape_dist.store.columns import pack_failures, pack_points, pack_searches, pack_trajectories, unpack
-from landscape_dist.store.schema import BLOCKS, LEASE_SECONDS, LENGTHS, TRAJECTORY_BLOCKS, TRAJECTORY_LENGTHS, migrate
+from landscape_dist.store.schema import (
+    BLOCKS,
+    LEASE_SECONDS,
+    LENGTHS,
+    MAX_DIM,
+    TRAJECTORY_BLOCKS,
+    TRAJECTORY_LENGTHS,
+    migrate,
+    needs_migration,
+)
+from landscape_dist.store.sessions import begin_session, known_sessions, session_at
 
 if TYPE_CHECKING:
-    from landscape_dist.store.zarr_backend import StoreLike, ZarrBackend
+    from landscape_dist.store.zarr_backend import ZarrBackend
+    from landscape_dist.store.zarr_reader import StoreLike
 
 COMMIT_SECONDS = 1.0
 """Recommended time between commits: it bounds what kill -9 can lose; at 10 ms a commit it costs 1 %."""
@@ -72,13 +84,14 @@ class Database:
     Attributes:
         header: what the database is of, as given to `create`.
         dim: number of variables. n_eigenvalues: eigenvalues kept of each point.
+        sessions: who wrote to it, oldest first, see `store.sessions`; empty where an older version did.
     """
 
     header: dict[str, Any]
     dim: int
     n_eigenvalues: int
 
-    def __init__(self, backend: ZarrBackend, mode: Literal["r", "a"]) -> None:
+    def __init__(self, backend: ZarrBackend, mode: Literal["r", "a"], session: dict[str, Any] | None = None) -> None:
         attributes = backend.attributes()
         self.header = attributes["header"]
         self.dim = attributes["sizes"]["dim"]
@@ -89,6 +102,9 @@ class Database:
         self._lengths = {name: int(self._pointer[name]) for name in LENGTHS}  # buffered rows included
         self._lengths |= {name: int(self._pointer.get(name, 0)) for name in TRAJECTORY_LENGTHS}
         self._buffer: dict[str, list[NDArray[Any]]] = {block.path: [] for block in (*BLOCKS, *TRAJECTORY_BLOCKS)}
+        self.sessions = known_sessions(attributes)
+        if mode == "a":
+            self.sessions.append(begin_session(session))  # written with the first commit
         self._failed: str | None = None
         self._closed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="landscape-commit") if mode == "a" else None
@@ -103,6 +119,9 @@ class Database:
         n_eigenvalues: int,
         steal: bool = False,
         lease_seconds: float = LEASE_SECONDS,
+        session: dict[str, Any] | None = None,
+        earlier: Sequence[dict[str, Any]] = (),
+        shards: Mapping[str, int] | None = None,
     ) -> Database:
         """Make a new database and open it for writing.
 
@@ -111,7 +130,9 @@ class Database:
             header: what the landscape is of (problem, settings, versions); anything JSON can hold.
             dim: number of variables d.
             n_eigenvalues: eigenvalues kept of each point.
-            steal, lease_seconds: as for `open`.
+            steal, lease_seconds, session: as for `open`.
+            earlier: sessions before this one, in other databases that this one continues.
+            shards: by path of an array, how many of its chunks share a file; for what changes no more.
 
         Raises:
             StoreError: something is at `store` already, or the header does not fit into JSON.
@@ -119,13 +140,19 @@ class Database:
         from landscape_dist.store.zarr_backend import ZarrBackend
 
         for name, value in (("dim", dim), ("n_eigenvalues", n_eigenvalues)):
-            if value < 1:
-                raise StoreError(f"{name} is {value}; give a whole number of at least 1")
+            if not 1 <= value <= MAX_DIM:
+                raise StoreError(f"{name} is {value}; give a whole number from 1 to {MAX_DIM}")
         sizes = {"dim": int(dim), "n_eigenvalues": int(n_eigenvalues)}
         backend = ZarrBackend.create(
-            store, plain_json("header", header), sizes, steal=steal, lease_seconds=lease_seconds
+            store,
+            plain_json("header", header),
+            sizes,
+            steal=steal,
+            lease_seconds=lease_seconds,
+            sessions=list(earlier),
+            shards=shards,
         )
-        return cls(backend, "a")
+        return cls(backend, "a", session)
 
     @classmethod
     def open(
@@ -135,15 +162,18 @@ class Database:
         *,
         steal: bool = False,
         lease_seconds: float = LEASE_SECONDS,
+        session: dict[str, Any] | None = None,
     ) -> Database:
         """Open a database for reading ('r') or for reading and appending ('a').
 
         Args:
             store: path, URL or Zarr store object.
-            mode: 'r' or 'a'.
+            mode: 'r' or 'a'. With 'a', a database of an older version is brought to this one first, as a whole: it is
+                made anew beside the old one and takes its place in one step.
             steal: with mode 'a', take over from a process that gives no sign of life; waits for as long as that
                 process had said, usually a minute. One of this machine that has ended is taken over from at once.
             lease_seconds: how long this process may give no sign before others may take over, in seconds.
+            session: what is to be known of this session beyond host, process, times and lengths (mode 'a').
 
         Raises:
             StoreNotFoundError: nothing is there.
@@ -155,7 +185,11 @@ class Database:
 
         if mode not in ("r", "a"):
             raise StoreError(f"mode is {mode!r}; use 'r' to read or 'a' to read and append")
-        return cls(ZarrBackend.open(store, mode, steal=steal, lease_seconds=lease_seconds), mode)
+        if mode == "a" and needs_migration(ZarrBackend.open(store, "r").attributes()):
+            from landscape_dist.store.compact import compact
+
+            compact(store, steal=steal, lease_seconds=lease_seconds)
+        return cls(ZarrBackend.open(store, mode, steal=steal, lease_seconds=lease_seconds), mode, session)
 
     # -- writing ----------------------------------------------------------------------------------------------
     @property
@@ -229,10 +263,11 @@ class Database:
             "state": self._pointer["state"] if state is None else plain_json("state", state),
             "final": bool(final),
         }
+        sessions = [*self.sessions[:-1], session_at(self.sessions[-1], pointer)]
         rows = {path: np.concatenate(parts) for path, parts in self._buffer.items() if parts}
         self._failed = "interrupted"  # until it is known to be whole
         try:
-            interrupt = _finish_despite_interrupts(self._thread.submit(self._backend.commit, rows, pointer))
+            interrupt = _finish_despite_interrupts(self._thread.submit(self._backend.commit, rows, pointer, sessions))
         except StoreError as error:
             self._failed = str(error)
             raise
@@ -243,6 +278,7 @@ class Database:
                 f"{self._pointer['number']} is safe. Free space or restore access, and open the database again"
             ) from error
         self._pointer = pointer
+        self.sessions = sessions
         for parts in self._buffer.values():
             parts.clear()
         self._failed = None

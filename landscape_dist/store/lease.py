@@ -174,6 +174,12 @@ class Lease:
                 "from there"
             )
 
+    def stop(self) -> None:
+        """Beat no more, and leave the entry: for a directory that is about to be replaced and removed."""
+        with self._entry_lock:
+            self._ended.set()
+        _HELD_HERE.discard(self.holder.token)
+
     def release(self) -> None:
         """Let others write.  Harmless when repeated, and where the lease is lost."""
         if self._ended.is_set():
@@ -245,11 +251,6 @@ class DirectoryLock:
 
 
 # -- entries --------------------------------------------------------------------------------------------------
-def read_holder(root: StorePath) -> Holder | None:
-    """Who writes to the database now, or was killed while it did; None where nobody is."""
-    return _read(root / NAME / "zarr.json")
-
-
 def _read(path: StorePath) -> Holder | None:
     buffer = sync(path.get(default_buffer_prototype(), RangeByteRequest(0, ENTRY_BYTES)))
     if buffer is None:

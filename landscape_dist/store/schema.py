@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.errors import StoreFormatError
+from landscape_dist.records import Counters
 
 FORMAT = "landscape_dist"
 """Value of the root attribute `format`."""
@@ -125,6 +126,12 @@ BLOCKS_OF_VERSION: dict[int, tuple[Block, ...]] = {PLAIN_VERSION: BLOCKS, SCHEMA
 """Arrays that a database of each readable version has."""
 
 
+BLOCK_AT = {block.path: block for block in (*BLOCKS, *TRAJECTORY_BLOCKS)}
+
+MAX_DIM = 10_000_000
+"""Most variables, and most eigenvalues of a point, that a database can be of."""
+
+
 @dataclass(slots=True)
 class Contents:
     """Everything in a database as stored: root attributes, and the committed rows of each array by its path.
@@ -168,7 +175,48 @@ def check_attributes(attributes: Mapping[str, Any], where: str) -> int:
             f"{where} has schema version {version}, and there is no way from version {missing[0]} to "
             f"{missing[0] + 1}; open it with the landscape_dist that wrote it"
         )
+    if "commit" in attributes:
+        _check_root(attributes, where)
     return version
+
+
+def _check_root(attributes: Mapping[str, Any], where: str) -> None:
+    """Raise `StoreFormatError` where an attribute that all readers use is not what it should be."""
+
+    def wrong(field: str, value: Any, expected: str) -> StoreFormatError:
+        return StoreFormatError(
+            f"{where} is damaged: its attribute {field} is {str(value)[:200]!r}, not {expected}; restore it from a copy"
+        )
+
+    for name in ("header", "sizes", "commit"):
+        if not isinstance(attributes.get(name), dict):
+            raise wrong(name, attributes.get(name), "an object")
+    sizes, commit = attributes["sizes"], attributes["commit"]
+    for name in ("dim", "n_eigenvalues"):
+        if not _is_count(sizes.get(name), 1, MAX_DIM):
+            raise wrong(f"sizes.{name}", sizes.get(name), f"a whole number from 1 to {MAX_DIM}")
+    kinds = {"counters": (dict, "an object"), "state": (dict, "an object"), "final": (bool, "true or false")}
+    for name, (kind, expected) in (kinds | {"time": (str, "text")}).items():
+        if not isinstance(commit.get(name), kind):
+            raise wrong(f"commit.{name}", commit.get(name), expected)
+    for name in (*LENGTHS, "number"):
+        if not _is_count(commit.get(name)):
+            raise wrong(f"commit.{name}", commit.get(name), "a whole number of at least 0")
+    for name in Counters.__slots__:
+        if not _is_count(commit["counters"].get(name, 0), most=2**63):
+            raise wrong(f"commit.counters.{name}", commit["counters"][name], "a whole number of at least 0")
+    for name in TRAJECTORY_LENGTHS:
+        if not _is_count(commit.get(name, 0)):
+            raise wrong(f"commit.{name}", commit[name], "a whole number of at least 0")
+
+
+def _is_count(value: Any, least: int = 0, most: int = 2**48) -> bool:
+    return type(value) is int and least <= value <= most
+
+
+def needs_migration(attributes: Mapping[str, Any]) -> bool:
+    """Whether a database must be made anew before rows can be added."""
+    return attributes["schema_version"] not in WRITABLE
 
 
 def check_writable(attributes: Mapping[str, Any], where: str) -> None:

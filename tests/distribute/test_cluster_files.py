@@ -20,6 +20,9 @@ from landscape_dist.distribute.clusters import connect
 from landscape_dist.errors import ClusterError, ConfigError, SettingsError
 
 REPOSITORY = Path(__file__).parents[2]
+needs_jobqueue = pytest.mark.skipif(
+    importlib.util.find_spec("dask_jobqueue") is None, reason="dask-jobqueue is not installed"
+)
 SHIPPED = sorted((REPOSITORY / "cluster").glob("*.toml"))
 
 LOCAL = 'module = "distributed"\nclass = "LocalCluster"\n'
@@ -107,6 +110,7 @@ def test_what_a_file_cannot_say(tmp_path: Path, text: str, message: str) -> None
         load_cluster_file(written(tmp_path, text))
 
 
+@needs_jobqueue
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -127,7 +131,6 @@ def test_what_a_file_cannot_say(tmp_path: Path, text: str, message: str) -> None
     ],
 )
 def test_what_a_class_does_not_know(tmp_path: Path, text: str, message: str) -> None:
-    pytest.importorskip("dask_jobqueue")
     file = load_cluster_file(written(tmp_path, text))
     with pytest.raises(ConfigError, match=re.escape(message)):
         cluster_arguments(file, cluster_class(file))
@@ -168,8 +171,20 @@ def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         cluster_arguments(file, cluster_class(file))
 
 
+@needs_jobqueue
+def test_importing_leaves_ctrl_c_alone() -> None:
+    code = (
+        "import signal\n"
+        "from landscape_dist.distribute.backends import cluster_class\n"
+        "from landscape_dist.distribute.cluster_file import load_cluster_file\n"
+        f"cluster_class(load_cluster_file({str(REPOSITORY / 'cluster' / 'slurm.toml')!r}))\n"
+        "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)
+
+
+@needs_jobqueue
 def test_nothing_is_written_to_the_home_directory(tmp_path: Path) -> None:
-    pytest.importorskip("dask_jobqueue")
     home = tmp_path / "home"
     home.mkdir()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DASK_", "XDG_"))}
@@ -183,8 +198,8 @@ def test_nothing_is_written_to_the_home_directory(tmp_path: Path) -> None:
 
 
 # -- what becomes of it ---------------------------------------------------------------------------------------------
+@needs_jobqueue
 def test_job_arguments(tmp_path: Path) -> None:
-    pytest.importorskip("dask_jobqueue")
     text = SLURM + (
         'processes = 3\nthreads = 2\nwalltime = "1-06:00:00"\nenvironment = { COLOUR = "dark blue" }\n'
         '[kwargs]\njob_script_prologue = ["module load python"]\nworker_extra_args = ["--resources", "GPU=1"]'

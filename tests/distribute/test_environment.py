@@ -37,17 +37,19 @@ def test_what_differs(there: dict[str, str | None], message: str | None) -> None
 
 
 @contextmanager
-def site(folder: Path, *preloads: str) -> Iterator[str]:
-    """A scheduler, and a worker for each preloaded Python text."""
+def site(folder: Path, *paths: Path) -> Iterator[str]:
+    """A scheduler, and a worker for each folder that is put before the path of its imports."""
     port = free_port()
     address = f"tcp://127.0.0.1:{port}"
-    common = {"env": environment() | {"PYTHONWARNINGS": ""}, "cwd": folder, "stderr": subprocess.DEVNULL}
+    common = {"cwd": folder, "stderr": subprocess.DEVNULL}
+    variables = environment() | {"PYTHONWARNINGS": ""}
     dask = [sys.executable, "-m", "dask"]
     options = ["--host", "127.0.0.1", "--port", str(port), "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
-    processes = [subprocess.Popen([*dask, "scheduler", *options], **common)]
-    for text in preloads:
+    processes = [subprocess.Popen([*dask, "scheduler", *options], env=variables, **common)]
+    for path in paths:
         worker = [*dask, "worker", address, "--nthreads", "1", "--no-dashboard", "--local-directory", str(folder)]
-        processes.append(subprocess.Popen([*worker, "--preload", text], **common))
+        first = {"PYTHONPATH": os.pathsep.join([str(path), variables["PYTHONPATH"]])}
+        processes.append(subprocess.Popen(worker, env=variables | first, **common))
     try:
         yield address
     finally:
@@ -57,8 +59,11 @@ def site(folder: Path, *preloads: str) -> Iterator[str]:
 
 
 def test_a_worker_of_another_version_is_refused(tmp_path: Path) -> None:
-    other = "import landscape_dist; landscape_dist.__version__ = '0.0.9'"
-    with site(tmp_path, "import landscape_dist", other) as address:
+    other = tmp_path / "other"
+    metadata = other / "landscape_dist-0.0.9.dist-info" / "METADATA"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text("Metadata-Version: 2.1\nName: landscape-dist\nVersion: 0.0.9\n")
+    with site(tmp_path, tmp_path, other) as address:
         with connect(scheduler=address, timeout=30) as client:
             client.wait_for_workers(2, timeout=60)
             with pytest.raises(ClusterError, match=rf"landscape_dist is {ld.__version__} here and 0.0.9 there"):
@@ -68,7 +73,7 @@ def test_a_worker_of_another_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_each_worker_is_asked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with site(tmp_path, "import landscape_dist") as address, connect(scheduler=address, timeout=30) as client:
+    with site(tmp_path, tmp_path) as address, connect(scheduler=address, timeout=30) as client:
         client.wait_for_workers(1, timeout=60)
         check = VersionCheck(client)
         check.check(client.nthreads())
@@ -133,10 +138,10 @@ def test_own_file_travels_by_value_and_its_helper_by_preload(folder: Path) -> No
 def test_preloads_that_cannot_be(folder: Path) -> None:
     done = call(folder, "--serial")
     assert "No module named 'helper_of_mine'" in done.stderr
-    (folder / "numpy.py").write_text("")
+    (folder / "lib" / "numpy.py").write_text("")
     for name, message in (
         ("none.py", "there is no Python file"),
-        ("numpy.py", "has the name of a module that is inst"),
+        ("lib/numpy.py", "has the name of a module that is installed"),
     ):
         done = call(folder, "--serial", "--preload", name)
         assert done.returncode == 2

@@ -53,6 +53,22 @@ def test_only_the_searches_that_raise_are_marked(batch_size):
     assert sorted(set(coordinator.messages)) == sorted(f"ZeroDivisionError: no energy at {point}" for point in bad)
 
 
+@pytest.mark.parametrize("batch_size", [1, 10])
+def test_what_raises_once_is_tried_again(batch_size):
+    raised = []
+
+    def away_for_a_moment(problem, batch, settings):
+        if not raised:
+            raised.append(True)
+            raise OSError("the licence server is away")
+        return fake_solve(problem, batch, settings)
+
+    coordinator = FakeCoordinator(3)
+    run(coordinator, solve=away_for_a_moment, batch_size=batch_size)
+    assert set(coordinator.statuses.values()) == {SearchStatus.CONVERGED}
+    assert len(coordinator.points) == 3**3
+
+
 def full_lattice(dim):
     coordinator = FakeCoordinator(dim)
     run(coordinator)

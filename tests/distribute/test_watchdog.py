@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from distribute_fakes import FakeCoordinator, FakeProblem, FakeSettings, fake_solve, searches_to
+from distributed import Client
 
 from landscape_dist.distribute.clusters import connect
 from landscape_dist.distribute.futures import HANG_TRIES
@@ -71,6 +72,15 @@ def test_what_is_slow_but_moves_is_left_alone(client):
     problem = CountingProblem(2)
     runner = DaskRunner(client, problem, FakeSettings(), solve=slow_solve, hang_seconds=0.5, batch_size=40)
     report = runner.run(FakeCoordinator(2), on_decisions=ignore)
+    assert report.end is RunEnd.FINISHED
+    assert report.n_hung == 0
+
+
+def test_workers_in_this_very_process_are_left_alone():
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+        coordinator, settings = FakeCoordinator(2), FakeSettings(seconds=0.1)
+        runner = DaskRunner(client, FakeProblem(2), settings, solve=fake_solve, hang_seconds=0.05, batch_size=5)
+        report = runner.run(coordinator, on_decisions=ignore)
     assert report.end is RunEnd.FINISHED
     assert report.n_hung == 0
 

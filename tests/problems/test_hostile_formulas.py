@@ -69,6 +69,7 @@ SIZE = {
     "9**9**9*x1": "exponent",
     "(((9**999)**999)**999)*x1": "not a finite real number",
     "((((10**300+1)/(10**300+7))**1000)**1000+10**308*9)*x1 + 10**400": "not a finite real number",
+    "96007914403349275598**(999 + 1/3)*x1": "a number of thousands of digits",
     "((10**300*x1)**1000)**1000": "not a finite real number",
     "((x1**1000)**1000)**1000": "multiply to beyond",
     "exp(exp(exp(9)))*x1": "not a finite real number",

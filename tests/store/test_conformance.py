@@ -32,3 +32,37 @@ class TestUrl(DatabaseTests):
     def make_store(self, tmp_path):
         pytest.importorskip("fsspec")
         return f"memory://{tmp_path.name}/x.zarr"
+
+
+class TestFsspecStore(DatabaseTests):
+    def make_store(self, tmp_path):
+        fsspec = pytest.importorskip("fsspec")
+        from zarr.storage import FsspecStore
+
+        files = fsspec.filesystem("memory", asynchronous=False)
+        return FsspecStore.from_url(f"memory://{tmp_path.name}/y.zarr") if files else None
+
+
+class TestObstoreMemory(DatabaseTests):
+    def make_store(self, tmp_path):
+        stores = pytest.importorskip("obstore.store")
+        from zarr.storage import ObjectStore
+
+        return ObjectStore(stores.MemoryStore())
+
+
+class TestObstoreFiles(DatabaseTests):
+    def make_store(self, tmp_path):
+        stores = pytest.importorskip("obstore.store")
+        from zarr.storage import ObjectStore
+
+        (tmp_path / "z").mkdir()
+        return ObjectStore(stores.LocalStore(tmp_path / "z"))
+
+
+class TestIcechunk(DatabaseTests):
+    """A session's store: commits of the database are seen through it at once; making them last is the session's."""
+
+    def make_store(self, tmp_path):
+        icechunk = pytest.importorskip("icechunk")
+        return icechunk.Repository.create(icechunk.in_memory_storage()).writable_session("main").store

@@ -122,8 +122,13 @@ def test_older_version_is_migrated_while_reading(store, monkeypatch):
     monkeypatch.setitem(schema.BLOCKS_OF_VERSION, 0, schema.BLOCKS)
     with Database.open(store) as db:
         np.testing.assert_array_equal(db.read().points.x, -example_points(4).x)
-    with pytest.raises(StoreFormatError, match="can be read but not extended"):
-        Database.open(store, "a")
+    with Database.open(store, "a") as db:  # made anew in this version, and in the place of the old one
+        db.append(example_points(1, 4), None, None)
+        db.commit({})
+    assert zarr.open_group(store, mode="r").attrs["schema_version"] == schema.PLAIN_VERSION
+    with Database.open(store) as db:
+        np.testing.assert_array_equal(db.read().points.x, [*-example_points(4).x, *example_points(1, 4).x])
+    assert [path.name for path in store.parent.iterdir()] == [store.name]
 
 
 # -- damage --------------------------------------------------------------------------------------------------------
@@ -194,8 +199,7 @@ def test_interrupted_creation_is_taken_over(store, monkeypatch):
             patch.setattr(zarr.Group, "update_attributes", stop_later(zarr.Group.update_attributes))
             try:
                 create(store).close()
-            except StoreError as error:
-                assert "cannot be written: OSError: stopped" in str(error)
+            except StoreError:
                 n_done += 1
             else:
                 break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -70,6 +71,27 @@ def test_stores_without_locks_refuse_a_second_writer_too():
             Database.open(store, "a")
         with pytest.raises(StoreError, match="already holds"):
             Database.create(store, {}, dim=3, n_eigenvalues=2)
+    Database.open(store, "a").close()
+
+
+@pytest.mark.parametrize(
+    ("missing", "code"), [("fcntl.flock", errno.EBADF), ("fcntl.flock", errno.ENOLCK), ("os.link", errno.EPERM)]
+)
+def test_file_systems_without_locks_or_links(store, monkeypatch, missing, code):
+    """As network file systems are."""
+
+    def lacks(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(missing, lacks)
+    with Database.open(store, "a") as db:
+        with pytest.raises(StoreInUseError, match=f"process {os.getpid()} on "):
+            Database.open(store, "a")
+        db.append(example_points(1, 2))
+        db.commit({})
+    with Database.open(store, "a") as db:
+        assert same_columns(db.read().points, example_points(3))
+    leave(store, pid=2**22 + 1)
     Database.open(store, "a").close()
 
 

@@ -1,4 +1,4 @@
-"""Random faults over lattice runs, until there were enough: python campaign.py [--faults 100] [--seed 1] [--out FOLDER].
+"""Random faults over lattice runs, until there were enough: python workflows/faults/campaign.py --faults 100 --seed 1.
 
 Each case is a run of `disturbed.py` on a store of its own.  Faults of random kinds strike it at random moments; when
 it has ended by one it is started again; and when it is finished its points, arrows and the statuses of its searches are
@@ -120,6 +120,9 @@ class Session:
                 os.kill(pid, signal.SIGKILL)
         for process in (self.process, *self.cluster):
             process.wait()
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def n_committed(store: Path) -> int:
@@ -141,6 +144,12 @@ def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def wait_for_progress(session: Session, store: Path) -> None:
+    """Until the run has committed something more, or is over."""
+    before = n_committed(store)
+    wait_for(lambda: n_committed(store) > before or not session.is_running())
 
 
 def strike(kind: str, session: Session, store: Path, orders: Path, rng: random.Random) -> bool:
@@ -211,8 +220,7 @@ def run_case(case: Case, folder: Path, kinds: list[str], reference: Reference, r
         session = Session(store, where, orders, reference.dim, reference.seconds)
         case.n_sessions += 1
         try:
-            before = n_committed(store)
-            wait_for(lambda before=before: n_committed(store) > before or not session.is_running())
+            wait_for_progress(session, store)
             while kinds and KINDS[kinds[0]] == where and session.is_running():
                 time.sleep(rng.uniform(0.1, 1.5))
                 if not strike(kinds[0], session, store, orders, rng):
@@ -260,11 +268,11 @@ class Reference:
         found = ld.open(store)
         difference = compare(found.pathways, self.landscape.pathways)
         said = "" if difference.is_empty else str(difference)
-        names = ("searches_by_status", "n_searches")
+        names = ("by_status", "n_searches")
         mine, theirs = ({k: v for k, v in x.counters.items() if k in names} for x in (found, self.landscape))
         if mine != theirs:
             said += f"; {mine}, undisturbed {theirs}"
-        left = list(store.rglob("*.partial")) + list(store.glob("lease"))
+        left = [*store.rglob("*.partial"), *store.glob("lease"), *store.parent.glob("orders/survived")]
         if left:
             said += f"; left behind: {left}"
         return len(found.searches), said

@@ -54,6 +54,7 @@ def obey() -> None:
         for _ in range(150):  # 3 GB, five times what a worker may have
             hoard.append(np.ones(20_000_000 // 8))
             time.sleep(0.03)
+        (folder() / "survived").touch()  # nobody should
 
 
 class Disturbed(Problem):

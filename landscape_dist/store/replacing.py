@@ -1,0 +1,78 @@
+"""Making a database anew, as a whole, in place of one that is there."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from landscape_dist.errors import StoreError, StoreFormatError, StoreNotFoundError
+from landscape_dist.store.schema import LEASE_SECONDS
+from landscape_dist.store.zarr_backend import ZarrBackend
+from landscape_dist.store.zarr_reader import StoreLike, ZarrReader
+
+SUFFIX = ".new"
+"""Ends the name of the directory beside a store in which its successor is made."""
+
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
+
+
+@contextmanager
+def replacing(store: StoreLike, *, steal: bool = False, lease_seconds: float = LEASE_SECONDS) -> Iterator[Path]:
+    """A path at which to make a database that takes the place of `store` when the block ends without an error.
+
+    Nobody else can write to the store meanwhile, and who reads it sees the old one or the new one.  What a killed
+    attempt left beside it is removed.
+
+    Raises:
+        StoreError: the store is no directory on a file system.
+        StoreInUseError: another process writes to it.
+    """
+    held = ZarrBackend.open(store, "a", steal=steal, lease_seconds=lease_seconds, hold=True)
+    try:
+        if held.root is None:
+            raise StoreError(
+                f"{held.where} is no directory, so it cannot be replaced in one step; give another with --out"
+            )
+        root = held.root.resolve()
+        new = root.with_name(root.name + SUFFIX)
+        if new.exists():
+            if leftover(root) is None:
+                raise StoreError(f"{new} is in the way, and is no database; move it away")
+            shutil.rmtree(new)
+        try:
+            yield new
+            held.leave()
+            _exchange(root, new)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+    finally:
+        held.close()
+
+
+def leftover(root: Path) -> Path | None:
+    """What a killed attempt left beside the store at `root`: a database, finished or not."""
+    path = root.resolve().with_name(root.resolve().name + SUFFIX)
+    if not path.is_dir():
+        return None
+    try:
+        ZarrReader(path).attributes()
+    except StoreNotFoundError:
+        pass  # begun and not finished
+    except StoreFormatError:
+        return None
+    return path
+
+
+def _exchange(a: Path, b: Path) -> None:
+    """Swap two directories: in one step where the system can, so that there is one at `a` at every moment."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if os.name == "posix" else None
+    if rename is not None and rename(_HERE, os.fsencode(a), _HERE, os.fsencode(b), _EXCHANGE) == 0:
+        return
+    aside = b.with_name(b.name + ".old")
+    os.rename(a, aside)
+    os.rename(b, a)
+    os.rename(aside, b)
