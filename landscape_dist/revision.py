@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from landscape_dist.campaign import SAME_ATOL, Journal, explore, split_settings
+from landscape_dist.campaign import SAME_ATOL, explore, split_settings
 from landscape_dist.definitions import judgement_of, problem_of
 from landscape_dist.errors import LandscapeError, SettingsError, StoreError, StoreFormatError, StoreMismatchError
 from landscape_dist.explore.coordinator import Coordinator
@@ -24,6 +24,7 @@ from landscape_dist.explore.known import MadeBefore, tell_known
 from landscape_dist.explore.settings import ExploreSettings
 from landscape_dist.header import check_header, differences, session_details
 from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.journal import Journal
 from landscape_dist.landscape import Landscape
 from landscape_dist.records import FloatArray, SearchColumns, SearchStatus
 from landscape_dist.store.consistency import contradictions

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import landscape_dist as ld
-from landscape_dist import campaign
+from landscape_dist import journal
 from landscape_dist.cli import app
 from landscape_dist.cli.watch import duration, text
 from landscape_dist.distribute.underway import Underway
@@ -85,7 +85,7 @@ def test_a_stopped_run_and_one_that_was_killed(tmp_path: Path, monkeypatch: pyte
 def test_silence_is_committed_with_what_takes_so_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While no result comes, the store says that the run is alive, and what it waits for."""
     store = tmp_path / "a.zarr"
-    monkeypatch.setattr(campaign, "SILENT_SECONDS", 0.0)
+    monkeypatch.setattr(journal, "SILENT_SECONDS", 0.0)
     seen = []
 
     def look(status: Status) -> None:

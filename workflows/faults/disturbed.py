@@ -63,7 +63,7 @@ class Disturbed(Problem):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.inner = ld.systems.coupled_lattice(dim=dim)
-        for name in ("name", "dim", "domain", "euler_characteristic", "suggested_start", "suggested_max_index"):
+        for name in ("name", "dim", "domain", "euler_characteristic", "suggested_start", "definition"):
             setattr(self, name, getattr(self.inner, name))
 
     def _energy(self, X: Any) -> Any:
