@@ -15,7 +15,7 @@ from landscape_dist.campaign import explore
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from landscape_dist import errors, problems
+    from landscape_dist import errors, problems, surrogates
     from landscape_dist.campaign import open_landscape as open
     from landscape_dist.explore.settings import ExploreSettings
     from landscape_dist.explore.signed_permutations import SignedPermutations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "errors": ("landscape_dist.errors", None),
     "problems": ("landscape_dist.problems", None),
+    "surrogates": ("landscape_dist.surrogates", None),
     "systems": ("landscape_dist.problems.systems", None),
     "open": ("landscape_dist.campaign", "open_landscape"),
     "ExploreSettings": ("landscape_dist.explore.settings", "ExploreSettings"),
@@ -62,6 +63,7 @@ __all__ = [
     "explore",
     "open",
     "problems",
+    "surrogates",
     "systems",
 ]
 

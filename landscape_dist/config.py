@@ -7,10 +7,8 @@ of the classes that they stand for, so every setting is written once.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import os
 import typing
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,10 +23,13 @@ from landscape_dist.explore.symmetry import PeriodicCoordinates, Permutations, S
 from landscape_dist.explore.translations import Translations
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.problems.domain import Ball, Box, Domain, Unbounded, domain_from_dict
-from landscape_dist.toml_file import listed, nearest, read_toml
+from landscape_dist.surrogates.settings import TrainingSettings
+from landscape_dist.surrogates.tables import data_table, read_data
+from landscape_dist.toml_file import kind_of, nearest, read_toml
 
 if TYPE_CHECKING:
     from landscape_dist.problems.base import Problem
+    from landscape_dist.surrogates.data import TrainingData
 
 NONE = "none"
 """TOML has no null: this text stands for None wherever None is allowed."""
@@ -49,6 +50,7 @@ FORMS = {
     "system": ("parameters", "domain"),
     "expression": ("parameters", "domain", "dim", "name", "variables", "euler_characteristic"),
     "module": ("parameters",),
+    "surrogate": ("parameters", "domain", "name", "euler_characteristic", "products"),
 }
 
 
@@ -68,7 +70,7 @@ def _numbers(value: Any) -> Any:
 
 def _domain(value: Any) -> Any:
     """The keys of one kind of domain, as its class has them."""
-    kind, missing = _kind(value, DOMAINS)
+    kind, missing = kind_of(value, DOMAINS)
     if missing:
         raise ValueError(f"a {kind} needs {' and '.join(missing)}, numbers or lists of one number a variable")
     try:
@@ -80,27 +82,13 @@ def _domain(value: Any) -> Any:
 
 def _same(value: Any) -> SameJudgement:
     """The judgement that the keys of one kind, the arguments of its class, make."""
-    kind, missing = _kind(value, JUDGEMENTS)
+    kind, missing = kind_of(value, JUDGEMENTS)
     if missing:
         raise ValueError(f"{kind} need {' and '.join(missing)}, as landscape_dist.{JUDGEMENTS[kind].__name__} says")
     try:
         return JUDGEMENTS[kind](**{key: v for key, v in value.items() if key != "kind"})
     except (SettingsError, TypeError, ValueError, MemoryError) as error:
         raise ValueError(str(error)) from error
-
-
-def _kind(value: Any, kinds: Mapping[str, type]) -> tuple[str, list[str]]:
-    """Which kind a table is of, and which keys it lacks; its other keys are arguments of that kind's class."""
-    if not isinstance(value, dict) or "kind" not in value:
-        raise ValueError(f"give a table with kind = one of {listed(kinds)} and the fields of that kind")
-    kind = value["kind"]
-    if not isinstance(kind, str) or kind not in kinds:
-        raise ValueError(f"kind is {kind!r}{nearest(str(kind), kinds)}")
-    fields = inspect.signature(kinds[kind]).parameters
-    for key in value:
-        if key != "kind" and key not in fields:
-            raise ValueError(f"kind {kind!r} has no key {key!r}{nearest(key, ['kind', *fields])}")
-    return kind, [name for name, f in fields.items() if f.default is f.empty and name not in value]
 
 
 def _settings_model(name: str, settings: type, **extra: Any) -> type[BaseModel]:
@@ -120,13 +108,15 @@ class _Section(BaseModel):
 
 
 class ProblemSection(_Section):
-    """[problem]: one of `system` (a named one), `expression` (a formula) or `module` ("file.py:name").
+    """[problem]: one of `system` (a named one), `expression` (a formula), `module` ("file.py:name") or `surrogate`.
 
     Attributes:
         system: name of a system; `parameters` are its parameters.
         expression: energy in x1..xd (or in `variables`); `parameters` are the values of other names in it.
         module: a Python file, relative to the configuration file, and the name of a `Problem` in it, or of a
             function that makes one from `parameters`.
+        surrogate: folder of a trained surrogate, relative to the configuration file; `parameters` are values of its
+            parameters, `products` is how it computes Hessian-vector products.
         dim, name, variables, euler_characteristic: as for `problems.symbolic`.
         domain: table with kind = "box" (lower, upper), "ball" (radius, center) or "unbounded".
     """
@@ -134,6 +124,8 @@ class ProblemSection(_Section):
     system: str | None = None
     expression: str | None = None
     module: str | None = None
+    surrogate: str | None = None
+    products: str | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
     dim: int | None = None
     name: str | None = None
@@ -143,7 +135,7 @@ class ProblemSection(_Section):
 
     @property
     def form(self) -> str:
-        """Which of the three ways it is."""
+        """Which of the ways it is."""
         return next(form for form in FORMS if getattr(self, form) is not None)
 
 
@@ -170,6 +162,7 @@ class RunSection(_Section):
 Start = Annotated[Any, BeforeValidator(_numbers)]
 ExploreSection = _settings_model("ExploreSection", ExploreSettings, start=(Start, None), max_index=(int | None, None))
 SolverSection = _settings_model("SolverSection", SolverSettings)
+TrainingSection = _settings_model("TrainingSection", TrainingSettings, hidden=(list[int], None))
 
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -177,6 +170,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "explore": ExploreSection,
     "solver": SolverSection,
     "run": RunSection,
+    "training": TrainingSection,
 }
 
 _File = create_model(
@@ -187,6 +181,8 @@ _File = create_model(
     solver=(SolverSection, Field(default_factory=SolverSection)),
     run=(RunSection, Field(default_factory=RunSection)),
     same=(Annotated[Any, BeforeValidator(_same)], None),
+    data=(Annotated[Any, BeforeValidator(data_table)], None),
+    training=(TrainingSection, Field(default_factory=TrainingSection)),
 )
 TABLES = tuple(_File.model_fields)
 
@@ -201,6 +197,8 @@ class Config:
         folder: what a relative `module` is relative to.
         problem_section, explore, solver, run: the validated sections.
         same: what [same] makes; None where there is none.
+        data, training: what a surrogate is trained on, and how: the tables [data], None where there is none, and
+            [training].
     """
 
     source: str
@@ -210,6 +208,34 @@ class Config:
     solver: BaseModel
     run: RunSection
     same: SameJudgement | None = None
+    data: dict[str, Any] | None = None
+    training: BaseModel = dataclasses.field(default_factory=TrainingSection)
+
+    def training_data(self) -> TrainingData:
+        """What [data] says, read or sampled.
+
+        Raises:
+            ConfigError: there is no [data].
+            ProblemError: the file is not what it should be.
+        """
+        if self.data is None:
+            raise ConfigError(f"{self.source}: there is no table [data]; say there what to train on")
+        return read_data(self.data, self.folder, self.source)
+
+    def training_settings(self) -> TrainingSettings:
+        """What [training] says."""
+        return TrainingSettings(**self.training.model_dump(exclude_unset=True))
+
+    def surrogate_folder(self) -> Path:
+        """Where the surrogate of [problem] is, or will be.
+
+        Raises:
+            ConfigError: the problem is no surrogate.
+        """
+        name = self.problem_section.surrogate
+        if name is None:
+            raise ConfigError(f'{self.source}: problem has no surrogate; give surrogate = "NAME.surrogate" there')
+        return self.folder / name
 
     def problem(self) -> Problem:
         """Build the problem.
@@ -255,6 +281,10 @@ class Config:
                 domain=section.domain,
                 euler_characteristic=section.euler_characteristic,
             )
+        if section.surrogate is not None:
+            from landscape_dist.surrogates.tables import open_surrogate
+
+            return open_surrogate(self.surrogate_folder(), section)
         from landscape_dist.problems.python_file import problem_from_file
 
         assert section.module is not None
@@ -308,18 +338,20 @@ def make_config(data: dict[str, Any], source: str, folder: Path | None = None) -
     for name, build, values in (
         ("explore", ExploreSettings, explore),
         ("solver", SolverSettings, sections.solver.model_dump(exclude_unset=True)),
+        ("training", TrainingSettings, sections.training.model_dump(exclude_unset=True)),
     ):
         try:
             build(**values)
         except SettingsError as error:
-            raise ConfigError(f"{source}: {name}.{str(error).removeprefix('solver setting ')}") from error
+            raise ConfigError(f"{source}: {name}.{_without_prefix(str(error))}") from error
     if sections.same is not None and explore.get("same_atol") is not None:
         raise ConfigError(
             f"{source}: explore.same_atol is {explore['same_atol']!r} and there is a table [same]; give its atol there"
         )
     return Config(
-        source, folder or Path.cwd(), sections.problem, sections.explore, sections.solver, sections.run, sections.same
-    )
+        source, folder or Path.cwd(), sections.problem, sections.explore, sections.solver, sections.run,
+        sections.same, sections.data, sections.training,
+    )  # fmt: skip
 
 
 def section_of(name: str) -> str:
@@ -332,6 +364,10 @@ def section_of(name: str) -> str:
     if name not in known:
         raise ConfigError(f"no setting named {name!r}{nearest(name, known)}")
     return known[name]
+
+
+def _without_prefix(message: str) -> str:
+    return message.removeprefix("solver setting ").removeprefix("training setting ")
 
 
 # -- errors in words ------------------------------------------------------------------------------------------

@@ -32,8 +32,6 @@ from landscape_dist.store.database import Database, plain_json
 from landscape_dist.store.paths import StoredPaths
 from landscape_dist.store.replacing import replacing
 
-COMMIT_ROWS = 200_000
-
 
 @dataclass(frozen=True, slots=True)
 class Revision:
@@ -315,10 +313,11 @@ def go_on(store: Any, problem: Any = None, *, same: Any = None, **where: Any) ->
         store: path, URL or Zarr store object.
         problem: that the store was made with; default built from its header.
         same: as for `merge`.
-        where: `workers`, `scheduler`, `on_status`, ... of `explore`.
+        where: `workers`, `scheduler`, `max_searches`, `on_status`, ... of `explore`.
     """
     known = _Known(store)
     problem = problem_of(known.header) if problem is None else problem
-    settings = known.explore.as_dict()
+    # Budgets were those of earlier sessions.
+    settings = known.explore.as_dict() | {"max_searches": None, "max_points": None} | where
     judgement = known.judgement_for(known.starts, same)
-    return explore(problem, known.starts, store=store, same=judgement, solver=known.solver, **settings, **where)
+    return explore(problem, known.starts, store=store, same=judgement, solver=known.solver, **settings)

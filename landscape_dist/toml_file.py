@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +51,21 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
+
+
+def kind_of(value: Any, kinds: Mapping[str, Callable[..., Any]]) -> tuple[str, list[str]]:
+    """Which kind a table is of, and which keys it lacks; its other keys are arguments of that kind's class or function.
+
+    Raises:
+        ValueError: no table with a kind, or a key that this kind does not have.
+    """
+    if not isinstance(value, dict) or "kind" not in value:
+        raise ValueError(f"give a table with kind = one of {listed(kinds)} and the fields of that kind")
+    kind = value["kind"]
+    if not isinstance(kind, str) or kind not in kinds:
+        raise ValueError(f"kind is {kind!r}{nearest(str(kind), kinds)}")
+    fields = inspect.signature(kinds[kind]).parameters
+    for key in value:
+        if key != "kind" and key not in fields:
+            raise ValueError(f"kind {kind!r} has no key {key!r}{nearest(key, ['kind', *fields])}")
+    return kind, [name for name, f in fields.items() if f.default is f.empty and name not in value]

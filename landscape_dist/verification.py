@@ -20,7 +20,7 @@ from landscape_dist.explore.slots import Slots
 from landscape_dist.explore.tables import PointTable
 from landscape_dist.header import check_header
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.records import FloatArray, PointColumns, SearchColumns
+from landscape_dist.records import FloatArray, IntArray, PointColumns, SearchColumns
 from landscape_dist.store.consistency import contradictions
 from landscape_dist.store.database import Database, Snapshot
 
@@ -86,8 +86,9 @@ def verify(store: Any, *, problem: Any = None, same: SameJudgement | None = None
     where = str(store) if isinstance(store, str | os.PathLike) else repr(store)
     with Database.open(store) as database:
         check_header(database.header, database.dim, where)
+        index = database.read_trajectory_index()  # before the rest: a run may commit in between
         snapshot = database.read()
-        n_paths, findings = _paths(database, snapshot.searches)
+        findings = _paths(database, *index, snapshot.searches)
     points, searches = snapshot.points, snapshot.searches
     skipped: list[str] = []
     found = contradictions(points, searches, snapshot.failures)
@@ -110,7 +111,7 @@ def verify(store: Any, *, problem: Any = None, same: SameJudgement | None = None
         len(points),
         len(searches),
         len(snapshot.failures),
-        n_paths,
+        len(index[0]),
         0 if largest is None else len(points),
         largest,
         tuple(skipped),
@@ -118,12 +119,11 @@ def verify(store: Any, *, problem: Any = None, same: SameJudgement | None = None
     )
 
 
-def _paths(database: Database, searches: SearchColumns) -> tuple[int, list[str]]:
-    slot, end = database.read_trajectory_index()
+def _paths(database: Database, slot: IntArray, end: IntArray, searches: SearchColumns) -> list[str]:
     if not len(slot):
-        return 0, []
+        return []
     if (np.diff(end, prepend=0) < 0).any():
-        return len(slot), ["trajectories: the paths' ends do not rise"]
+        return ["trajectories: the paths' ends do not rise"]
     findings = []
     if not np.isin(slot, searches.slot).all():
         findings.append("trajectories: a path is of no search")
@@ -133,7 +133,7 @@ def _paths(database: Database, searches: SearchColumns) -> tuple[int, list[str]]
         if np.isnan(time).any() or np.isnan(x).all(axis=1).any():
             findings.append(f"trajectories: points from row {first} on are missing")
             break
-    return len(slot), findings
+    return findings
 
 
 def _slots(snapshot: Snapshot, skipped: list[str]) -> list[str]:

@@ -60,13 +60,18 @@ def test_a_merged_landscape_is_the_single_run(name: str, budget: int | None, tmp
         assert done.finished
         assert compare(merged.pathways, whole.pathways).is_empty
     n = len(merged.searches)
+    merge(stores[::-1], tmp_path / "d")
+    assert compare(merged.pathways, ld.open(tmp_path / "d").pathways).is_empty
+    if name == "arctan_3d":  # told searches of later rounds, too, and is resumed again and again
+        for budget in (n + 3, n + 15):
+            ld.explore(factory(), starts, index, store=tmp_path / "c", max_searches=budget, **SETTINGS)
     rest = ld.explore(factory(), starts, index, store=tmp_path / "c", **SETTINGS)
     assert rest.finished
     assert compare(rest.pathways, whole.pathways).is_empty
     assert done.n_searches == n <= sum(len(part.searches) for part in parts)
     assert merged.counters["n_gradients"] == sum(part.counters["n_gradients"] for part in parts)
     sessions = open_sessions(tmp_path / "c")
-    assert [one["action"] for one in sessions] == ["run", "run", "merge", "run"]
+    assert [one["action"] for one in sessions[:4]] == ["run", "run", "merge", "run"]
     assert sessions[1]["store"] == str(stores[1])
 
 
@@ -212,3 +217,11 @@ def test_stores_that_are_no_directories_need_another(tmp_path: Path) -> None:
     landscape = go_on(other, workers=None)
     assert landscape.counts_by_index == {0: 4, 1: 4, 2: 1}
     assert landscape.finished
+
+
+def test_going_on_ignores_the_budgets_of_earlier_sessions(tmp_path: Path) -> None:
+    ld.explore(lattice(2), [0.1] * 2, 2, store=tmp_path / "x", max_searches=5)
+    assert not go_on(tmp_path / "x", max_searches=7).finished
+    landscape = go_on(tmp_path / "x")
+    assert landscape.finished
+    assert landscape.counts_by_index == {0: 4, 1: 4, 2: 1}

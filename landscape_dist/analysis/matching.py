@@ -106,10 +106,10 @@ def compare(
         rows_a, rows_b = _judged(a.points, b.points, judgement)
     b_of_a = np.full(len(a), -1, dtype=np.int64)
     b_of_a[rows_a] = rows_b
-    arrows_a = list(zip(a.connections.parent.tolist(), a.connections.child.tolist(), strict=True))
-    arrows_b = list(zip(b.connections.parent.tolist(), b.connections.child.tolist(), strict=True))
-    translated = list(zip(b_of_a[a.connections.parent].tolist(), b_of_a[a.connections.child].tolist(), strict=True))
-    in_a, in_b = set(translated), set(arrows_b)
+    # One number an arrow, in the ids of b: sets of pairs would take gigabytes in large landscapes.
+    parent, child = b_of_a[a.connections.parent], b_of_a[a.connections.child]
+    of_a = np.where((parent >= 0) & (child >= 0), parent * len(b) + child, -1)
+    of_b = b.connections.parent * len(b) + b.connections.child
     distances = np.linalg.norm(a.points.x[rows_a] - b.points.x[rows_b], axis=1)
     if judgement is not None:
         distances = np.full(1, np.nan)
@@ -117,10 +117,15 @@ def compare(
         pairs=tuple(zip(rows_a.tolist(), rows_b.tolist(), strict=True)),
         only_in_a=tuple(np.setdiff1d(np.arange(len(a)), rows_a).tolist()),
         only_in_b=tuple(np.setdiff1d(np.arange(len(b)), rows_b).tolist()),
-        arrows_only_in_a=tuple(arrow for arrow, other in zip(arrows_a, translated, strict=True) if other not in in_b),
-        arrows_only_in_b=tuple(arrow for arrow in arrows_b if arrow not in in_a),
+        arrows_only_in_a=_arrows(a, ~np.isin(of_a, of_b)),
+        arrows_only_in_b=_arrows(b, ~np.isin(of_b, of_a)),
         largest_distance=float(distances.max(initial=0.0)),
     )
+
+
+def _arrows(pathways: PathwayMap, rows: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+    ends = pathways.connections.parent[rows].tolist(), pathways.connections.child[rows].tolist()
+    return tuple(zip(*ends, strict=True))
 
 
 def _judged(a: PointColumns, b: PointColumns, judgement: SameJudgement) -> tuple[IntArray, IntArray]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from landscape_dist.cli import cluster, maintenance, run, stores, systems, watch
+from landscape_dist.cli import cluster, maintenance, run, stores, systems, train, watch
 
 HELP = """Find the stationary points of an energy (minima, transition states, saddles of every index) and the arrows
 between them, by high-index saddle dynamics, on this machine or a Dask cluster.
@@ -37,6 +37,7 @@ def _options(
 
 
 app.command("run")(run.run)
+app.command("train")(train.train)
 app.command("watch")(watch.watch)
 app.command("info")(stores.info)
 app.command("points")(stores.points)

@@ -63,7 +63,7 @@ def tell_known(coordinator: Coordinator, sources: Sequence[MadeBefore]) -> Itera
     waiting = np.zeros(0, dtype=np.int64)
     while True:
         while (batch := coordinator.ask(TOLD_TOGETHER)) is not None:
-            known = answers.has(batch.slot)
+            known = answers.found(batch.slot) if len(sources) > 1 else answers.has(batch.slot)  # others may know more
             waiting = np.concatenate([waiting, batch.slot[~known]])
             if known.any():
                 yield answers.tell(batch.slot[known])
@@ -100,6 +100,21 @@ class _Answers:
         known[slots < 0] = [slot in self._aimed for slot in slots[slots < 0].tolist()]
         return known
 
+    def found(self, slots: IntArray) -> NDArray[np.bool_]:
+        """(n,) which slots have an answer that is a point."""
+        found = self.has(slots)
+        for i in np.flatnonzero(found & (slots < 0)).tolist():
+            found[i] = self._is_found(*self._aimed[int(slots[i])])
+        plain = np.flatnonzero(found & (slots >= 0))
+        part, row = self._part.view()[slots[plain]], self._row.view()[slots[plain]]
+        for number, source in enumerate(self._parts):
+            here = part == number
+            found[plain[here]] = source.searches.child[row[here]] >= 0
+        return found
+
+    def _is_found(self, part: int, row: int) -> bool:
+        return bool(self._parts[part].searches.child[row] >= 0)
+
     def unasked(self) -> IntArray:
         """Slots with an answer that were not told."""
         slots = np.flatnonzero(self._part.view() >= 0)
@@ -109,8 +124,7 @@ class _Answers:
         starts = (slots >= 0) & (slots < self._coordinator.slots.n_start)
         keep = np.ones(len(slots), dtype=bool)
         for i in np.flatnonzero(starts).tolist():
-            part, row = self._answer(int(slots[i]))
-            keep[i] = self._parts[part].searches.child[row] >= 0
+            keep[i] = self._is_found(*self._answer(int(slots[i])))
         return slots[keep]
 
     def recognise(self) -> None:
@@ -175,7 +189,8 @@ class _Answers:
         self._part.view()[slots[take]] = number
         self._row.view()[slots[take]] = rows[take]
         for row, slot in zip(rows[~plain].tolist(), slots[~plain].tolist(), strict=True):
-            self._aimed.setdefault(slot, (number, row))
+            if slot not in self._aimed or not self._is_found(*self._aimed[slot]):
+                self._aimed[slot] = (number, row)
 
 
 class _Source:

@@ -51,17 +51,15 @@ class RegularFiles(LocalStore):
 def check_file(root: Path, key: str) -> None:
     """Raise `StoreFormatError` where the file of a key is there and is not what it should be."""
     path = root
-    parts = key.split("/")
     try:
-        for part in parts:
+        for part in key.split("/"):
             path = path / part
             found = os.lstat(path)
-            last = part is parts[-1]
             if stat.S_ISLNK(found.st_mode):
                 raise StoreFormatError(
                     f"{path} is a symbolic link, which a database has none of; copy what it points to in its place"
                 )
-            if not stat.S_ISDIR(found.st_mode) and not (last and stat.S_ISREG(found.st_mode)):
+            if not stat.S_ISDIR(found.st_mode) and not stat.S_ISREG(found.st_mode):
                 raise StoreFormatError(f"{path} is neither file nor directory; this is no database to be trusted")
         limit = MAX_METADATA_BYTES if key.endswith("zarr.json") else 2 * MAX_CHUNK_BYTES
         if stat.S_ISREG(found.st_mode) and found.st_size > limit:

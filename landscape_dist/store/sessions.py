@@ -1,7 +1,8 @@
 """Who wrote to a database: one entry a session, in the root attribute `sessions`.
 
-An entry says `action` ('run', 'merge', 'retry', ...), `began` and `ended` (time of its last commit), `host`, `pid`, `n_points` and `n_searches` (of that commit, with those of sessions before), and whatever the
-session said of itself: versions, settings.
+An entry says `action` ('run', 'merge', 'retry', ...), `began` and `ended` (time of its last commit), `host`, `pid`,
+`n_points` and `n_searches` (of that commit, with those of sessions before), and whatever the session said of itself:
+versions, settings.  A session that commits nothing leaves none.
 """
 
 from __future__ import annotations

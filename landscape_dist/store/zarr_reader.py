@@ -156,11 +156,11 @@ class ZarrReader:
 
     def tails(self, group: zarr.Group | None = None) -> list[tuple[str, zarr.Array[Any], int]]:
         """Arrays with rows behind the committed ones: path, array, committed rows."""
-        group = group or self._open_group("r")
+        group = self._open_group("r") if group is None else group
         attributes = root_attributes(group)
         found = []
         for block in (*BLOCKS_OF_VERSION[attributes["schema_version"]], *TRAJECTORY_BLOCKS):
-            if block in TRAJECTORY_BLOCKS and block.path not in group:
+            if block in TRAJECTORY_BLOCKS and sync((group.store_path / block.path / "zarr.json").get()) is None:
                 continue
             array, n = self._array(group, block), int(attributes["commit"].get(block.length, 0))
             if array.shape[0] > n:
