@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from landscape_dist.errors import LandscapeError, SettingsError, StoreMismatchError
@@ -23,6 +24,7 @@ def problem_of(header: dict[str, Any]) -> Problem:
     definition = about.get("definition")
     kind = definition.get("kind") if isinstance(definition, dict) else None
     try:
+        _check_size(definition, about["dim"])
         if kind == "system":
             domain = domain_from_dict(definition["domain"])
             problem: Problem = systems.get(definition["name"], **definition["parameters"], domain=domain)
@@ -51,6 +53,17 @@ def problem_of(header: dict[str, Any]) -> Problem:
         ) from error
     check_same_problem(header, problem)
     return problem
+
+
+def _check_size(definition: Any, dim: int) -> None:
+    """Raise ValueError where a problem of another size would be built, which might take all memory."""
+    if isinstance(definition, dict):
+        parameters = definition.get("parameters", {})
+        sizes = [definition.get("dim", dim), parameters.get("dim", dim), parameters.get("shape", dim)]
+        for size in sizes:
+            whole = size if isinstance(size, list) else [size]
+            if not all(type(n) is int for n in whole) or math.prod(whole) != dim:
+                raise ValueError(f"it is of {size} variables, and the store of {dim}")
 
 
 def check_same_problem(header: dict[str, Any], problem: Problem) -> None:

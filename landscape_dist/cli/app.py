@@ -11,8 +11,8 @@ from landscape_dist.cli import cluster, maintenance, run, stores, systems, train
 HELP = """Find the stationary points of an energy (minima, transition states, saddles of every index) and the arrows
 between them, by high-index saddle dynamics, on this machine or a Dask cluster.
 
-Exit codes: 0 done; 1 diff found a difference, or verify something wrong; 2 an error, said in one line; 3 the cluster was
-lost during a run; 130 Ctrl-C. After 3 and 130 the same command goes on where it stopped."""
+Exit codes: 0 done; 1 diff found a difference, or verify something wrong; 2 an error, said in one line; 3 the cluster
+was lost during a run; 130 Ctrl-C. After 3 and 130 the same command goes on where it stopped."""
 
 app = typer.Typer(
     name="landscape-dist", help=HELP, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False

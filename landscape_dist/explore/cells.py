@@ -125,6 +125,8 @@ class CellIndex:
         cell = cell.astype(np.int64)
         step = np.where(into < 1.0 / CELL_WIDTH, -1, np.where(1.0 - into < 1.0 / CELL_WIDTH, 1, 0))
         rows = np.flatnonzero(step.any(axis=1))
+        if not len(rows):
+            return Whereabouts(_keys(cell, index), rows, np.zeros(0, dtype=np.uint64))
         near, row, beside = cell[rows], rows, np.zeros(len(rows), dtype=bool)
         for j in range(cell.shape[1]):
             over = np.flatnonzero(step[row, j])

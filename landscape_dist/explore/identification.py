@@ -55,7 +55,9 @@ class Identification:
             ids[left[new]] = len(self.points) + np.arange(len(new))
             append(left[new])
             self._index.add(here.own[new])
-            left = left[np.isin(left, left[new], assume_unique=True, invert=True)]
+            others = np.ones(len(left), dtype=bool)
+            others[new] = False
+            left = left[others]
             ids[left] = self._find(where.select(left), X, left)
             left = left[ids[left] < 0]
         return ids
@@ -64,8 +66,10 @@ class Identification:
         # All at once against the first point of each cell; most searches end at a known point.
         ids = self._index.first(where.own)
         guessed = np.flatnonzero(ids >= 0)
-        ids[guessed[~self._same(X, rows[guessed], ids[guessed])]] = -1
-        left = np.flatnonzero(ids < 0)
+        wrong = guessed[~self._same(X, rows[guessed], ids[guessed])]
+        ids[wrong] = -1
+        # The others are nowhere: their own cells are empty, and they are near no border.
+        left = np.union1d(wrong, where.row[ids[where.row] < 0]) if len(wrong) or len(where.row) else wrong
         if not len(left):
             return ids
         row, point = self._index.candidates(where.select(left))

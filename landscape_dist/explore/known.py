@@ -285,7 +285,7 @@ class _Source:
 
     def fill(self, result: ResultBatch, here: IntArray, rows: IntArray) -> None:
         """Put what the searches `rows` came to into the rows `here` of a result."""
-        points, failures, searches = self.source.points, self.source.failures, self.searches
+        points, searches = self.source.points, self.searches
         child = searches.child[rows]
         found = child >= 0
         status, n_steps = searches.status[rows].copy(), searches.n_steps[rows]
@@ -298,21 +298,24 @@ class _Source:
             getattr(result, name)[at] = getattr(points, name)[of]
         width = min(result.eigenvalues.shape[1], points.eigenvalues.shape[1])
         result.eigenvalues[at, :width] = points.eigenvalues[of, :width]
-        by = self._failure
-        sorted_slots = failures.slot[by]
-        for i in np.flatnonzero(~found).tolist():
-            slot = searches.slot[rows[i]]
-            k = int(np.searchsorted(sorted_slots, slot))
-            if k < len(by) and sorted_slots[k] == slot:
-                j = int(by[k])
-                result.x[here[i]], result.gradient_norm[here[i]] = failures.x[j], failures.gradient_norm[j]
-                if failures.message[j]:
-                    result.messages[int(result.slot[here[i]])] = failures.message[j]
+        self._fill_failures(result, here[~found], searches.slot[rows[~found]])
         if self.source.paths and self.source.path is not None:
             for i, slot in enumerate(searches.slot[rows].tolist()):
                 if slot in self.source.paths:
                     new = int(result.slot[here[i]])
                     result.trajectories[new], result.trajectory_times[new] = self.source.path(slot)
+
+    def _fill_failures(self, result: ResultBatch, here: IntArray, slots: IntArray) -> None:
+        failures, by = self.source.failures, self._failure
+        if not len(by):
+            return
+        place = by[np.minimum(np.searchsorted(failures.slot[by], slots), len(by) - 1)]
+        there = failures.slot[place] == slots
+        here, place = here[there], place[there]
+        result.x[here], result.gradient_norm[here] = failures.x[place], failures.gradient_norm[place]
+        for slot, row in zip(result.slot[here].tolist(), place.tolist(), strict=True):
+            if failures.message[row]:
+                result.messages[slot] = failures.message[row]
 
 
 def _rows(recipes: Recipes) -> list[tuple[object, ...]]:

@@ -20,7 +20,7 @@ from landscape_dist.records import FloatArray, SearchBatch, SearchKind
 # Parents found by different searches differ in their last digits; their children start from the rounded point.
 SIGNIFICANT_DIGITS = 11
 # Eigenvalues that differ by less than this part have no directions of their own to leave along.
-NEARLY_EQUAL = 0.2
+NEARLY_EQUAL = 0.15
 
 
 @dataclass(slots=True)
@@ -70,7 +70,9 @@ def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense:
             H = np.where(bad[:, None, None], np.eye(X.shape[1]), H)
         if problem.symmetric:
             w, Q = np.linalg.eigh(H)
-            frames = canonical_eigenbasis(w, Q, gap=NEARLY_EQUAL, columns=columns)
+            # What climbs follows the eigenvectors themselves; only where to leave to is a matter of the whole space.
+            gap = NEARLY_EQUAL if batch.kind == SearchKind.DOWN else 0.0
+            frames = canonical_eigenbasis(w, Q, gap=gap, columns=columns)
         else:
             frames = schur.frames(H, settings.nullity_rtol, settings.nullity_atol)
     elif isinstance(problem, Conditioned):

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from landscape_dist.surrogates.data import TrainingData, sample, sample_family
+    from landscape_dist.surrogates.ensemble import Ensemble, load_ensemble, train_ensemble
     from landscape_dist.surrogates.gaussian_process import fit_gaussian_process
+    from landscape_dist.surrogates.once import train_once
     from landscape_dist.surrogates.problem import Surrogate
     from landscape_dist.surrogates.readers import (
         from_grid,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from landscape_dist.surrogates.training import TrainingStatus, train
 
 _WHERE = {
+    "Ensemble": "ensemble",
     "Surrogate": "problem",
     "TrainingData": "data",
     "TrainingSettings": "settings",
@@ -32,6 +35,7 @@ _WHERE = {
     "fit_gaussian_process": "gaussian_process",
     "from_grid": "readers",
     "load": "storage",
+    "load_ensemble": "ensemble",
     "read_alphacryo4d": "readers",
     "read_arrays": "readers",
     "read_csv": "readers",
@@ -41,9 +45,12 @@ _WHERE = {
     "sample_family": "data",
     "save": "storage",
     "train": "training",
+    "train_ensemble": "ensemble",
+    "train_once": "once",
 }
 
 __all__ = [
+    "Ensemble",
     "Surrogate",
     "TrainingData",
     "TrainingSettings",
@@ -51,6 +58,7 @@ __all__ = [
     "fit_gaussian_process",
     "from_grid",
     "load",
+    "load_ensemble",
     "read_alphacryo4d",
     "read_arrays",
     "read_csv",
@@ -60,6 +68,8 @@ __all__ = [
     "sample_family",
     "save",
     "train",
+    "train_ensemble",
+    "train_once",
 ]
 
 
