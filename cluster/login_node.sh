@@ -6,5 +6,6 @@
 # Further arguments go to `landscape-dist run`: --cluster another.toml, --jobs 20, --adapt 0:100, --store ...
 set -m # the coordinator keeps its Ctrl-C
 log=landscape-$(date +%Y%m%d-%H%M%S).log
-nohup landscape-dist run --cluster cluster/slurm.toml "$@" >"$log" 2>&1 &
+# --steal: a coordinator that was killed on another login node does not stand in the way; one that lives does
+nohup landscape-dist run --cluster cluster/slurm.toml --steal "$@" >"$log" 2>&1 &
 echo "process $! writes $log; kill -INT $! ends it cleanly, the same command goes on"

@@ -27,7 +27,7 @@ class Sight:
         by_index: points by Morse index. by_status: searches by label of their status.
         rate: searches per second over the last commits, of about a minute; None where there are too few.
         seconds: wall time of the session up to the last commit; None where unknown.
-        n_workers, n_pending, round: as in `Status`; None where unknown.
+        n_workers, on_cluster, n_pending, round: as in `Status`; None where unknown.
         commit: number of the last commit. commit_seconds: its age.
         slowest: what was under way longest at the last commit; None where nothing was, or where it is unknown.
         n_unseen: estimated number of points never reached (bias-corrected Chao1, see `analysis.audit`): no bound.
@@ -44,6 +44,7 @@ class Sight:
     rate: float | None
     seconds: float | None
     n_workers: int | None
+    on_cluster: bool | None
     n_pending: int | None
     round: int | None
     commit: int
@@ -113,6 +114,7 @@ class Monitor:
             rate=rate,
             seconds=kept.get("seconds"),
             n_workers=kept.get("n_workers"),
+            on_cluster=kept.get("on_cluster"),
             n_pending=kept.get("n_pending"),
             round=kept.get("round"),
             commit=progress.number,

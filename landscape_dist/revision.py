@@ -26,6 +26,7 @@ from landscape_dist.header import check_header, differences, session_details
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.journal import Journal
 from landscape_dist.landscape import Landscape
+from landscape_dist.problems.domain import domain_from_dict
 from landscape_dist.records import FloatArray, SearchColumns, SearchStatus
 from landscape_dist.store.consistency import contradictions
 from landscape_dist.store.database import Database, plain_json
@@ -132,14 +133,14 @@ def extend(
 
     Args:
         store: path, URL or Zarr store object.
-        starts: (d,) or (s, d) further starting points.
+        starts: (d,) or (s, d) further starting points, inside the domain.
         max_index: highest Morse index to look for, not below the present one.
         settings: other settings of the policy, such as `n_random`.
         out, same, steal: as for `retry`.
     """
 
     def plan(known: _Known) -> tuple[FloatArray, ExploreSettings, SolverSettings, dict[str, Any]]:
-        more = known.starts if starts is None else _joined([known.starts, _matrix(starts, known.dim)])
+        more = known.starts if starts is None else _joined([known.starts, _inside(_matrix(starts, known.dim), known)])
         highest = known.explore.max_index if max_index is None else max_index
         if not known.explore.max_index <= highest <= known.dim:
             raise SettingsError(
@@ -295,6 +296,15 @@ def _matrix(starts: Any, dim: int) -> FloatArray:
     if matrix.ndim != 2 or matrix.shape[1] != dim or not np.isfinite(matrix).all():
         raise SettingsError(f"start is {starts!r}; give lists of {dim} finite numbers")
     return matrix
+
+
+def _inside(starts: FloatArray, known: _Known) -> FloatArray:
+    """The starts; an error where one is outside of the domain: in the header, it would keep every run from going on."""
+    domain = domain_from_dict(known.header["problem"]["domain"])
+    outside = ~np.asarray(domain.contains(starts))
+    if outside.any():
+        raise SettingsError(f"start {starts[outside][0].tolist()} lies outside of the domain {domain}; move it inside")
+    return starts
 
 
 def _status(label: str) -> SearchStatus:

@@ -35,7 +35,8 @@ class Status:
     Attributes:
         by_index: points found, by Morse index. by_status: searches, by label of their status.
         n_points, n_searches, n_pending, n_in_flight: as the coordinator has them.
-        n_workers: worker processes, 0 for a serial run. seconds: wall time of this session.
+        n_workers: worker processes, 0 for a serial run. on_cluster: tells that from a cluster that has none.
+        seconds: wall time of this session.
         round: number of the last round of searches that was opened.
         n_resubmitted, n_killed, n_hung: pieces of work sent again, given up because workers died, hung.
         slowest: what has been under way longest; None where nothing is.
@@ -56,6 +57,7 @@ class Status:
     n_hung: int = 0
     slowest: Underway | None = None
     dashboard: str | None = None
+    on_cluster: bool = False
 
 
 OnStatus = Callable[[Status], None]
@@ -70,6 +72,7 @@ class Tracker:
 
     def __init__(self, coordinator: Coordinator, on_status: OnStatus | None = None, log: RunLog | None = None) -> None:
         self.dashboard: str | None = None
+        self._on_cluster = False
         self._coordinator = coordinator
         self._on_status = on_status
         self._log = log
@@ -83,6 +86,7 @@ class Tracker:
 
     def cluster(self, client: Any) -> None:
         """Take note of the Dask cluster that the run uses."""
+        self._on_cluster = True
         ours = client.cluster is not None  # and its dashboard would only say that bokeh is missing
         if not ours or importlib.util.find_spec("bokeh") is not None:
             with suppress(AttributeError, KeyError, ValueError, OSError):  # it has none
@@ -122,6 +126,7 @@ class Tracker:
             time.monotonic() - self._started,
             self._coordinator.round,
             dashboard=self.dashboard,
+            on_cluster=self._on_cluster,
         )
         run = self._run
         if run is not None:
@@ -140,7 +145,10 @@ class Tracker:
         if len(self._recent) > 1 and self._recent[-1][0] - self._recent[-2][0] < RECENT_SECONDS:
             self._recent.pop()
         self._recent.append((now, status.n_searches))
-        names = ("n_pending", "n_in_flight", "n_workers", "seconds", "round", "n_resubmitted", "n_killed", "n_hung")
+        names = (
+            "n_pending", "n_in_flight", "n_workers", "on_cluster", "seconds", "round",
+            "n_resubmitted", "n_killed", "n_hung",
+        )  # fmt: skip
         kept: dict[str, Any] = {name: getattr(status, name) for name in names}
         kept |= {
             "running": running,

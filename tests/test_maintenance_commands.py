@@ -94,6 +94,19 @@ def test_retry_and_extend(folder: Path) -> None:
     command("diff", "f.zarr", "whole.zarr")
 
 
+def test_what_cannot_be_gone_on_with_leaves_the_store_as_it_is(folder: Path) -> None:
+    (folder / "mine.py").write_text(CODE)
+    (folder / "mine.toml").write_text('[problem]\nmodule = "mine.py:problem"\n[explore]\nstart = [0.1, 0.1]\n')
+    command("run", "mine.toml", "--serial", "--no-plot", "--quiet", "--store", "x.zarr")
+    for arguments in (("extend", "x.zarr", "--start", "0.5,0.2"), ("retry", "x.zarr", "--status", "left_domain")):
+        assert "--problem CONFIG.toml" in command(*arguments, code=2).stderr
+        assert "not the problem of the store" in command(*arguments, "--problem", "butterfly", code=2).stderr
+        command(*arguments, "--problem", "mine.toml", "--workers", "0", code=2)
+    assert ld.open("x.zarr").finished
+    assert [one["action"] for one in json.loads(command("info", "x.zarr", "--json").stdout)["sessions"]] == ["run"]
+    command("extend", "x.zarr", "--start", "0.5,0.2", "--problem", "mine.toml")
+
+
 def test_repair_and_compact(folder: Path) -> None:
     command(*RUN, "--store", "x.zarr")
     assert "nothing to repair" in command("repair", "x.zarr").stdout

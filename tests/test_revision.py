@@ -202,6 +202,8 @@ def test_what_cannot_be_changed_is_refused(tmp_path: Path) -> None:
         retry(store, ["hung"], settings={"max_stepz": 1})
     with pytest.raises(SettingsError, match="give lists of 3"):
         extend(store, starts=[1.0, 2.0])
+    with pytest.raises(SettingsError, match=r"start \[50.0, 0.0, 0.0\] lies outside of the domain"):
+        extend(store, starts=[[0.2, 0.2, 0.2], [50.0, 0.0, 0.0]])
     with Database.open(store, "a"), pytest.raises(StoreInUseError):
         extend(store, max_index=3)
     assert ld.open(store).header["explore"]["max_index"] == 2

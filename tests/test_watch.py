@@ -7,6 +7,7 @@ import datetime
 import json
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 import landscape_dist as ld
 from landscape_dist import journal
 from landscape_dist.cli import app
+from landscape_dist.cli.progress import workers
 from landscape_dist.cli.watch import duration, text
 from landscape_dist.distribute.underway import Underway
 from landscape_dist.explore.coordinator import Coordinator
@@ -80,6 +82,19 @@ def test_a_stopped_run_and_one_that_was_killed(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(Database, "progress", aged)
     assert Monitor(store).look().silent
     assert "no commit for 7 min: is the run alive?" in watch(store, "--once")
+
+
+def test_a_cluster_without_workers_is_no_serial_run(store: Path) -> None:
+    """As while jobs wait in a queue."""
+    coordinator = Coordinator(np.zeros((1, 2)), ExploreSettings(max_index=0), make_judgement(1e-4, 2), 2)
+    tracker = Tracker(coordinator)
+    assert workers(tracker.status()) == "in this process"
+    tracker.cluster(SimpleNamespace(cluster=None, scheduler=SimpleNamespace(address="tcp://a:1")))
+    assert workers(tracker.status()) == "0 workers"
+    assert tracker.as_state(True)["status"]["on_cluster"]
+    sight = Monitor(store).look()
+    assert "in one process" in text("a.zarr", sight)
+    assert "on 0 workers" in text("a.zarr", dataclasses.replace(sight, on_cluster=True))
 
 
 def test_silence_is_committed_with_what_takes_so_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

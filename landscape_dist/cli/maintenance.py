@@ -43,7 +43,7 @@ Settings = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(help="Worker processes on this machine. Default: none, in this process.", show_default=False),
+    typer.Option(help="Worker processes on this machine. Default: none, in this process.", show_default=False, min=1),
 ]
 PrepareOnly = Annotated[
     bool, typer.Option("--prepare-only", help="Search nothing yet; `landscape-dist run` with the new settings goes on.")
@@ -209,6 +209,7 @@ def retry(
 
     built, same = _given(problem, param)
     _exists(store)
+    built = _problem(store, built, prepare_only)
     statuses = [label.strip() for label in status.split(",") if label.strip()]
     done = leave_out(store, statuses, settings=_assigned(settings), out=out, same=same, steal=steal)
     note(f"{done.n_dropped} failed searches to be made again")
@@ -240,6 +241,7 @@ def extend(
         raise SettingsError("nothing to extend: give --start, --max-index or --set")
     built, same = _given(problem, param)
     _exists(store)
+    built = _problem(store, built, prepare_only)
     done = widen(
         store,
         starts=start_points(start or []),
@@ -255,6 +257,23 @@ def extend(
 def _exists(store: str) -> None:
     if "://" not in store and not Path(store).exists():
         raise StoreNotFoundError(f"there is no store at {store}; check the path")
+
+
+def _problem(store: str, built: Any, prepare_only: bool) -> Any:
+    """The problem to go on with: what cannot be gone on with is said before the store is replaced, not after."""
+    if prepare_only:
+        return built
+    from landscape_dist.definitions import check_same_problem, problem_of
+    from landscape_dist.header import check_header
+    from landscape_dist.store.database import Database
+
+    with Database.open(store) as database:
+        header = database.header
+        check_header(header, database.dim, store)
+    if built is None:
+        return problem_of(header)
+    check_same_problem(header, built)
+    return built
 
 
 def _assigned(settings: list[str] | None) -> dict[str, Any]:

@@ -169,6 +169,6 @@ def slow(status: Status) -> str:
 
 def workers(status: Status) -> str:
     """Where it is computed."""
-    if status.n_workers == 0:
+    if status.n_workers == 0 and not status.on_cluster:
         return "in this process"
     return f"{status.n_workers} worker{'s' * (status.n_workers != 1)}"

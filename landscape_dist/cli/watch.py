@@ -72,7 +72,8 @@ def rows(store: str, sight: Sight) -> list[tuple[str, str]]:
     if sight.n_unseen is not None:
         shown.append(("unseen", f"about {sight.n_unseen:,.0f} more points by the hits so far (Chao1; no bound)"))
     if sight.seconds is not None:
-        place = "in one process" if not sight.n_workers else f"on {sight.n_workers} worker{'s' * (sight.n_workers > 1)}"
+        n = sight.n_workers or 0
+        place = f"on {n} worker{'s' * (n != 1)}" if n or sight.on_cluster else "in one process"
         where = f", process {sight.pid} on {sight.host}" if sight.host else ""
         shown.append(("session", f"{duration(sight.seconds)} {place}{where}"))
     if sight.slowest is not None and not sight.ended:

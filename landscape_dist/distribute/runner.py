@@ -252,6 +252,7 @@ class _Ledger:
         self.on_decisions = on_decisions
         self.report = RunReport()
         self.queue: deque[Solved] = deque()
+        self.telling = False  # after an exception: coordinator and journal may hold different things
 
     def deliver(self, solved: list[Solved]) -> None:
         self.queue.extend(solved)
@@ -259,11 +260,13 @@ class _Ledger:
             piece = self.queue[0]
             if piece.clean and piece.batch is not None:
                 self.sizer.record(piece.batch, piece.seconds)
+            self.telling = True
             decisions = self.coordinator.tell(piece.result)
             self.queue.popleft()
             self.report.n_searches += len(piece.result)
             self.report.n_pieces += 1
             self.on_decisions(piece.result, decisions)
+            self.telling = False
 
 
 def _drive(
@@ -282,6 +285,10 @@ def _drive(
             try:
                 ledger.report.end = _loop(coordinator, executor, feed, ledger, interrupts, should_stop, progress)
             except KeyboardInterrupt:
+                if ledger.telling:
+                    # The second Ctrl-C, in the middle of a bookkeeping step.  Journalled after a piece that is missing,
+                    # others would get its rows' ids.
+                    raise
                 ledger.report.end = RunEnd.INTERRUPTED
             if ledger.report.end in (RunEnd.STOPPED, RunEnd.INTERRUPTED):
                 ledger.deliver(executor.collect_finished())

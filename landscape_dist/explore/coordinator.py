@@ -191,8 +191,11 @@ class Coordinator:
             _, once = np.unique(result.slot[fresh], return_index=True)
             fresh = fresh[once]
         slot = result.slot[fresh]
-        self._in_flight.discard(slot)
         parent, kind, ordinal, target = self._slots.describe(slot)
+        late = ~self._in_flight.has(slot) & ((kind < SearchKind.UP) | self._issued.has(slot))
+        if late.any():  # they may have been forgotten
+            self._withdraw(slot[late])
+        self._in_flight.discard(slot)
         self._issued.add(slot[kind >= SearchKind.UP])  # news only for searches that were made under another coordinator
         status = result.status[fresh].copy()
         found = result.index[fresh] >= 0
@@ -204,7 +207,7 @@ class Coordinator:
         n_steps = result.n_steps[fresh]
         rounds = np.full(len(fresh), self.round, dtype=np.int32)
         self.searches.extend(SearchColumns(slot, parent, kind, ordinal, target, status, child, n_steps, rounds))
-        self._follow_starts(slot, found)
+        self._follow_starts(slot, found & (result.index[fresh] <= self.settings.max_index))
         self._enqueue_downward(first_point)
         lost = np.flatnonzero(~found)
         failures = FailureColumns(
@@ -261,6 +264,13 @@ class Coordinator:
             self._pending.setdefault(key, deque()).append(slots[code == value])
         self._n_pending += len(slots)
 
+    def _withdraw(self, slots: IntArray) -> None:
+        """Take these slots out of the queues that they are in."""
+        for key, queue in self._pending.items():
+            parts = [part[~np.isin(part, slots)] for part in queue]
+            self._n_pending -= sum(map(len, queue)) - sum(map(len, parts))
+            self._pending[key] = deque(part for part in parts if len(part))
+
     def _enqueue_downward(self, first_point: int) -> None:
         """Queue the downward searches of the points from `first_point` on."""
         slots, _ = self._slots.downward(np.arange(first_point, len(self.points)))
@@ -268,7 +278,10 @@ class Coordinator:
             self._push(slots)
 
     def _follow_starts(self, slot: IntArray, found: np.ndarray) -> None:
-        """A start that found nothing at one index tries the next lower one."""
+        """A start that found nothing at one index, or only what is above all indices, tries the next lower one.
+
+        No searches start from a point above `max_index`, so the exploration would end with it.
+        """
         for i in np.flatnonzero((slot >= 0) & (slot < self._slots.n_start) & ~found).tolist():
             following = int(slot[i]) + 1
             if following % self._slots.per_start and not self._done.has(np.array([following]))[0]:
@@ -364,11 +377,13 @@ class Coordinator:
                 self._open(slots if len(slots) else self._upward_sample(number))
 
     def _open_starts(self, searches: SearchColumns) -> IntArray:
-        """For each start, the next index to try: the highest not tried, unless one above it found a point."""
+        """For each start, the next index to try: the highest not tried, unless one above it found a point from which
+        searches start."""
         mine = np.flatnonzero(searches.kind == SearchKind.START)
         found, open_ = np.zeros(self._slots.n_start, dtype=bool), np.ones(self._slots.n_start, dtype=bool)
-        found[searches.slot[mine]] = searches.child[mine] >= 0
         open_[searches.slot[mine]] = False
+        mine = mine[searches.child[mine] >= 0]
+        found[searches.slot[mine]] = self.points.view().index[searches.child[mine]] <= self.settings.max_index
         ends = (found | open_).reshape(len(self.starts), self._slots.per_start)
         first = np.arange(len(ends)) * self._slots.per_start + np.argmax(ends, axis=1)
         return np.asarray(first[open_[first]], dtype=np.int64)

@@ -156,9 +156,11 @@ def first_trust(radius: Any, H: Any, H_parent: Any, tolerance: float, xp: Any) -
     """
     sparse = isinstance(H, SparseHessians)
     change, size = ((H - H_parent).sizes(), H.sizes()) if sparse else (frobenius(H - H_parent, xp), frobenius(H, xp))
-    ratio = tolerance * size / xp.where(change > 0, change, 1e-300)
-    ratio = xp.clip(ratio, 1.0, 1e6)
-    return radius * xp.sqrt(ratio)
+    allowed = tolerance * size
+    # Where the change is that small, the quotient could overflow.
+    least = change <= 1e-6 * allowed
+    ratio = xp.where(least & (allowed > 0), 1e6, allowed / xp.where(least, 1.0, change))
+    return radius * xp.sqrt(xp.clip(ratio, 1.0, 1e6))
 
 
 def _solve(M: Any, b: Any, shift: Any, norm: Any, eye: Any, xp: Any) -> Any:

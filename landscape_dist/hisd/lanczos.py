@@ -18,6 +18,8 @@ FAILURE = 1e-8
 MAX_PRODUCTS = 2000
 # The largest Ritz value falls short of the largest eigenvalue; by less than this part.
 SHORT = 0.1
+# Columns multiplied together where the matrix itself is needed; bounds the memory of problems.
+COLUMNS = 64
 
 
 def hessian_operator(problem: Any, x: FloatArray) -> Any:
@@ -60,9 +62,10 @@ def lowest_outside(product: Block, C: FloatArray, threshold: float, max_products
     After k steps from a random vector in n dimensions the lowest Ritz value is off by more than a part e of the
     spectrum's width with a probability of at most 1.648 sqrt(n) exp(-(2 k - 1) sqrt(e)) (Kuczyński and Woźniakowski,
     SIAM J. Matrix Anal. Appl. 13, 1094 (1992)), whatever the spectrum.  So many steps are made that "at or
-    below the threshold is nothing" is wrong with a probability of at most `FAILURE`.
+    below the threshold is nothing" is wrong with a probability of at most `FAILURE`.  As many steps as dimensions
+    prove nothing more, since rounding lets the vectors lose their orthogonality; then the matrix itself is formed.
 
-    Memory: a few vectors.
+    Memory: a few vectors; with the matrix, which has at most `max_products` columns, a few of these.
 
     Args:
         threshold: what is to be excluded.
@@ -77,12 +80,25 @@ def lowest_outside(product: Block, C: FloatArray, threshold: float, max_products
         low, high = iteration.ends()
         if low <= threshold:
             return Outside(low, 1.0)
-        if iteration.exhausted or iteration.n_steps >= d - c:
+        if iteration.exhausted:
             return Outside(low, 0.0)
         part = min(1.0, (low - threshold) / max(high + SHORT * abs(high) - threshold, 1e-300))
         bound = 1.648 * np.sqrt(d - c) * np.exp(-(2 * iteration.n_steps - 1) * np.sqrt(part))
-        if bound <= FAILURE or iteration.n_steps >= max_products:
+        if bound <= FAILURE:
+            return Outside(low, float(bound))
+        if iteration.n_steps >= d - c:
+            low = _lowest_of_matrix(product, C)
+            return Outside(low, 1.0 if low <= threshold else 0.0)
+        if iteration.n_steps >= max_products:
             return Outside(low, min(1.0, float(bound)))
+
+
+def _lowest_of_matrix(product: Block, C: FloatArray) -> float:
+    """The lowest eigenvalue on the orthogonal complement of C (d, c), from the matrix there."""
+    d, c = C.shape
+    Q = np.linalg.qr(C, mode="complete")[0][:, c:]
+    A = np.concatenate([Q.T @ product(Q[:, j : j + COLUMNS]) for j in range(0, d - c, COLUMNS)], axis=1)
+    return float(np.linalg.eigvalsh(0.5 * (A + A.T))[0])
 
 
 class _Lanczos:

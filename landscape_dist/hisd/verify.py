@@ -66,9 +66,10 @@ def verify(problem: Any, outcome: Outcome, found: IntArray, target_index: int, s
     if not problem.has_energy:
         return Verdict(*jacobian_spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, settings.nullity_atol))
     blur = np.full(len(found), settings.nullity_atol)
-    verdict = spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, blur if settings.nullity_atol else None)
+    verdict = spectrum(H, settings.nullity_rtol, problem.dim, blur if settings.nullity_atol else None)
     # These few are looked at twice; for the others that would be an evaluation lost.
     smallest = np.abs(verdict.eigenvalues).min(axis=1)
+    verdict.eigenvalues = verdict.eigenvalues[:, : settings.n_eigenvalues]
     rows = np.flatnonzero(smallest <= SUSPICIOUS * outcome.norm_at_start[found])
     if not len(rows):
         return verdict

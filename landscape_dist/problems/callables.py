@@ -142,8 +142,9 @@ class UserFunction:
                 result = self._array(self.function(*arguments))
                 if result.shape != (n, *shape):
                     raise self._wrong_shape(result.shape, (n, *shape), f"a batch of {n} points")
-                return result
-            values = [self.function(*rows) for rows in zip(*arguments, strict=True)]
+                # The function may write its next answer to the same array.
+                return result.copy()
+            values = [_kept(self.function(*rows)) for rows in zip(*arguments, strict=True)]
         try:
             result = self._array(values)
         except ProblemError:
@@ -189,6 +190,11 @@ class UserFunction:
 
         self.__dict__.update(state)
         self.function = pickle.loads(state["function"])
+
+
+def _kept(value: Any) -> Any:
+    """A copy of an array, which the function that returned it may write its next answer to."""
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 class CallableProblem(Problem):

@@ -14,8 +14,9 @@ from landscape_dist.store.schema import LEASE_SECONDS
 from landscape_dist.store.zarr_backend import ZarrBackend
 from landscape_dist.store.zarr_reader import StoreLike, ZarrReader
 
-SUFFIX = ".new"
-"""Ends the name of the directory beside a store in which its successor is made."""
+SUFFIX = ".being-made-anew"
+"""Ends the name of the directory beside a store in which its successor is made; what a killed attempt leaves there is
+removed unasked, so nobody must come to give this name to a store of their own."""
 
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
 

@@ -80,6 +80,28 @@ def test_shipped_scripts_parse(path: Path) -> None:
     subprocess.run(["bash", "-n", str(path)], check=True)
 
 
+def test_a_requeued_allocation_waits_for_its_own_scheduler(tmp_path: Path) -> None:
+    """Killed with its node, the job before left a scheduler file of this name, and a store that seems to be in use."""
+    commands = {
+        "dask": 'if [ "$1" = scheduler ]; then sleep 0.5; echo new >"$3"; fi; exec sleep 60',
+        "srun": "exec sleep 60",
+        "landscape-dist": 'echo "$@"; cat "$3"',
+    }
+    for name, text in commands.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    stale = tmp_path / "landscape-7.scheduler.json"
+    stale.write_text("old\n")
+    done = subprocess.run(
+        ["bash", str(REPOSITORY / "cluster" / "slurm_allocation.sbatch"), "config.toml"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=30,
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7", "SLURM_NTASKS": "2"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"run --scheduler-file {stale} --steal config.toml\nnew\n"
+    assert not stale.exists()
+
+
 # -- what is wrong --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("text", "message"),

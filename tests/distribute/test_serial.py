@@ -152,6 +152,23 @@ def test_second_ctrl_c_does_not_wait():
             time.sleep(1)
 
 
+def test_second_ctrl_c_in_the_bookkeeping_tells_the_journal_nothing_more():
+    """Points without their rows in the journal would shift the ids of all that come after them."""
+
+    class Interrupted(FakeCoordinator):
+        def tell(self, result):
+            decisions = super().tell(result)
+            if len(self.points) > 10:
+                raise KeyboardInterrupt
+            return decisions
+
+    coordinator, journal = Interrupted(4), []
+    with pytest.raises(KeyboardInterrupt):
+        run(coordinator, journal=journal, batch_size=5)
+    assert coordinator.n_told_twice == 0
+    assert sum(new for _, new in journal) < len(coordinator.points)
+
+
 def test_interrupts_leave_other_handlers_and_threads_alone():
     def handler(number, frame):
         raise AssertionError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,9 +78,10 @@ def test_any_order_twice_told_pickled_and_forgotten(name: str, seed: int) -> Non
         if action < 0.5:
             batch = coordinator.ask(rng.randint(1, 12))
             if batch is not None:
-                if rng.random() < 0.1:
+                lost = rng.random() < 0.2
+                if lost:
                     coordinator.forget(batch.slot)
-                else:
+                if not lost or rng.random() < 0.5:  # what was given up may arrive after all
                     order = np.array(rng.sample(range(len(batch)), len(batch)))
                     flying.append(solve_batch(problem, batch.select(order), SOLVER))
         elif action < 0.9 and flying:
@@ -163,6 +165,16 @@ def test_failures_are_told_apart_from_points() -> None:
     assert len(decisions.points) == 0
     following = coordinator.ask(10)
     assert following.target_index == batch.target_index - 1, "the start goes on to the next lower index"
+
+
+def test_a_start_that_ends_above_all_indices_goes_on(tmp_path: Path) -> None:
+    def run(**more: int) -> ld.Landscape:
+        # From here the search for index 1 ends at the index-2 saddle, from which no searches start.
+        store = tmp_path / "s.zarr"
+        return ld.explore(ld.systems.butterfly(), start=[0.37, 0.3], max_index=1, store=store, **more)
+
+    assert [p.index for p in run(max_searches=1).points] == [2]
+    assert sorted(p.index for p in run().points) == [0] * 4 + [1] * 4 + [2]
 
 
 def test_a_start_that_finds_nothing_at_any_index_ends_the_run() -> None:

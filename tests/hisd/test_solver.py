@@ -151,6 +151,22 @@ def test_degenerate_point_where_the_hessian_vanishes() -> None:
     np.testing.assert_allclose(point.x, 0.0, atol=1e-2)
 
 
+def test_zero_modes_do_not_depend_on_how_many_eigenvalues_are_kept() -> None:
+    problem = ld.problems.symbolic("(x1**2-1)**2 + x2**4")
+    more = {"start": [0.1, 0.2], "max_index": 1, "gradient_rtol": 1e-9, "max_searches": 1}
+    for kept in (2, 1):
+        (point,) = ld.explore(problem, n_eigenvalues=kept, **more).points
+        assert (point.index, point.nullity) == (1, 1)
+        assert len(point.eigenvalues) == kept
+
+
+@pytest.mark.parametrize("scale", [1e-100, 1e-8, 1e8, 1e100])
+def test_the_unit_of_the_energy_changes_nothing(scale: float) -> None:
+    problem = ld.problems.symbolic(f"{scale}*((x1**2-1)**2 + 2*(x2**2-1)**2 + x1*x2)")
+    landscape = ld.explore(problem, start=[0.1, 0.1], max_index=2)
+    assert sorted(p.index for p in landscape.points) == [0] * 4 + [1] * 4 + [2]
+
+
 def test_saddle_with_equal_eigenvalues_sends_its_children_along_the_axes() -> None:
     landscape = ld.explore(
         ld.problems.symbolic("(x1**2-1)**2 + (x2**2-1)**2 + (x3**2-1)**2"), start=[0.1, 0.05, 0.02], max_index=3

@@ -73,6 +73,17 @@ def test_what_lies_outside_of_a_subspace() -> None:
     assert 19.0 <= high <= 20.0 + 1e-9
 
 
+def test_as_many_products_as_dimensions_are_no_proof() -> None:
+    # Rounding makes Lanczos iterations on such a spectrum longer than the space has dimensions.
+    w = np.concatenate([[-5.0], np.logspace(np.log10(3), 8, 349)])
+    found = lowest_outside(lambda V: w[:, None] * V, np.zeros((350, 0)), 2.0)
+    assert found.failure == 1.0
+    assert found.lowest == pytest.approx(-5.0, abs=1e-5)
+    without = lowest_outside(lambda V: w[:, None] * V, np.eye(350)[:, :1], 2.0)
+    assert without.failure == 0.0
+    assert without.lowest == pytest.approx(3.0, abs=1e-5)
+
+
 # Missed by methods that start from one vector, or that stop at the expected number.
 SPECTRA = {
     "repeated": [-1.0] * 4 + [0.5] * 40 + list(np.linspace(1, 30, 200)),

@@ -238,3 +238,18 @@ def test_sparse_hessians_and_preconditioners_of_a_users_own() -> None:
 def test_sparse_hessians_that_are_wrong(wrong: Any, message: str) -> None:
     with pytest.raises(ProblemError, match=message):
         tridiagonal_chain(20, sparse_hessian=wrong)
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_functions_may_return_the_same_array_again(batched: bool) -> None:
+    out = np.zeros((100, 2))
+
+    def gradient(x: np.ndarray) -> np.ndarray:
+        answer = out[: len(x)] if batched else out[0]
+        answer[...] = 4 * x * (x**2 - 1)
+        return answer
+
+    problem = from_callable(lambda x: ((x**2 - 1) ** 2).sum(axis=-1), gradient, dim=2, batched=batched)
+    first = problem.gradient(np.array([[0.5, 0.0], [2.0, 0.0]]))
+    problem.gradient(np.array([[3.0, 3.0]]))
+    assert first == pytest.approx(np.array([[-1.5, 0.0], [24.0, 0.0]]))

@@ -156,11 +156,12 @@ def test_compaction_to_another_store(tmp_path: Path) -> None:
     fill(tmp_path / "x")
     with pytest.raises(StoreError, match="already holds a landscape database"):
         compact(tmp_path / "x", other)
-    (tmp_path / "x.new").mkdir()
-    (tmp_path / "x.new" / "mine.txt").write_text("x")
+    in_the_way = tmp_path / f"x{replacing.SUFFIX}"
+    in_the_way.mkdir()
+    (in_the_way / "mine.txt").write_text("x")
     with pytest.raises(StoreError, match="in the way"):
         compact(tmp_path / "x")
-    assert (tmp_path / "x.new" / "mine.txt").exists()
+    assert (in_the_way / "mine.txt").exists()
 
 
 def test_a_reader_sees_the_old_store_or_the_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,10 +223,20 @@ def test_killed_in_the_midst_of_it(tmp_path: Path, step: str) -> None:
     assert process.exitcode == -signal.SIGKILL
     check(store)
     found = repair(store)  # on this machine a dead owner's lease is no obstacle
-    assert found.directory == tmp_path / "x.zarr.new"
+    assert found.directory == tmp_path / f"x.zarr{replacing.SUFFIX}"
     assert [path.name for path in tmp_path.iterdir()] == ["x.zarr"]
     compact(store)
     check(store)
+
+
+def test_a_store_of_somebody_beside_it_is_left_alone(tmp_path: Path) -> None:
+    """With the name that people give to what they make with --out."""
+    store, other = tmp_path / "x.zarr", tmp_path / "x.zarr.new"
+    fill(store)
+    compact(store, other)
+    compact(store)
+    assert repair(store).is_empty
+    check(other)
 
 
 def test_a_store_behind_a_link_is_replaced_where_it_is(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import cloudpickle
 import numpy as np
+import pytest
 
 import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
@@ -57,6 +58,7 @@ def test_tasks_do_not_grow_with_the_network(client: Any, monkeypatch: Any, train
     assert not any(client.run(lambda: "torch" in sys.modules).values())
 
 
+@pytest.mark.long
 def test_a_killed_worker_gets_the_network_again(plane: TrainingData, trained: Surrogate) -> None:
     killed = []
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import landscape_dist as ld
 from landscape_dist.errors import ProblemError
 from landscape_dist.surrogates import (
     TrainingData,
@@ -17,6 +19,7 @@ from landscape_dist.surrogates import (
     read_csv,
     read_grid,
     read_plumed,
+    train,
 )
 
 TABLE = """phi, psi, F, gphi, gpsi, T
@@ -176,3 +179,42 @@ def test_joined_and_domain() -> None:
     assert both.domain(0.25).as_dict() == {"kind": "box", "lower": (-1.0, -353.0), "upper": (5.0, 367.0)}
     with pytest.raises(ProblemError, match="join data of one kind"):
         a.joined(TrainingData(np.zeros((1, 2)), np.zeros(1)))
+
+
+# -- real data, where the machine has them ------------------------------------------------------------------------
+DATA = os.environ.get("LANDSCAPE_DIST_DATA")
+real = pytest.mark.skipif(
+    DATA is None, reason="LANDSCAPE_DIST_DATA does not name a folder with alanine/ and alphacryo4d/"
+)
+
+
+@real
+def test_real_free_energy_of_alanine_dipeptide() -> None:
+    """A small periodic network sees the three minima and the highest maximum, with Morse sum 0 on the torus."""
+    path = Path(str(DATA)) / "alanine" / "alanine_fes.npz"
+    data = read_grid(path, ["phi", "psi"], "F", period=[360.0, 360.0], energy_unit="kcal/mol")
+    assert len(data) == 360 * 360
+    surrogate = train(data, hidden=(64, 64), harmonics=3, epochs=15, learning_rate=3e-3)
+    assert surrogate.provenance["errors"]["fitted_rms"] < 0.15
+    same = ld.PeriodicCoordinates(360.0, 0.1)
+    landscape = ld.explore(surrogate, start=[[70.0, -70.0], [-83.0, 74.0], [125.0, 44.0]], max_index=2, same=same)
+    assert sum((-1) ** k * n for k, n in landscape.counts_by_index.items()) == 0
+    for x, index in (
+        ([70.0, -70.7], 0),
+        ([-83.4, 73.8], 0),
+        ([-148.8, 169.1], 0),
+        ([-0.7, -70.8], 1),
+        ([3.1, 177.9], 2),
+    ):
+        found = np.array([point.x for point in landscape.points.of_index(index)])
+        away = (found - x + 180.0) % 360.0 - 180.0
+        assert np.linalg.norm(away, axis=1).min() < 6.0
+
+
+@real
+def test_real_maps_of_alphacryo4d() -> None:
+    folder = Path(str(DATA)) / "alphacryo4d"
+    data = read_alphacryo4d(folder / "tsne_1000_maps.npy", folder / "particles_per_map.txt")
+    assert (len(data), data.dim, data.energy_unit) == (1000, 2, "kT")
+    assert data.energy.min() == 0.0
+    assert data.energy.max() == pytest.approx(np.log(41522 / 1071))

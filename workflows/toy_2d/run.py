@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def progress(label: str) -> Any:
     def show(status: TrainingStatus) -> None:
         if time.monotonic() - shown[0] > 20.0:
             shown[0] = time.monotonic()
-            print(f"  {label}: {status.phase} {status.done} of {status.total}, loss {status.loss:.2g}", flush=True)
+            print(f"{label}: {status.phase} {status.done} of {status.total}, loss {status.loss:.2g}", file=sys.stderr)
 
     return show
 
@@ -70,6 +71,7 @@ def main() -> None:
             folder / f"noise_{label}.surrogate", config.training_data(), config.training_settings(),
             on_status=progress(label),
         )  # fmt: skip
+        surrogate.name = f"toy_2d, noise ratio {label}"
         store = str(folder / f"noise_{label}.zarr")
         landscape = ld.explore(surrogate, start=[0.7, 0.7], max_index=2, workers=options.workers, store=store)
         difference = compare(true.pathways, landscape.pathways, tolerance=expected["same"])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def progress(label: str) -> Any:
     def show(status: TrainingStatus) -> None:
         if time.monotonic() - shown[0] > 30.0:
             shown[0] = time.monotonic()
-            print(f"  {label}: {status.phase} {status.done} of {status.total}, loss {status.loss:.2g}", flush=True)
+            print(f"{label}: {status.phase} {status.done} of {status.total}, loss {status.loss:.2g}", file=sys.stderr)
 
     return show
 
@@ -52,6 +53,7 @@ def explored(surrogate: Surrogate, config: Config, alpha: float, workers: int | 
     """The landscape at one alpha."""
     problem = surrogate.at(alpha=alpha)
     problem.domain = domain_from_dict(config.problem_section.domain)
+    problem.name = "toy_3d"
     return ld.explore(problem, start=[0.7] * 3, max_index=3, workers=workers, store=store)
 
 
