@@ -95,6 +95,7 @@ def explore(
         StoreInUseError: another process writes to the store, or took over from this one.
         StoreError: the store cannot be written, or not any more; everything committed is in it.
         ClusterError: no scheduler at the address, or it was lost; everything committed is in the store.
+        KeyboardInterrupt: a second Ctrl-C, while results are taken note of; everything committed is in the store.
 
     Returns:
         Landscape. After Ctrl-C it holds what was found, with `finished` False, and the store can be resumed.

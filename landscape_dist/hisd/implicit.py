@@ -45,7 +45,8 @@ class ImplicitStep:
     def evaluate(self, problem: Any, x: Any) -> tuple[Any, Any, Any]:
         """Gradients (n, d), Hessians, and the sizes of these (n,), at x (n, d)."""
         if self.sparse:
-            gradient, hessians = problem.gradient(x), SparseHessians.at(problem, x)
+            # Not `SparseHessians.at`: where one is not finite its size must tell, so that the step is taken back.
+            gradient, hessians = problem.gradient(x), SparseHessians([problem.sparse_hessian(row) for row in x])
             return gradient, hessians, hessians.sizes()
         gradient, hessian = problem.gradient_hessian(x)
         return gradient, hessian, frobenius(hessian, problem.xp)

@@ -330,7 +330,7 @@ class CallableProblem(Problem):
                 f"sparse_hessian returned {'' if issparse(H) else 'what is not sparse, '}{seen}; return a SciPy sparse "
                 f"array of shape ({self.dim}, {self.dim}), with both triangles"
             )
-        return csc_array(H, dtype=np.float64)
+        return csc_array(H, dtype=np.float64, copy=True)
 
     def preconditioner(self, x: Any) -> Callable[[Any], Any] | None:
         """The one that was given."""

@@ -29,7 +29,7 @@ def replacing(store: StoreLike, *, steal: bool = False, lease_seconds: float = L
     attempt left beside it is removed.
 
     Raises:
-        StoreError: the store is no directory on a file system.
+        StoreError: the store is no directory on a file system, or cannot be renamed.
         StoreInUseError: another process writes to it.
     """
     held = ZarrBackend.open(store, "a", steal=steal, lease_seconds=lease_seconds, hold=True)
@@ -74,6 +74,15 @@ def _exchange(a: Path, b: Path) -> None:
     if rename is not None and rename(_HERE, os.fsencode(a), _HERE, os.fsencode(b), _EXCHANGE) == 0:
         return
     aside = b.with_name(b.name + ".old")
-    os.rename(a, aside)
-    os.rename(b, a)
-    os.rename(aside, b)
+    try:
+        os.rename(a, aside)
+        try:
+            os.rename(b, a)
+        except OSError:
+            os.rename(aside, a)
+            raise
+        os.rename(aside, b)
+    except OSError as error:
+        raise StoreError(
+            f"{a} cannot be replaced ({type(error).__name__}: {error}); give another store with --out"
+        ) from error

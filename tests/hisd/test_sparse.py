@@ -7,6 +7,7 @@ import pytest
 from scipy.sparse import csc_array, random_array
 
 import landscape_dist as ld
+from landscape_dist.hisd.implicit import ImplicitStep
 from landscape_dist.hisd.sparse import SparseHessians, count_below
 
 
@@ -75,6 +76,22 @@ def test_a_singular_matrix_is_nudged() -> None:
 def test_a_hessian_that_is_not_finite_is_zero() -> None:
     problem = ld.systems.rosenbrock(5)
     assert SparseHessians.at(problem, np.full((1, 5), np.nan)).sizes() == 0.0
+
+
+def test_a_step_to_where_the_hessian_is_not_finite_is_taken_back() -> None:
+    def hessian(x: np.ndarray) -> csc_array:
+        return csc_array(np.diag(0.75 / np.sqrt(np.abs(x)) if x.all() else [np.inf, 1.0]))
+
+    problem = ld.problems.from_callable(
+        lambda x: np.sum(np.abs(x) ** 1.5),
+        lambda x: 1.5 * np.sign(x) * np.sqrt(np.abs(x)),
+        dim=2,
+        sparse_hessian=hessian,
+        check=False,
+    )
+    gradient, _, size = ImplicitStep(0.1, sparse=True).evaluate(problem, np.array([[0.0, 1.0], [1.0, 1.0]]))
+    assert np.isfinite(gradient).all()
+    assert np.isfinite(size).tolist() == [False, True]
 
 
 def test_a_face_of_the_lattice_with_sparse_hessians() -> None:

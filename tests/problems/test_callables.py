@@ -253,3 +253,19 @@ def test_functions_may_return_the_same_array_again(batched: bool) -> None:
     first = problem.gradient(np.array([[0.5, 0.0], [2.0, 0.0]]))
     problem.gradient(np.array([[3.0, 3.0]]))
     assert first == pytest.approx(np.array([[-1.5, 0.0], [24.0, 0.0]]))
+
+
+def test_a_sparse_hessian_may_be_filled_anew() -> None:
+    H = scipy.sparse.csc_array(np.eye(2))
+
+    def sparse_hessian(x: np.ndarray) -> Any:
+        H.data[:] = 12 * x**2 - 4
+        return H
+
+    def gradient(x: np.ndarray) -> Any:
+        return 4 * x * (x**2 - 1)
+
+    problem = from_callable(lambda x: ((x**2 - 1) ** 2).sum(), gradient, dim=2, sparse_hessian=sparse_hessian)
+    first = problem.sparse_hessian(np.array([0.0, 1.0]))
+    problem.sparse_hessian(np.array([2.0, 2.0]))
+    assert first.diagonal().tolist() == [-4.0, 8.0]

@@ -198,6 +198,25 @@ def test_directories_are_exchanged(tmp_path: Path, system_call: bool, monkeypatc
     assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["a", "a/b", "b", "b/a"]
 
 
+def test_a_store_that_cannot_be_replaced_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a file system that knows no exchange, and then fails."""
+    store = tmp_path / "x.zarr"
+    fill(store)
+    monkeypatch.setattr(replacing.ctypes, "CDLL", lambda *args, **kwargs: None)
+    rename = os.rename
+
+    def failing(a: Path, b: Path) -> None:
+        if str(a).endswith(replacing.SUFFIX):
+            raise OSError("no")
+        rename(a, b)
+
+    monkeypatch.setattr(replacing.os, "rename", failing)
+    with pytest.raises(StoreError, match="cannot be replaced"):
+        compact(store)
+    check(store)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.zarr"]
+
+
 def compact_and_die(store: str, step: str) -> None:
     """Compact, and be killed before ('make', 'exchange') or after ('remove') the new store takes its place."""
 
