@@ -107,8 +107,7 @@ def _run_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> Re
     starts = expand(problem, batch, settings, dense=dense, sparse=sparse)
     tolerance = settings.step_tolerance if down else settings.upward_step_tolerance
     rule = _step_rule(problem, settings, implicit, tolerance)
-    xp = problem.xp
-    state, broken = _first_state(problem, starts, rule, tolerance, xp)
+    state, broken = _first_state(problem, starts, rule, tolerance, settings)
     explicit_steps = CONDITIONED_MAX_STEPS if isinstance(problem, Conditioned) else EXPLICIT_MAX_STEPS
     max_steps = settings.max_steps or (IMPLICIT_MAX_STEPS if implicit else explicit_steps)
     result = _blank(batch, starts, eigenvalue_columns(problem, settings))
@@ -133,8 +132,11 @@ def _step_rule(problem: Any, settings: SolverSettings, implicit: bool, tolerance
     return explicit_rule(settings, tolerance)
 
 
-def _first_state(problem: Any, starts: Starts, rule: StepRule, tolerance: float, xp: Any) -> tuple[State, np.ndarray]:
+def _first_state(
+    problem: Any, starts: Starts, rule: StepRule, tolerance: float, settings: SolverSettings
+) -> tuple[State, np.ndarray]:
     """Evaluate the starting points; those where that fails are returned apart."""
+    xp = problem.xp
     x = xp.asarray(starts.x)
     if isinstance(rule, ImplicitStep):
         g, H, norm = rule.evaluate(problem, x)
@@ -154,6 +156,10 @@ def _first_state(problem: Any, starts: Starts, rule: StepRule, tolerance: float,
             H_parent = xp.asarray(H_parent)
         measured = first_trust(radius, H, H_parent, tolerance, xp)
         trust = xp.where(radius > 0, measured, trust)
+    floor, noise = NORM_FLOOR * norm, problem.gradient_noise(x)
+    if noise is not None and settings.gradient_rtol > 0:
+        # No gradient can be told from zero below that, so that is where searches end.
+        floor = xp.maximum(floor, xp.asarray(noise) / settings.gradient_rtol)
     state = State(
         np.arange(len(finite)),
         x,
@@ -163,7 +169,7 @@ def _first_state(problem: Any, starts: Starts, rule: StepRule, tolerance: float,
         xp.asarray(starts.leave),
         trust,
         norm,
-        NORM_FLOOR * norm,
+        floor,
         np.zeros(len(finite), dtype=np.int64),
     )
     if not finite.all():
@@ -191,12 +197,12 @@ def _fill(
 ) -> None:
     """Verify the stationary points found and write everything into the result."""
     result.status[rows] = outcome.status
-    result.x[rows] = outcome.x
-    result.gradient_norm[rows] = outcome.gradient_norm
     result.n_steps[rows] = outcome.n_steps
     found = np.flatnonzero(outcome.status == SearchStatus.CONVERGED)
-    if len(found):
-        verdict = verify(problem, outcome, found, batch.target_index, settings)
+    verdict = verify(problem, outcome, found, batch.target_index, settings) if len(found) else None
+    result.x[rows] = outcome.x
+    result.gradient_norm[rows] = outcome.gradient_norm
+    if verdict is not None:
         to = rows[found]
         result.eigenvalues[to] = verdict.eigenvalues
         result.index[to] = verdict.index

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.hisd import conditioned, spectra
+from landscape_dist.hisd.degenerate import approach
 from landscape_dist.hisd.loop import Outcome
 from landscape_dist.hisd.schur import jacobian_spectrum
 from landscape_dist.hisd.settings import SolverSettings
@@ -58,7 +59,7 @@ MULTIPLICITY = 4.0
 
 
 def verify(problem: Any, outcome: Outcome, found: IntArray, target_index: int, settings: SolverSettings) -> Verdict:
-    """Verdicts on the converged searches `found` of an outcome."""
+    """Verdicts on the converged searches `found` of an outcome; its degenerate points get their last digits."""
     X = outcome.x[found]
     if problem.dim > settings.dense_limit:
         return lowest_spectrum(problem, X, target_index, settings)
@@ -74,6 +75,8 @@ def verify(problem: Any, outcome: Outcome, found: IntArray, target_index: int, s
     if not len(rows):
         return verdict
     g = to_numpy(problem.gradient(problem.xp.asarray(X[rows])))
+    X[rows], g, H[rows] = approach(problem, X[rows], g, H[rows])
+    outcome.x[found[rows]], outcome.gradient_norm[found[rows]] = X[rows], np.linalg.norm(g, axis=1)
     blur[rows] = np.maximum(blur[rows], remaining_change(problem, X[rows], g, H[rows], settings.nullity_rtol))
     return spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, blur)
 

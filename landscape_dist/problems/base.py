@@ -86,6 +86,10 @@ class Problem(abc.ABC):
         """
         return None
 
+    def gradient_noise(self, X: Any) -> Any:
+        """(n, d) -> (n,) sizes below which gradients near X are rounding errors; None where that is no concern."""
+        return None
+
     # -- for subclasses -------------------------------------------------------------------------------------
     @abc.abstractmethod
     def _energy(self, X: Any) -> Any: ...

@@ -18,6 +18,7 @@ DIMER_LENGTH = 1e-5
 """Half the dimer's length where the gradient is given."""
 DIMER_LENGTH_WITHOUT_GRADIENT = 1e-3
 """Half the dimer's length where the gradient is itself a difference, whose rounding error the dimer divides by."""
+NOISE = 2.0  # rounding errors of a user's energy, in units of the last place
 _ENERGY_STEP = float(np.finfo(np.float64).eps) ** (1.0 / 3.0)  # balances truncation and rounding of central differences
 _MAX_NUMBERS = 1 << 22  # numbers in one batch of difference points
 
@@ -303,6 +304,13 @@ class CallableProblem(Problem):
     def _energy(self, X: FloatArray) -> FloatArray:
         self.counters.n_energies += len(X)
         return self.user_energy((), X)
+
+    def gradient_noise(self, X: FloatArray) -> FloatArray | None:
+        """Rounding of the energies in their differences; None where the user gives gradients."""
+        if self.user_gradient is not None:
+            return None
+        length = _ENERGY_STEP if self.gradient_length is None else self.gradient_length
+        return NOISE * float(np.finfo(np.float64).eps) * np.abs(self._energy(X)) * np.sqrt(self.dim) / length
 
     def _gradient(self, X: FloatArray) -> FloatArray:
         if self.user_gradient is not None:

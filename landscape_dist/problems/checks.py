@@ -20,6 +20,8 @@ ALL_PARTS = ("energy", "gradient", "hessian", "hvp")
 _ALL_COORDINATES_UP_TO = 12
 _RELATIVE = 1e-5
 _ERROR_FACTOR = 20.0
+# A gradient from differences whose rounding errors are more than this part of it finds no points.
+_TOO_NOISY = 1e-3
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,17 @@ class _Check:
         self.X = self.X[finite]
         self._alone(label, self.problem.energy, E[finite])
 
+    def _noise(self, g: FloatArray) -> None:
+        """Differences of large energies are no gradients."""
+        noise = self.problem.gradient_noise(self.X)
+        size = float(np.linalg.norm(g, axis=1).max(initial=0.0))
+        if noise is not None and size > 0 and float(np.max(noise)) > _TOO_NOISY * size:
+            E = float(np.abs(self.problem.energy(self.X)).max())
+            raise ProblemError(
+                f"energies are as large as {E:.3g} where the gradient is {size:.3g}, so that differences are wrong "
+                f"by {float(np.max(noise)):.1g}; give gradient=, or subtract a constant from the energy"
+            )
+
     def _gradient(self, compare: bool) -> None:
         label = self.labels.gradient
         g = self._call(label, self.problem.gradient, self.X)
@@ -160,6 +173,7 @@ class _Check:
                 f"{len(self.X)} points tried; give suggested_start= where it is defined, or domain="
             )
         self.X, g = self.X[finite], g[finite]
+        self._noise(g)
         self._alone(label, self.problem.gradient, g)
         if compare and self._given("user_gradient"):
             self._compare_gradient(self.X[0], g[0])

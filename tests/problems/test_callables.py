@@ -269,3 +269,21 @@ def test_a_sparse_hessian_may_be_filled_anew() -> None:
     first = problem.sparse_hessian(np.array([0.0, 1.0]))
     problem.sparse_hessian(np.array([2.0, 2.0]))
     assert first.diagonal().tolist() == [-4.0, 8.0]
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e2, 1e4, 1e6])
+def test_differences_of_large_energies(offset: float) -> None:
+    """Searches end where rounding does not let the gradient get smaller, instead of stalling there."""
+
+    def energy(X: np.ndarray) -> np.ndarray:
+        return (X[:, 0] ** 2 - 1) ** 2 + 2 * (X[:, 1] ** 2 - 1) ** 2 + 0.3 * X[:, 0] * X[:, 1] + offset
+
+    problem = from_callable(energy, dim=2, batched=True)
+    landscape = landscape_dist.explore(problem, start=[0.1, 0.1], max_index=2)
+    assert (len(landscape.points), len(landscape.connections)) == (9, 12)
+    assert "stalled" not in landscape.counters["by_status"]
+
+
+def test_differences_of_energies_that_are_too_large_are_refused() -> None:
+    with pytest.raises(ProblemError, match=r"as large as 1e\+09.*give gradient=, or subtract a constant"):
+        from_callable(lambda x: float(x @ x) + 1e9, dim=2)
