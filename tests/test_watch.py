@@ -91,6 +91,7 @@ def test_a_cluster_without_workers_is_no_serial_run(store: Path) -> None:
     assert workers(tracker.status()) == "in this process"
     tracker.cluster(SimpleNamespace(cluster=None, scheduler=SimpleNamespace(address="tcp://a:1")))
     assert workers(tracker.status()) == "0 workers"
+    assert "cluster check" in workers(dataclasses.replace(tracker.status(), seconds=300.0))
     assert tracker.as_state(True)["status"]["on_cluster"]
     sight = Monitor(store).look()
     assert "in one process" in text("a.zarr", sight)

@@ -20,6 +20,10 @@ SLOW_SECONDS = 10.0
 """A piece of work that is under way for longer is mentioned."""
 
 
+LONELY_SECONDS = 120.0
+"""After so long, a cluster that has no workers is wondered about."""
+
+
 class Progress(Protocol):
     """What a run tells how it goes."""
 
@@ -171,4 +175,8 @@ def workers(status: Status) -> str:
     """Where it is computed."""
     if status.n_workers == 0 and not status.on_cluster:
         return "in this process"
-    return f"{status.n_workers} worker{'s' * (status.n_workers != 1)}"
+    there = f"{status.n_workers} worker{'s' * (status.n_workers != 1)}"
+    if status.n_workers == 0 and status.seconds >= LONELY_SECONDS:
+        # A job that fails at once looks like one that waits in the queue.
+        return f"{there}: jobs may be queued, or fail; `landscape-dist cluster check FILE` tells which"
+    return there
