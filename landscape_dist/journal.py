@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from landscape_dist.errors import StoreMismatchError, StoreNotFoundError
+from landscape_dist.errors import ClusterError, StoreMismatchError, StoreNotFoundError
 from landscape_dist.explore.coordinator import Coordinator, Decisions
 from landscape_dist.header import check_header, differences
 from landscape_dist.landscape import Landscape
@@ -145,7 +147,10 @@ def open_journal(
     n_eigenvalues: int,
     lease: dict[str, Any],
 ) -> Iterator[Journal]:
-    """A journal on the store, resumed if there is something in it; whatever happens, what is known is committed."""
+    """A journal on the store, resumed if there is something in it; whatever happens, what is known is committed.
+
+    A store made for a run that never reached its cluster is taken away again.
+    """
     if store is None:
         yield Journal(header, problem, coordinator, None)
         return
@@ -157,22 +162,31 @@ def open_journal(
     except StoreNotFoundError:
         database = Database.create(store, header, dim=problem.dim, n_eigenvalues=n_eigenvalues, **lease)
         known = False
-    with database:
-        journal = Journal(header, problem, coordinator, database)
-        journal.store = store
-        if known:
-            check_header(database.header, database.dim, str(store))
-            wrong = differences(database.header, plain_json("header", header))  # tuples come back as lists
-            if wrong:
-                raise StoreMismatchError(
-                    f"the store {store} holds a landscape made differently: {'; '.join(wrong)}. Use the same problem "
-                    "and settings, or another store"
-                )
-            journal.header = database.header
-            journal.resume()
-        try:
-            yield journal
-        finally:
-            journal.running = False
-            if database.is_usable:  # if a commit has failed, that error is on its way
-                journal.commit()
+    unused = False
+    try:
+        with database:
+            journal = Journal(header, problem, coordinator, database)
+            journal.store = store
+            if known:
+                check_header(database.header, database.dim, str(store))
+                wrong = differences(database.header, plain_json("header", header))  # tuples come back as lists
+                if wrong:
+                    raise StoreMismatchError(
+                        f"the store {store} holds a landscape made differently: {'; '.join(wrong)}. Use the same "
+                        "problem and settings, or another store"
+                    )
+                journal.header = database.header
+                journal.resume()
+            try:
+                yield journal
+            except ClusterError:
+                unused = not known and not len(coordinator.searches)
+                raise
+            finally:
+                journal.running = False
+                if database.is_usable:  # if a commit has failed, that error is on its way
+                    journal.commit()
+    finally:
+        # It would only stand in the way of a run with other settings.
+        if unused and isinstance(store, str | os.PathLike) and os.path.isdir(store):
+            shutil.rmtree(store, ignore_errors=True)

@@ -173,3 +173,14 @@ def test_several_starts() -> None:
     landscape = ld.explore(ld.systems.butterfly(), start=[[0.1, 0.1], [1.2, -0.6]], max_index=2)
     assert landscape.counts_by_index == {0: 4, 1: 4, 2: 1}
     assert (landscape.searches.kind == 0).sum() >= 2
+
+
+def test_a_run_that_never_reached_its_cluster_leaves_no_store(tmp_path: Path) -> None:
+    store = tmp_path / "a.zarr"
+    with pytest.raises(ClusterError):
+        ld.explore(ld.systems.butterfly(), store=store, scheduler="tcp://127.0.0.1:9")
+    assert not store.exists()
+    ld.explore(ld.systems.butterfly(), store=store, max_searches=1)
+    with pytest.raises(ClusterError):
+        ld.explore(ld.systems.butterfly(), store=store, max_searches=2, scheduler="tcp://127.0.0.1:9")
+    assert len(ld.open(store).searches) == 1

@@ -18,8 +18,12 @@ import pytest
 from typer.testing import CliRunner
 
 import landscape_dist
+from landscape_dist.campaign import split_settings
 from landscape_dist.cli import app, tables
 from landscape_dist.errors import StoreNotFoundError
+from landscape_dist.explore.judgement import make_judgement
+from landscape_dist.header import make_header
+from landscape_dist.store.database import Database
 
 ENERGIES = [-146.699517, -108.166724, -80.767818, -72.248940, -40.664844]
 
@@ -201,8 +205,14 @@ def test_version() -> None:
 
 
 def test_an_empty_store_can_be_read_and_drawn(tmp_path: Path) -> None:
+    """As a run leaves it that was killed before its first result."""
     path = tmp_path / "empty.zarr"
-    call("run", "butterfly", "--store", path, "--scheduler", f"127.0.0.1:{free_port()}", exit_code=2)
+    problem = landscape_dist.systems.butterfly()
+    policy, solver = split_settings({}, max_index=2, min_index=0)
+    judgement = make_judgement(1e-4, problem.dim)
+    header = make_header(problem, problem.suggested_start[None], policy, solver, judgement.as_dict())
+    with Database.create(path, header, dim=2, n_eigenvalues=2) as database:
+        database.commit({})
     assert "0 stationary points" in call("info", path).stdout
     assert json.loads(call("points", path, "--json").stdout) == []
     assert len(call("points", path).stdout.splitlines()) == 1
