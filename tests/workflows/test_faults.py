@@ -54,9 +54,10 @@ def test_each_kind_of_fault(tmp_path: Path, kind: str) -> None:
 
 
 def test_readers_see_whole_commits(tmp_path: Path) -> None:
-    reports = readers.watch_run(tmp_path, dim=3, seconds=1e-3)
+    reports = readers.watch_run(tmp_path, dim=3, seconds=3e-3)
     assert {report["command"] for report in reports} == {"info", "points", "verify"}
     for report in reports:
         assert report["reads"] > 10
         assert not report["torn"]
-        assert report["changes seen"] >= 2
+        # The points may all be new between two looks at them; the searches go on.
+        assert report["changes seen"] >= (1 if report["command"] == "points" else 2)
