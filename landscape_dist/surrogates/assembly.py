@@ -14,7 +14,8 @@ from landscape_dist.surrogates.problem import Surrogate
 def assembled(model: Model, features: Features, shift: float, scale: float, data: TrainingData, name: str) -> Surrogate:
     """The surrogate of a model fitted to data: domain, start, names and periods from there.
 
-    The domain is the box of the data and a twentieth more on every side: random points do not reach its corners.
+    The domain is the box of the data and a twentieth more on every side: random points do not reach its corners.  Where
+    all coordinates are periodic there is no outside, and searches may go round.
     """
     middle = 0.5 * (data.x.min(axis=0) + data.x.max(axis=0))
     means = {} if data.parameters is None else dict(
@@ -29,7 +30,7 @@ def assembled(model: Model, features: Features, shift: float, scale: float, data
         parameters=means,
         coordinates=data.coordinates,
         name=name,
-        domain=data.domain(margin=0.05),
+        domain=None if periodic.all() else data.domain(margin=0.05),
         euler_characteristic=0 if periodic.all() else None,
         suggested_start=middle,
         suggested_max_index=min(data.dim, 6),

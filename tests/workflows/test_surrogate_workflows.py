@@ -13,11 +13,16 @@ import pytest
 
 import landscape_dist as ld
 from landscape_dist.config import load_config
+from landscape_dist.surrogates import TrainingData, from_grid
+from landscape_dist.testing import check_problem
+from workflows.alanine_dipeptide import run as alanine_dipeptide
 from workflows.toy_2d import run as toy_2d
 from workflows.toy_3d import run as toy_3d
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = [ROOT / "workflows" / name for name in ("toy_2d", "toy_3d")]
+FOLDERS = [ROOT / "workflows" / name for name in ("toy_2d", "toy_3d", "alanine_dipeptide")]
+PAPERS_TRAINING = {"toy_2d": (3, 30_000), "toy_3d": (3, 30_000), "alanine_dipeptide": (5, 20_000)}
+DATA = os.environ.get("LANDSCAPE_DIST_DATA")
 
 
 def run(*arguments: str) -> str:
@@ -36,7 +41,8 @@ def test_folders_are_complete(folder: Path) -> None:
     assert (folder / "picture.png").stat().st_size < 150_000
     config = load_config(folder / "config.toml")
     settings = config.training_settings()
-    assert (settings.hidden, settings.epochs) == ((128, 128, 128), 30_000)  # the paper's
+    layers, epochs = PAPERS_TRAINING[folder.name]
+    assert (settings.hidden, settings.epochs) == ((128,) * layers, epochs)
     readme = (folder / "README.md").read_text()
     assert f"python workflows/{folder.name}/run.py" in readme
     assert "(picture.png)" in readme
@@ -65,6 +71,75 @@ def test_papers_table_2_names_the_true_points() -> None:
             nearest = int(np.linalg.norm(x - paper, axis=1).argmin())
             assert np.linalg.norm(x[nearest] - paper) < 0.03
             assert known[nearest]["index"] == index[name[0]]
+
+
+def angles_table(every: float = 3.0) -> tuple[TrainingData, float]:
+    """cos(phi) + cos(2 psi - phi + 1) / 2 on a grid, and the first coefficient of the second wave."""
+    angles = np.arange(-180.0, 180.0, every)
+    phi, psi = np.radians(np.meshgrid(angles, angles, indexing="ij"))
+    energy = np.cos(phi) + 0.5 * np.cos(2 * psi - phi + 1.0)
+    return from_grid([angles, angles], energy, period=[360.0, 360.0], coordinates=["phi", "psi"]), 0.5
+
+
+def test_low_pass_of_alanine_dipeptide_damps_each_wave() -> None:
+    data, second = angles_table()
+    low_pass = alanine_dipeptide.LowPass(data, width=20.0)
+    X = np.array([[12.3, -45.6], [181.0, 7.0], [-100.0, 355.0]])
+    phi, psi = np.radians(X).T
+    s2 = np.radians(20.0) ** 2
+    exact = np.exp(-s2 / 2) * np.cos(phi) + second * np.exp(-5 * s2 / 2) * np.cos(2 * psi - phi + 1.0)
+    np.testing.assert_allclose(low_pass.energy(X), exact, atol=1e-12)
+    check_problem(low_pass.problem())  # gradient and Hessian are its derivatives
+
+
+def test_low_pass_of_alanine_dipeptide_needs_every_cell() -> None:
+    data, _ = angles_table(every=30.0)
+    with pytest.raises(SystemExit, match="cells without a value"):
+        alanine_dipeptide.LowPass(data.rows(np.arange(len(data) - 1)), width=5.0)
+
+
+def test_alanine_dipeptide_explores_low_passes(capsys: pytest.CaptureFixture[str]) -> None:
+    angles = np.arange(-180.0, 180.0, 5.0)
+    phi, psi = np.radians(np.meshgrid(angles, angles, indexing="ij"))
+    ripple = np.cos(6 * (phi - np.pi / 6)) / 9  # damped by exp(-18 sigma^2)
+    data = from_grid([angles, angles], np.cos(phi) + np.cos(psi) + ripple, period=[360.0, 360.0])
+    config = alanine_dipeptide.configured(quick=True)
+    points = {"Z": {"index": 0, "reference": [177.0, 180.0]}}
+    alanine_dipeptide.print_widths(data, [3.0, 40.0], config, points)
+    rough, smooth = capsys.readouterr().out.splitlines()[2:]
+    assert smooth == "| 40 | 1/2/1 | 3.0 |"
+    assert not rough.startswith("| 3 | 1/2/1 |")
+
+
+def test_alanine_dipeptide_takes_every_so_many_angles() -> None:
+    data = alanine_dipeptide.thinned(angles_table()[0], every=6)
+    assert len(data) == 20**2
+    np.testing.assert_array_equal(np.unique(data.x[:, 0]), np.arange(-180.0, 180.0, 18.0))
+
+
+def test_alanine_dipeptide_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["run.py", "--data", str(tmp_path / "none.npz")])
+    with pytest.raises(SystemExit, match=r"none\.npz is not there.* give --data FILE.*F\[phi, psi\]"):
+        alanine_dipeptide.main()
+
+
+def test_alanine_dipeptide_expects_the_torus() -> None:
+    expected = json.loads((FOLDERS[2] / "expected.json").read_text())
+    index = [point["index"] for point in expected["points"].values()]
+    assert {str(k): index.count(k) for k in range(3)} == expected["counts"]
+    assert sum((-1) ** k for k in index) == 0
+    assert alanine_dipeptide.apart([179.0, -179.0], [-179.0, 179.0]) == pytest.approx(2 * 2**0.5)
+
+
+@pytest.mark.workflow
+@pytest.mark.skipif(DATA is None, reason="LANDSCAPE_DIST_DATA does not name a folder with alanine/")
+def test_alanine_dipeptide(tmp_path: Path) -> None:
+    table = Path(str(DATA)) / "alanine" / "alanine_fes.npz"
+    options = ("--data", str(table), "--quick", "--members", "2", "--folder", str(tmp_path / "found"))
+    said = run("workflows/alanine_dipeptide/run.py", *options, "--picture", str(tmp_path / "picture.png"))
+    assert said.count("points by index 3/6/3, Euler characteristic 0") == 2
+    assert said.count("12 of 12 points") == 2
+    assert (tmp_path / "picture.png").exists()
 
 
 @pytest.mark.workflow
