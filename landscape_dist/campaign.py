@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from landscape_dist.overview import Overview
 from landscape_dist.records import FloatArray
 from landscape_dist.run_log import RunLog
 from landscape_dist.status import OnStatus
+from landscape_dist.toml_file import nearest
 
 SAME_ATOL = 1e-4
 
@@ -205,12 +205,6 @@ def split_settings(
         solver = dataclasses.replace(solver, **mine)
     rest = {name: value for name, value in settings.items() if name in explore_names}
     return ExploreSettings(**explore, **rest), solver
-
-
-def nearest(name: str, known: Any) -> str:
-    """'; did you mean ...?' or the list of what is known."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(known))}"
 
 
 def _starts(problem: Any, start: Any) -> FloatArray:

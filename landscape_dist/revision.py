@@ -308,7 +308,7 @@ def _inside(starts: FloatArray, known: _Known) -> FloatArray:
 
 
 def _status(label: str) -> SearchStatus:
-    from landscape_dist.campaign import nearest
+    from landscape_dist.toml_file import nearest
 
     labels = {status.label: status for status in SearchStatus}
     if label not in labels:

@@ -207,9 +207,7 @@ def retry(
     """
     from landscape_dist.revision import retry as leave_out
 
-    built, same = _given(problem, param)
-    _exists(store)
-    built = _problem(store, built, prepare_only)
+    built, same = _to_go_on_with(store, problem, param, prepare_only)
     statuses = [label.strip() for label in status.split(",") if label.strip()]
     done = leave_out(store, statuses, settings=_assigned(settings), out=out, same=same, steal=steal)
     note(f"{done.n_dropped} failed searches to be made again")
@@ -239,9 +237,7 @@ def extend(
 
     if not start and max_index is None and not settings:
         raise SettingsError("nothing to extend: give --start, --max-index or --set")
-    built, same = _given(problem, param)
-    _exists(store)
-    built = _problem(store, built, prepare_only)
+    built, same = _to_go_on_with(store, problem, param, prepare_only)
     done = widen(
         store,
         starts=start_points(start or []),
@@ -254,15 +250,13 @@ def extend(
     _go_on(out or store, done, built, same, workers, prepare_only)
 
 
-def _exists(store: str) -> None:
+def _to_go_on_with(store: str, problem: str | None, param: list[str] | None, prepare_only: bool) -> tuple[Any, Any]:
+    """Problem and judgement: what cannot be gone on with is said before the store is replaced, not after."""
+    built, same = _given(problem, param)
     if "://" not in store and not Path(store).exists():
         raise StoreNotFoundError(f"there is no store at {store}; check the path")
-
-
-def _problem(store: str, built: Any, prepare_only: bool) -> Any:
-    """The problem to go on with: what cannot be gone on with is said before the store is replaced, not after."""
     if prepare_only:
-        return built
+        return built, same
     from landscape_dist.definitions import check_same_problem, problem_of
     from landscape_dist.header import check_header
     from landscape_dist.store.database import Database
@@ -271,9 +265,9 @@ def _problem(store: str, built: Any, prepare_only: bool) -> Any:
         header = database.header
         check_header(header, database.dim, store)
     if built is None:
-        return problem_of(header)
+        return problem_of(header), same
     check_same_problem(header, built)
-    return built
+    return built, same
 
 
 def _assigned(settings: list[str] | None) -> dict[str, Any]:

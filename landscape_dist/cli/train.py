@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from landscape_dist.cli.guard import INTERRUPTED, Debug, complain, guarded, note
 from landscape_dist.cli.run import configured
 from landscape_dist.errors import StoreError
-
-if TYPE_CHECKING:
-    from landscape_dist.surrogates.training import TrainingStatus
 
 LINE_SECONDS = 5.0
 
@@ -61,9 +57,10 @@ def train(
     if talk:
         going_on = "going on from its checkpoint" if checkpoint.exists() else f"{training.epochs} epochs"
         note(f"{data.source}: {len(data)} points of {data.dim} variables; {going_on}")
+    show = surrogates.print_progress(seconds=LINE_SECONDS, write=note) if talk else None
     try:
         surrogate = surrogates.train(
-            data, training, name=folder.stem, checkpoint=checkpoint, device=device, on_status=_Lines() if talk else None
+            data, training, name=folder.stem, checkpoint=checkpoint, device=device, on_status=show
         )
     except KeyboardInterrupt as error:
         complain(f"run the same command again to go on from {checkpoint}", "interrupted: ", "bold yellow")
@@ -77,21 +74,6 @@ def train(
     elif talk:
         typer.echo(_report(surrogate.provenance, data.energy_unit))
         typer.echo(f"surrogate: {folder}; search it: landscape-dist run {target}")
-
-
-class _Lines:
-    """A line every few seconds."""
-
-    def __init__(self) -> None:
-        self._shown = time.monotonic()
-
-    def __call__(self, status: TrainingStatus) -> None:
-        if time.monotonic() - self._shown < LINE_SECONDS:
-            return
-        self._shown = time.monotonic()
-        what = "epochs" if status.phase == "adam" else "iterations of L-BFGS"
-        held_out = "" if status.validation != status.validation else f", held out {status.validation:.3g}"
-        note(f"{status.done} of {status.total} {what}, loss {status.loss:.3g}{held_out}")
 
 
 def _report(provenance: dict[str, Any], unit: str | None) -> str:

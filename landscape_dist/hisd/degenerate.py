@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from landscape_dist.hisd.newton import newton_step, pseudo_inverse
 from landscape_dist.hisd.state import to_numpy
 from landscape_dist.records import FloatArray
 
@@ -34,9 +35,7 @@ def approach(problem: Any, X: FloatArray, g: FloatArray, H: FloatArray) -> tuple
     rows = np.arange(len(X))
     for _ in range(MAX_STEPS):
         w, Q = np.linalg.eigh(H[rows])
-        size = np.abs(w)
-        safe = np.where(size > np.maximum(ROUNDING * size.max(axis=1, keepdims=True), 1e-300), w, np.inf)
-        step = -(Q @ ((Q.mT @ g[rows][:, :, None]) / safe[:, :, None]))[:, :, 0]
+        step = newton_step(Q, pseudo_inverse(w, ROUNDING, np), g[rows])
         near = np.linalg.norm(step, axis=1) <= FARTHEST * (1 + np.linalg.norm(X[rows], axis=1))
         trial = X[rows] + np.where(near[:, None], step, 0.0)
         gradient, hessian = (to_numpy(a) for a in problem.gradient_hessian(problem.xp.asarray(trial)))

@@ -10,6 +10,7 @@ from landscape_dist.eigensolvers.base import frobenius
 from landscape_dist.hisd import conditioned
 from landscape_dist.hisd.dynamics import rayleigh, reflect
 from landscape_dist.hisd.lanczos import hessian_operator
+from landscape_dist.hisd.newton import newton_step, pseudo_inverse
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.spectra import lowest_spectrum
 from landscape_dist.hisd.state import State, to_numpy
@@ -122,13 +123,13 @@ def _dense(
     H = xp.where(xp.isfinite(H), H, xp.zeros_like(H))
     norm = frobenius(H, xp)
     w, Q = xp.linalg.eigh(H)
-    inverse = _pseudo_inverse(w, zero, xp)
+    inverse = pseudo_inverse(w, zero, xp)
     negative = to_numpy(xp.sum(xp.where(inverse < 0, xp.ones_like(w), xp.zeros_like(w)), axis=-1))
     k = V.shape[-1]
     fine &= negative == k
     if k:
         fine &= to_numpy(xp.all(rayleigh(V, H @ V, xp) < 0, axis=-1))
-    first = _step(Q, inverse, g)
+    first = newton_step(Q, inverse, g)
     along = xp.sum(first * reflect(V, -g), axis=-1) > 0
     fine &= to_numpy(along & (xp.linalg.vector_norm(first, axis=-1) <= reach))
     rows = np.flatnonzero(fine)
@@ -137,7 +138,7 @@ def _dense(
         if not len(rows):
             break
         at = _rows(rows, x, xp)
-        trial = x[at] + _step(Q[at], inverse[at], g[at])
+        trial = x[at] + newton_step(Q[at], inverse[at], g[at])
         gradient = problem.gradient(trial)
         before, after = xp.linalg.vector_norm(g[at], axis=-1), xp.linalg.vector_norm(gradient, axis=-1)
         near = xp.linalg.vector_norm(trial - origin[at], axis=-1) <= reach[at]
@@ -153,19 +154,9 @@ def _dense(
             fresh = xp.where(xp.isfinite(fresh), fresh, xp.zeros_like(fresh))
             norm[again] = frobenius(fresh, xp)
             w, Q[again] = xp.linalg.eigh(fresh)
-            inverse[again] = _pseudo_inverse(w, zero, xp)
+            inverse[again] = pseudo_inverse(w, zero, xp)
     none = np.zeros(0, dtype=np.int64)
     return np.concatenate([*done, none]).astype(np.int64), none, x, g, norm
-
-
-def _pseudo_inverse(w: Any, zero: float, xp: Any) -> Any:
-    """1 / w where w is not small relative to the largest, else 0: (m, d) -> (m, d)."""
-    real = xp.abs(w) > zero * xp.max(xp.abs(w), axis=-1, keepdims=True)
-    return xp.where(real, 1 / xp.where(real, w, xp.ones_like(w)), xp.zeros_like(w))
-
-
-def _step(Q: Any, inverse: Any, g: Any) -> Any:
-    return -(Q @ (inverse[:, :, None] * (Q.mT @ g[:, :, None])))[:, :, 0]
 
 
 def _rows(index: np.ndarray, like: Any, xp: Any) -> Any:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from landscape_dist.hisd import conditioned, spectra
 from landscape_dist.hisd.degenerate import approach
 from landscape_dist.hisd.loop import Outcome
+from landscape_dist.hisd.newton import newton_step, pseudo_inverse
 from landscape_dist.hisd.schur import jacobian_spectrum
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.state import to_numpy
@@ -109,8 +110,6 @@ def remaining_change(problem: Any, X: FloatArray, g: FloatArray, H: FloatArray, 
     """
     w, Q = np.linalg.eigh(H)
     # No step along modes that count as zero already: there g / w is rounding over rounding.
-    size = np.abs(w)
-    safe = np.where(size > np.maximum(nullity_rtol * size.max(axis=1, keepdims=True), 1e-300), w, np.inf)
-    step = -(Q @ ((Q.mT @ g[:, :, None]) / safe[:, :, None]))[:, :, 0]
+    step = newton_step(Q, pseudo_inverse(w, nullity_rtol, np), g)
     after = to_numpy(problem.hessian(problem.xp.asarray(X + step)))
     return MULTIPLICITY * np.linalg.norm(after - H, axis=(1, 2))

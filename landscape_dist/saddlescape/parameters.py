@@ -213,7 +213,7 @@ def canonical(name: str) -> str:
     name = ALIASES.get(name, name)
     if name in PARAMETERS or name in ADDITIONS:
         return name
-    from landscape_dist.campaign import nearest
+    from landscape_dist.toml_file import nearest
 
     raise SettingsError(f"no parameter named {name!r}{nearest(name, {*PARAMETERS, *ADDITIONS})}")
 

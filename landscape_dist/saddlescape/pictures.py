@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from landscape_dist.campaign import nearest
 from landscape_dist.errors import SettingsError
 from landscape_dist.landscape import Landscape
 from landscape_dist.pathways.trajectories import PathList
@@ -25,6 +24,7 @@ from landscape_dist.records import (
 )
 from landscape_dist.saddlescape.parameters import Check, check_count, check_flag
 from landscape_dist.saddlescape.results import SaddleTable
+from landscape_dist.toml_file import nearest
 
 
 def _as_is(name: str, value: Any) -> Any:

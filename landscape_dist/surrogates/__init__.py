@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from landscape_dist.surrogates.gaussian_process import fit_gaussian_process
     from landscape_dist.surrogates.once import train_once
     from landscape_dist.surrogates.problem import Surrogate
+    from landscape_dist.surrogates.progress import print_progress
     from landscape_dist.surrogates.readers import (
         from_grid,
         read_alphacryo4d,
@@ -36,6 +37,7 @@ _WHERE = {
     "from_grid": "readers",
     "load": "storage",
     "load_ensemble": "ensemble",
+    "print_progress": "progress",
     "read_alphacryo4d": "readers",
     "read_arrays": "readers",
     "read_csv": "readers",
@@ -59,6 +61,7 @@ __all__ = [
     "from_grid",
     "load",
     "load_ensemble",
+    "print_progress",
     "read_alphacryo4d",
     "read_arrays",
     "read_csv",

@@ -16,6 +16,7 @@ from landscape_dist.surrogates import (
     TrainingData,
     TrainingSettings,
     TrainingStatus,
+    print_progress,
     sample,
     sample_family,
     train,
@@ -164,3 +165,15 @@ def test_steplr() -> None:
     settings = TrainingSettings(epochs=100, learning_rate=1.0, lr_step=30, lr_factor=0.1)
     assert [settings.rate(e) for e in (0, 29, 30, 99)] == pytest.approx([1.0, 1.0, 0.1, 1e-3])
     assert TrainingSettings(epochs=100, learning_rate=1.0).rate(10) == 0.5
+
+
+def test_progress_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    lines: list[str] = []
+    often, seldom = print_progress("member 1", seconds=0.0, write=lines.append), print_progress(seconds=1e6)
+    for done in (1, 2):
+        status = TrainingStatus("adam", done, 9, 0.5, float("nan"), 1e-3)
+        often(status)
+        seldom(status)
+    assert lines == ["member 1: 1 of 9 epochs, loss 0.5", "member 1: 2 of 9 epochs, loss 0.5"]
+    print_progress(seconds=0.0)(TrainingStatus("finish", 3, 9, 0.5, 0.25, 1e-3))
+    assert capsys.readouterr().err == "3 of 9 iterations of L-BFGS, loss 0.5, held out 0.25\n"

@@ -12,8 +12,6 @@ import argparse
 import dataclasses
 import json
 import math
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +20,8 @@ import numpy as np
 import landscape_dist as ld
 from landscape_dist.analysis.survival import survival
 from landscape_dist.config import Config, make_config
-from landscape_dist.problems import domain_from_dict
 from landscape_dist.records import FloatArray
-from landscape_dist.surrogates import Surrogate, TrainingData, TrainingStatus, train_once
+from landscape_dist.surrogates import Surrogate, TrainingData, print_progress, train_once
 from landscape_dist.toml_file import read_toml
 
 HERE = Path(__file__).parent
@@ -92,18 +89,6 @@ def thinned(data: TrainingData, every: int) -> TrainingData:
     """Every so many values of each angle."""
     kept = [np.unique(data.x[:, i])[::every] for i in (0, 1)]
     return data.rows(np.flatnonzero(np.isin(data.x[:, 0], kept[0]) & np.isin(data.x[:, 1], kept[1])))
-
-
-def progress(label: str) -> Any:
-    """Prints a line now and then."""
-    shown = [time.monotonic()]
-
-    def show(status: TrainingStatus) -> None:
-        if time.monotonic() - shown[0] > 20.0:
-            shown[0] = time.monotonic()
-            print(f"{label}: {status.phase} {status.done} of {status.total}, loss {status.loss:.2g}", file=sys.stderr)
-
-    return show
 
 
 def apart(x: Any, y: Any) -> Any:
@@ -220,9 +205,11 @@ def main() -> None:
     surrogates: list[Surrogate] = []
     for i in range(options.members):
         surrogate = train_once(
-            folder / f"{i}.surrogate", data, dataclasses.replace(settings, seed=i), on_status=progress(f"member {i}")
-        )
-        surrogate.domain = domain_from_dict(config.problem_section.domain)
+            folder / f"{i}.surrogate",
+            data,
+            dataclasses.replace(settings, seed=i),
+            on_status=print_progress(f"member {i}"),
+        )  # fmt: skip
         surrogate.name = f"alanine dipeptide, member {i}"
         surrogates.append(surrogate)
         store = str(folder / f"{i}.zarr")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import numpy as np
 import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
 from landscape_dist.config import Config, make_config
-from landscape_dist.surrogates import Surrogate, TrainingStatus, train_once
+from landscape_dist.surrogates import Surrogate, print_progress, train_once
 from landscape_dist.toml_file import read_toml
 
 HERE = Path(__file__).parent
@@ -27,18 +25,6 @@ def configured(quick: bool, noise_ratio: float) -> Config:
     if quick:
         tables["training"] |= read_toml(HERE / "quick.toml")["training"]
     return make_config(tables, "workflows/toy_2d", HERE)
-
-
-def progress(label: str) -> Any:
-    """Prints a line now and then."""
-    shown = [time.monotonic()]
-
-    def show(status: TrainingStatus) -> None:
-        if time.monotonic() - shown[0] > 20.0:
-            shown[0] = time.monotonic()
-            print(f"{label}: {status.phase} {status.done} of {status.total}, loss {status.loss:.2g}", file=sys.stderr)
-
-    return show
 
 
 def errors(landscape: ld.Landscape, saddles: np.ndarray) -> list[float]:
@@ -69,7 +55,7 @@ def main() -> None:
         config = configured(options.quick, ratio)
         surrogate = train_once(
             folder / f"noise_{label}.surrogate", config.training_data(), config.training_settings(),
-            on_status=progress(label),
+            on_status=print_progress(label),
         )  # fmt: skip
         surrogate.name = f"toy_2d, noise ratio {label}"
         store = str(folder / f"noise_{label}.zarr")

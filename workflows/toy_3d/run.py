@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from landscape_dist.analysis.matching import Difference, compare
 from landscape_dist.analysis.survival import survival
 from landscape_dist.config import Config, make_config
 from landscape_dist.problems import domain_from_dict
-from landscape_dist.surrogates import Surrogate, TrainingStatus, train_once
+from landscape_dist.surrogates import Surrogate, print_progress, train_once
 from landscape_dist.toml_file import read_toml
 
 HERE = Path(__file__).parent
@@ -35,18 +33,6 @@ def configured(quick: bool) -> Config:
     if quick:
         tables["training"] |= read_toml(HERE / "quick.toml")["training"]
     return make_config(tables, "workflows/toy_3d", HERE)
-
-
-def progress(label: str) -> Any:
-    """Prints a line now and then."""
-    shown = [time.monotonic()]
-
-    def show(status: TrainingStatus) -> None:
-        if time.monotonic() - shown[0] > 30.0:
-            shown[0] = time.monotonic()
-            print(f"{label}: {status.phase} {status.done} of {status.total}, loss {status.loss:.2g}", file=sys.stderr)
-
-    return show
 
 
 def explored(surrogate: Surrogate, config: Config, alpha: float, workers: int | None, store: str | None) -> Any:
@@ -93,7 +79,10 @@ def main() -> None:
     data, settings = config.training_data(), config.training_settings()
     members = [
         train_once(
-            folder / f"{i}.surrogate", data, dataclasses.replace(settings, seed=i), on_status=progress(f"member {i}")
+            folder / f"{i}.surrogate",
+            data,
+            dataclasses.replace(settings, seed=i),
+            on_status=print_progress(f"member {i}"),
         )
         for i in range(options.members)
     ]

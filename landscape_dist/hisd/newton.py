@@ -1,0 +1,17 @@
+"""Newton's step through the eigenvectors of the Hessian, which leaves out the modes that count as zero."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def pseudo_inverse(w: Any, zero: float, xp: Any) -> Any:
+    """1 / w where w is not small relative to the largest, else 0: (m, d) -> (m, d)."""
+    size = xp.abs(w)
+    real = size > xp.maximum(zero * xp.max(size, axis=-1, keepdims=True), xp.full_like(w[:, :1], 1e-300))
+    return xp.where(real, 1 / xp.where(real, w, xp.ones_like(w)), xp.zeros_like(w))
+
+
+def newton_step(Q: Any, inverse: Any, g: Any) -> Any:
+    """Steps (m, d) from eigenvectors (m, d, d), pseudo-inverse eigenvalues (m, d) and gradients (m, d)."""
+    return -(Q @ (inverse[:, :, None] * (Q.mT @ g[:, :, None])))[:, :, 0]
