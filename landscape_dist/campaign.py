@@ -13,8 +13,9 @@ import numpy as np
 from landscape_dist.distribute.settings import HANG_SECONDS, check_hang_seconds
 from landscape_dist.errors import SettingsError
 from landscape_dist.explore.coordinator import Coordinator
-from landscape_dist.explore.judgement import make_judgement
+from landscape_dist.explore.judgement import SameJudgement, make_judgement
 from landscape_dist.explore.settings import ExploreSettings
+from landscape_dist.explore.symmetry import PeriodicCoordinates, periods_of
 from landscape_dist.header import check_header, make_header, session_details
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import check_settings, eigenvalue_columns
@@ -66,7 +67,7 @@ def explore(
         max_index: highest Morse index to look for; default the problem's suggestion, else min(d, 6).
         min_index: lowest index to look for.
         store: path of the database (or a Zarr store, or a URL); None keeps the landscape in memory.
-        client: a Dask client to run on.
+        client: a Dask client to run on; its workers keep the problem until the client runs another.
         workers: run on that many worker processes of a Dask cluster on this machine.
         scheduler: run on the Dask cluster of the scheduler at this address.
         scheduler_file: the same, by the file that the scheduler wrote.
@@ -82,8 +83,9 @@ def explore(
         steal: take a store over from a process on another machine that writes to it and is gone: waits until no
             heartbeat of it was seen for its `lease_seconds`. What a killed run on this machine left needs no stealing.
         lease_seconds: how long this process may be silent before others may do the same, in seconds.
-        same: when two points of equal index are the same: a 2-norm distance, d tolerances, a function of two points,
-            or a `SameJudgement`; default 1e-4 times max(1, largest coordinate of the start).
+        same: when two points of equal index are the same: a 2-norm distance (modulo the problem's `periods`, where it
+            has some), d tolerances, a function of two points, or a `SameJudgement`; default a distance of 1e-4 times
+            max(1, largest coordinate of the start, half the period of a periodic one).
         solver: settings of the solver; single ones can also be given by name.
         on_status: called about twice a second with a `Status`.
         log: file to append a line of JSON to for each thing that happens, see `landscape_dist.run_log`.
@@ -107,10 +109,8 @@ def explore(
     explore_settings, solver_settings = split_settings(settings, solver, max_index=max_index, min_index=min_index)
     if explore_settings.max_index > problem.dim:
         raise SettingsError(f"max_index is {max_index}, above the dimension {problem.dim}; give at most {problem.dim}")
-    if same is None:
-        same = explore_settings.same_atol or SAME_ATOL * max(1.0, float(np.abs(starts).max()))
     check_settings(problem, solver_settings)
-    judgement = make_judgement(same, problem.dim)
+    judgement = _judgement(same, problem, starts, explore_settings.same_atol)
     n_eigenvalues = eigenvalue_columns(problem, solver_settings)
     coordinator = Coordinator(starts, explore_settings, judgement, n_eigenvalues)
     header = make_header(problem, starts, explore_settings, solver_settings, judgement.as_dict())
@@ -232,6 +232,19 @@ def _starts(problem: Any, start: Any) -> FloatArray:
             "enlarge the domain"
         )
     return starts
+
+
+def _judgement(same: Any, problem: Any, starts: FloatArray, same_atol: float | None) -> SameJudgement:
+    """When two points are the same; a distance is one on the torus where the problem has periods."""
+    periods = periods_of(problem)
+    if same is None:
+        extent = np.abs(starts).max(axis=0)
+        if periods is not None:
+            extent = np.where(np.isfinite(periods), periods / 2, extent)
+        same = same_atol or SAME_ATOL * max(1.0, float(extent.max()))
+    if periods is not None and isinstance(same, int | float | np.number):
+        same = PeriodicCoordinates(periods, float(same))
+    return make_judgement(same, problem.dim)
 
 
 # -- run log ------------------------------------------------------------------------------------------------

@@ -122,6 +122,6 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
         return
     for key, inner in value.items():
-        # Definitions repeat the domain, which has an entry of its own.
-        if (name, key) != ("problem.definition", "domain"):
+        # Definitions repeat the domain, which has an entry of its own; units are words.
+        if name != "problem.definition" or key not in ("domain", "coordinate_unit", "energy_unit"):
             yield from _flat(f"{name}.{key}", inner)

@@ -162,7 +162,8 @@ class Landscape:
 
     def plot(self, path: str | os.PathLike[str] | None = None, **options: Any) -> Any:
         """Draw the landscape: for one variable the energy with its points, for two the energy contours with points and
-        arrows, for more the connection graph laid out by index and energy.
+        arrows, for more the connection graph laid out by index and energy.  Of periodic coordinates, one period is
+        drawn, with arrows that leave it on one side and come back on the other.
 
         Args:
             path: where to save it; the ending decides the format (png, pdf, svg). None returns the figure only.

@@ -1,4 +1,4 @@
-"""The problem on the workers: sent once, unpickled once a worker thread, checked by version.
+"""The problem on the workers: sent to each once, unpickled once a worker thread, checked by version.
 
 Embedding the problem in every task costs tens of milliseconds each for a network of a million parameters, and data
 scattered to the workers does not outlive them.  A worker plugin reaches present, future and restarted workers.
@@ -12,7 +12,9 @@ import os
 import pickle
 import sys
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import cloudpickle
 from distributed import WorkerPlugin, get_worker
@@ -120,8 +122,15 @@ def dump(value: Any, what: str) -> bytes:
         ) from error
 
 
+# Of each client: version -> runs that need it now. Where no run does, the workers keep it for the next one.
+_held: WeakKeyDictionary[Client, Counter[str]] = WeakKeyDictionary()
+
+
 class Broadcast:
-    """One problem, kept on all workers of a client's cluster while it is needed.
+    """One problem on all workers of a client's cluster, sent to each of them once.
+
+    It stays there when a run is over, so that the next run of the same problem sends nothing, until the client brings
+    another problem or is closed by `clusters.connect`: a corrected surrogate takes the place of the one before.
 
     Attributes:
         version: hash of the problem's bytes; tasks name it.
@@ -132,11 +141,33 @@ class Broadcast:
         blob = dump(problem, "the problem")
         self.version = hashlib.blake2b(blob, digest_size=12).hexdigest()
         self._plugin = ProblemPlugin(blob, self.version)
+        self._needed = False
 
     def register(self) -> None:
         """Bring the problem to all workers, present and future; again after a worker reported it missing."""
-        bring(self._client, self._plugin, "the problem")
+        held = _held.setdefault(self._client, Counter())
+        there = self.version in held and not self._needed
+        if not self._needed:
+            withdraw_idle(self._client, but=self.version)
+            held[self.version] += 1
+            self._needed = True
+        if not there:
+            bring(self._client, self._plugin, "the problem")
 
-    def unregister(self) -> None:
-        """Free the workers' memory; harmless where it is gone already."""
-        withdraw(self._client, self._plugin.name)
+    def release(self) -> None:
+        """This run needs it no more."""
+        if self._needed:
+            _held[self._client][self.version] -= 1
+            self._needed = False
+
+
+def withdraw_idle(client: Client, but: str | None = None) -> None:
+    """Free the memory of a client's workers from problems that no run needs; harmless where they are gone already.
+
+    Args:
+        but: a version that stays.
+    """
+    held = _held.get(client, Counter())
+    for version in [version for version, n in held.items() if n == 0 and version != but]:
+        del held[version]
+        withdraw(client, plugin_name(version))

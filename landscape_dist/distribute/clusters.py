@@ -74,7 +74,13 @@ def connect(
         context = started(found.sized(jobs, adapt))
     with context as connected:
         bring(connected, preload or [])
-        yield connected
+        try:
+            yield connected
+        finally:
+            if client is None:  # nobody can use them again
+                from landscape_dist.distribute.broadcast import withdraw_idle
+
+                withdraw_idle(connected)
 
 
 @contextmanager

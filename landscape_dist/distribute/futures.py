@@ -213,7 +213,7 @@ class DaskExecutor:
         return [solved for _, solved in sorted(landed, key=lambda pair: pair[0])]
 
     def close(self) -> None:
-        """Cancel what is in flight and take the problem off the workers."""
+        """Cancel what is in flight; the workers need the problem no more."""
         flights = list(self._flights.values())
         self._flights.clear()
         self._suspects.clear()
@@ -222,7 +222,7 @@ class DaskExecutor:
         try:
             if flights:
                 self._client.cancel([flight.future for flight in flights])
-            self._broadcast.unregister()
+            self._broadcast.release()
             self._hang_watch.close()
         except OSError:
             # the scheduler went away in this very moment: there is nothing left to cancel

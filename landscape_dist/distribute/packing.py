@@ -56,6 +56,9 @@ def failed(batch: SearchBatch, status: SearchStatus, message: str) -> ResultBatc
     )
 
 
+WAITING = 0.05
+"""Pieces that compute for a smaller part of their time than this wait for something else than a processor."""
+
 PIECES_PER_SECOND = 150
 """So many pieces a second cost the process that hands them out about 0.4 CPU seconds (client, scheduler and coordinator
 together): with many workers, pieces are larger instead of more."""
@@ -71,7 +74,8 @@ class PackSizer:
     Args:
         target_seconds: wanted run time of a piece, in seconds; more than 75 workers get larger ones, so that no more
             than `PIECES_PER_SECOND` are handed out.
-        floor_seconds: work shorter than this is not divided further for the sake of idle workers.
+        floor_seconds: work shorter than this is not divided further for the sake of idle workers. Where processors are
+            shared, CPU seconds count: smaller pieces, in which a search costs more, would only add to the load.
         probe: searches in the first pieces, while nothing is known at all. Where only the kind or target is new, the
             cost of the others counts, with a factor of four for the doubt.
         max_searches, max_bytes: upper limits of a piece.
@@ -101,22 +105,32 @@ class PackSizer:
         self.max_bytes = max_bytes
         self.fixed = fixed
         self._last = probe
-        # per (target index, kind): decayed seconds, decayed searches, largest piece seen
-        self._seen: dict[tuple[int, int], tuple[float, float, int]] = {}
-        self._overall = (0.0, 0.0)
+        # per (target index, kind): decayed seconds, decayed seconds of work, decayed searches, largest piece seen
+        self._seen: dict[tuple[int, int], tuple[float, float, float, int]] = {}
+        self._overall = (0.0, 0.0, 0.0)
 
-    def record(self, batch: SearchBatch, seconds: float) -> None:
-        """A piece took `seconds` of wall time where it ran."""
+    def record(self, batch: SearchBatch, seconds: float, cpu_seconds: float | None = None) -> None:
+        """A piece took `seconds` of wall time where it ran.
+
+        Args:
+            cpu_seconds: CPU time of that; None unknown. Where it is next to nothing, the energy is computed elsewhere.
+        """
+        waits = cpu_seconds is None or cpu_seconds < WAITING * seconds
+        work = seconds if waits or cpu_seconds is None else min(seconds, cpu_seconds)
         key = (batch.target_index, int(batch.kind))
-        old_seconds, old_searches, largest = self._seen.get(key, (0.0, 0.0, 0))
+        old_seconds, old_work, old_searches, largest = self._seen.get(key, (0.0, 0.0, 0.0, 0))
         # weighting by searches lets large pieces, which show the true cost of a search, count for more
-        self._seen[key] = (0.7 * old_seconds + seconds, 0.7 * old_searches + len(batch), max(largest, len(batch)))
-        self._overall = (0.9 * self._overall[0] + seconds, 0.9 * self._overall[1] + len(batch))
+        self._seen[key] = (
+            0.7 * old_seconds + seconds, 0.7 * old_work + work, 0.7 * old_searches + len(batch),
+            max(largest, len(batch)),
+        )  # fmt: skip
+        old_seconds, old_work, old_searches = self._overall
+        self._overall = (0.9 * old_seconds + seconds, 0.9 * old_work + work, 0.9 * old_searches + len(batch))
 
     def seconds_per_search(self, batch: SearchBatch) -> float | None:
         """Learned cost of a search like those in `batch`; None before the first one finished."""
         seen = self._seen.get((batch.target_index, int(batch.kind)))
-        return None if seen is None else max(seen[0] / seen[1], 1e-9)
+        return None if seen is None else max(seen[0] / seen[2], 1e-9)
 
     def to_ask(self, n_pending: int, n_slots: int | None) -> int:
         """How many searches to fetch before it is known what they are; `size` then cuts them."""
@@ -139,12 +153,13 @@ class PackSizer:
         target_seconds = max(self.target_seconds, (n_slots or 0) / PIECES_PER_SECOND)
         cost = self.seconds_per_search(batch)
         if cost is not None:
-            largest = self._seen[(batch.target_index, int(batch.kind))][2]
+            _, work, searches, largest = self._seen[(batch.target_index, int(batch.kind))]
             wanted = min(int(target_seconds / cost), self.growth * largest)
-            floor = int(self.floor_seconds / cost)
-        elif self._overall[1] > 0:
-            floor = int(self.floor_seconds / max(self._overall[0] / self._overall[1], 1e-9))
-            wanted = int(target_seconds / self.floor_seconds * floor / 4)
+            floor = int(self.floor_seconds / max(work / searches, 1e-9))
+        elif self._overall[2] > 0:
+            seconds, work, searches = self._overall
+            wanted = int(target_seconds / max(seconds / searches, 1e-9) / 4)
+            floor = int(self.floor_seconds / max(work / searches, 1e-9))
         else:
             wanted, floor = self.probe, 1
         bytes_per_search = (batch.X.nbytes + batch.keep.nbytes) / n + 40

@@ -259,7 +259,7 @@ class _Ledger:
         while self.queue:
             piece = self.queue[0]
             if piece.clean and piece.batch is not None:
-                self.sizer.record(piece.batch, piece.seconds)
+                self.sizer.record(piece.batch, piece.seconds, piece.result.cpu_seconds)
             self.telling = True
             decisions = self.coordinator.tell(piece.result)
             self.queue.popleft()

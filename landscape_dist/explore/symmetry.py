@@ -73,6 +73,21 @@ class PeriodicCoordinates(SameJudgement):
         return {"kind": "periodic_coordinates", "period": periods, "atol": self.atol}
 
 
+def periods_of(problem: Any) -> FloatArray | None:
+    """(d,) periods of a problem's coordinates, inf where one is not periodic; None where none is.
+
+    Raises:
+        SettingsError: its `periods` are not positive, or not one number or d of them.
+    """
+    given = getattr(problem, "periods", None)
+    if given is None:
+        return None
+    judgement = PeriodicCoordinates(given, 1.0)
+    judgement.check(problem.dim)
+    periods = np.broadcast_to(judgement.period, problem.dim)
+    return periods if np.isfinite(periods).any() else None
+
+
 class SignFlips(SameJudgement):
     """Equal when the 2-norm of the difference is at most `atol` for some choice of signs.
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from landscape_dist.errors import SettingsError
 from landscape_dist.pathways.pathway_map import connecting
@@ -42,6 +43,20 @@ class Trajectory:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def distances(self, point: ArrayLike) -> FloatArray:
+        """(t,) Euclidean distances of the path's points from a point (d,).
+
+        Against the number of steps they show how a search converged, where `trajectory_points=None` kept every step;
+        see `landscape_dist.plots.convergence_figure`.
+
+        Raises:
+            SettingsError: the point has another number of variables.
+        """
+        point = np.asarray(point, dtype=np.float64)
+        if point.shape != self.x.shape[1:]:
+            raise SettingsError(f"point has shape {point.shape}; give one of the path's, {self.x.shape[1:]}")
+        return np.asarray(np.linalg.norm(self.x - point, axis=1))
 
 
 class PathSource(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from landscape_dist.plots.animation import animate, check_film
+from landscape_dist.plots.convergence import convergence_figure
 from landscape_dist.plots.figures import KINDS, curve_figure, energy_level_figure, landscape_figure, trajectory_figure
 from landscape_dist.plots.files import FORMATS, check_path, save
 
@@ -12,6 +13,7 @@ __all__ = [
     "animate",
     "check_film",
     "check_path",
+    "convergence_figure",
     "curve_figure",
     "energy_level_figure",
     "landscape_figure",

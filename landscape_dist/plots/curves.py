@@ -10,6 +10,7 @@ from landscape_dist.errors import SettingsError
 from landscape_dist.plots.arrows import draw_arrows, make_look, shown
 from landscape_dist.plots.canvas import Scene, draw_points, empty_scene, grid_lines, legend, rows_of_connections
 from landscape_dist.plots.contours import MARGIN, problem_of
+from landscape_dist.plots.coordinates import axis_names, energy_name
 from landscape_dist.plots.options import CurveOptions
 from landscape_dist.problems.domain import Box, domain_from_dict
 from landscape_dist.records import FloatArray
@@ -43,8 +44,8 @@ def curve_scene(landscape: Any, options: CurveOptions) -> Scene:
     values = _values(problem_of(landscape), at, energy)
     axes.set_xlim(low, high)
     axes.set_ylim(*_heights(values, height))
-    axes.set_xlabel("$x_1$")
-    axes.set_ylabel("energy" if energy else "$dx_1/dt$")
+    axes.set_xlabel(axis_names(landscape)[0])
+    axes.set_ylabel(energy_name(landscape) if energy else "$dx_1/dt$")
     axes.spines[["top", "right"]].set_visible(False)
     grid_lines(axes, options.grid_style)
     if not energy:

@@ -17,6 +17,7 @@ from landscape_dist.plots.arrows import (
     shown,
 )
 from landscape_dist.plots.canvas import Scene, draw_points, empty_scene, has_energy, legend, rows_of_connections
+from landscape_dist.plots.coordinates import energy_name
 from landscape_dist.plots.layout import bends, heights_in_rows, row_positions
 from landscape_dist.plots.options import GraphOptions
 from landscape_dist.plots.style import index_name, index_style, present
@@ -47,7 +48,7 @@ def graph_scene(landscape: Any, options: GraphOptions) -> Scene:
     axes.set_xticks([])
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     if options.by_energy:
-        axes.set_ylabel("energy")
+        axes.set_ylabel(energy_name(landscape))
     else:
         _label_rows(axes, points, options.point_styles is None, has_energy(landscape))
         note = "a row for each Morse index"

@@ -49,7 +49,9 @@ class AxesOptions(PictureOptions):
 
     Attributes:
         margin: what is shown beyond the points on each side, as a part of their extent; default 0.22, projected 0.08.
-        limits: ((low, high), (low, high)) of the axes instead; (low, high) for one variable.
+            Of a periodic coordinate one period is shown, whatever the margin.
+        limits: ((low, high), (low, high)) of the axes instead; (low, high) for one variable. The period of a periodic
+            coordinate then begins at the lower one.
         grid_style: draws lines at the ticks, in this style: visible, linestyle, linewidth, color.
     """
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from landscape_dist.plots.coordinates import Cell
 from landscape_dist.records import FloatArray
 
 MOST_ORBITS = 80
@@ -13,7 +14,14 @@ _REACH = 1e-2  # of the picture's size: this close to the other end an orbit cou
 
 
 def orbits(
-    problem: Any, x: FloatArray, index: Any, parent: Any, child: Any, counts: Any, size: float
+    problem: Any,
+    x: FloatArray,
+    index: Any,
+    parent: Any,
+    child: Any,
+    counts: Any,
+    size: float,
+    cell: Cell | None = None,
 ) -> dict[int, list[FloatArray]]:
     """Orbits of dx/dt = -g that join the ends of arrows between neighbouring indices of a plane energy.
 
@@ -23,13 +31,16 @@ def orbits(
     Args:
         problem: of two variables, with an energy. x: (p, 2) points. index: (p,) Morse indices.
         parent, child: (c,) ids. counts: (c,) orbits behind each arrow. size: of the picture, in the unit of x.
+        cell: says whether coordinates are periodic; None where they are not.
 
     Returns:
-        arrow -> its orbits, each (m, 2) from parent to child.  Arrows without are absent: those whose orbit was not
-        found to end where the arrow ends, and all of them where there are too many.
+        arrow -> its orbits, each (m, 2) from parent to child, which of a torus may lead into another cell.  Arrows
+        without are absent: those whose orbit was not found to end where the arrow ends, and all of them where there
+        are too many.
     """
     if len(parent) > MOST_ORBITS:
         return {}
+    cell = cell or Cell(np.full(2, np.inf), np.zeros(2))
     before = problem.counters.copy()
     found: dict[int, list[FloatArray]] = {}
     for saddle in np.flatnonzero(index == 1).tolist():
@@ -38,7 +49,7 @@ def orbits(
         for column, here, there, down in ((0, parent, child, True), (1, child, parent, False)):
             for sign in (1.0, -1.0):
                 arrows = np.flatnonzero(here == saddle)
-                path, end = _follow(problem, x[saddle], sign * frame[:, column], x[there[arrows]], down, size)
+                path, end = _follow(problem, x[saddle], sign * frame[:, column], x[there[arrows]], down, size, cell)
                 if end is None:
                     continue
                 arrow = int(arrows[end])
@@ -49,7 +60,7 @@ def orbits(
 
 
 def _follow(
-    problem: Any, start: FloatArray, direction: FloatArray, ends: FloatArray, down: bool, size: float
+    problem: Any, start: FloatArray, direction: FloatArray, ends: FloatArray, down: bool, size: float, cell: Cell
 ) -> tuple[FloatArray, int | None]:
     """The (m, 2) orbit from `start` along `direction`, and which of the ends (e, 2) it arrives at, None for none."""
     from scipy.integrate import solve_ivp
@@ -65,7 +76,7 @@ def _follow(
         return sign * np.asarray(problem.hessian(problem.xp.asarray(z[None])), dtype=np.float64)[0]
 
     def near(_: float, z: FloatArray) -> float:
-        return float(np.linalg.norm(ends - z, axis=1).min()) - _REACH * size
+        return float(np.linalg.norm(cell.apart(ends - z), axis=1).min()) - _REACH * size
 
     def far(_: float, z: FloatArray) -> float:
         return 3.0 * size - float(np.linalg.norm(z - start))
@@ -79,5 +90,6 @@ def _follow(
         )
     if not solved.success or not len(solved.t_events[0]):
         return np.empty((0, 2)), None
-    end = int(np.linalg.norm(ends - solved.y[:, -1], axis=1).argmin())
-    return np.concatenate((start[None], solved.y.T, ends[end][None])), end
+    last = solved.y[:, -1]
+    end = int(np.linalg.norm(cell.apart(ends - last), axis=1).argmin())
+    return np.concatenate((start[None], solved.y.T, cell.nearest(ends[end][None], last))), end

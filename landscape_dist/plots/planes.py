@@ -20,6 +20,7 @@ from landscape_dist.plots.canvas import (
     rows_of_slots,
 )
 from landscape_dist.plots.contours import MARGIN, problem_of, window
+from landscape_dist.plots.coordinates import Cell, axis_names, cell_of
 from landscape_dist.plots.options import PlaneOptions
 from landscape_dist.plots.orbits import orbits
 from landscape_dist.plots.projections import Projection, make_projection
@@ -47,13 +48,18 @@ def plane_scene(landscape: Any, options: PlaneOptions) -> Scene:
     given = options.corners(2)
     if not len(points):
         return empty_scene(landscape, options, (7.2, 5.4))
-    project = make_projection(options.projection, points.x)
-    where = project(points.x)
-    groups = [] if options.trajectories is False else _paths(landscape, project, where, options.trajectories)
+    project = make_projection(options.projection, points.x, axis_names(landscape))
+    cell = cell_of(landscape, project.columns)
+    if given is not None:
+        cell = cell.starting_at(given[0])
+    where = cell.wrapped(project(points.x))
+    groups = [] if options.trajectories is False else _paths(landscape, project, where, cell, options.trajectories)
     margin = options.margin
     if margin is None:
         margin = MARGIN if project.is_identity else 0.08
-    corners = given if given is not None else _window(landscape, project, where, groups, margin)
+    corners = given if given is not None else cell.filled(_window(landscape, project, where, groups, margin))
+    for group in groups:
+        group.fill(cell, corners)
     width, height = corners[1] - corners[0]
     shape = 7.2, float(np.clip(5.4 * height / width, 3.2, 7.5)) + 1.2
     scene = empty_scene(landscape, options, shape if project.is_identity else (7.2, 6.0))
@@ -62,16 +68,20 @@ def plane_scene(landscape: Any, options: PlaneOptions) -> Scene:
     axes.set_ylim(*corners[:, 1])
     axes.set_xlabel(project.names[0])
     axes.set_ylabel(project.names[1])
+    _ticks(axes, cell)
     grid_lines(axes, options.grid_style)
     problem = problem_of(landscape) if project.is_identity else None
     if problem is not None and options.contours:
-        draw_underlay(figure, axes, points, problem, corners, options)
+        draw_underlay(figure, axes, landscape, problem, corners, options)
     dots, radii = draw_points(axes, landscape, where, options)
+    if given is None and not cell.is_plane:
+        for artist in dots.artists:
+            artist.set_clip_on(False)  # the markers of points at the edge of the cell are whole
     legend(figure, axes, _names(groups, len(landscape.connections), options.path_style))
     figure.draw_without_rendering()  # settles where the axes are, which arrows need to know
     drawn_as_paths = np.concatenate([np.zeros(0, dtype=np.int64), *(g.connection for g in groups)])
     scene.layers += _draw_connections(
-        axes, landscape, where, radii, np.unique(drawn_as_paths), problem, corners, options.path_style
+        axes, landscape, where, radii, np.unique(drawn_as_paths), problem, corners, cell, options.path_style
     )
     for group in reversed(groups):
         scene.layers.append(group.draw(axes, radii, options.path_style))
@@ -95,6 +105,15 @@ def _window(landscape: Any, project: Projection, where: FloatArray, groups: list
     return np.stack((np.minimum(corners[0], around[0]), np.maximum(corners[1], around[1])))
 
 
+def _ticks(axes: Any, cell: Cell) -> None:
+    """Degrees in steps of 60 where an axis is a full turn of them."""
+    from matplotlib.ticker import MultipleLocator
+
+    for axis, period in zip((axes.xaxis, axes.yaxis), cell.period.tolist(), strict=True):
+        if period == 360.0:
+            axis.set_major_locator(MultipleLocator(60.0))
+
+
 # -- arrows ---------------------------------------------------------------------------------------------------
 class _Group:
     """Paths of searches that look alike.
@@ -110,6 +129,13 @@ class _Group:
         self.ends: IntArray = np.zeros((0, 2), dtype=np.int64)
         self.row = self.connection = np.zeros(0, dtype=np.int64)
 
+    def fill(self, cell: Cell, corners: FloatArray) -> None:
+        """Replace each curve by its images that are seen between the corners (2, 2)."""
+        images = [cell.copies(curve, corners) for curve in self.curves]
+        of = np.repeat(np.arange(len(images)), np.array([len(some) for some in images], dtype=np.int64))
+        self.curves = [image for some in images for image in some]
+        self.ends, self.row = self.ends[of], self.row[of]
+
     def look(self, style: Mapping[str, Any] | None) -> Look:
         """Defaults by the number of curves, with what the user wants over them."""
         return make_look(style, len(self.curves), None if self.downward else Look(0.8, 0.8, OTHER, (0, (4, 2))))
@@ -120,7 +146,9 @@ class _Group:
         return draw_arrows(axes, self.curves, at_ends, self.look(style), self.row)
 
 
-def _paths(landscape: Any, project: Projection, where: FloatArray, wanted: bool | str | Iterable[int]) -> list[_Group]:
+def _paths(
+    landscape: Any, project: Projection, where: FloatArray, cell: Cell, wanted: bool | str | Iterable[int]
+) -> list[_Group]:
     """The paths that were kept, as curves in the plane, arrows first."""
     known = landscape.trajectories
     if not len(known):
@@ -149,9 +177,11 @@ def _paths(landscape: Any, project: Projection, where: FloatArray, wanted: bool 
             continue
         curve = project(path.x)
         if path.parent >= 0:
-            curve = np.concatenate((where[path.parent][None], curve))
-        if path.child >= 0 and np.linalg.norm(curve[-1] - where[path.child]) <= SNAP * extent:
-            curve = np.concatenate((curve, where[path.child][None]))
+            curve = np.concatenate((cell.nearest(where[[path.parent]], curve[0]), curve))
+        if path.child >= 0:
+            end = cell.nearest(where[[path.child]], curve[-1])
+            if np.linalg.norm(curve[-1] - end) <= SNAP * extent:
+                curve = np.concatenate((curve, end))
         if not np.ptp(curve, axis=0).any():
             continue  # a search that began at its end
         group.curves.append(_resampled(curve))
@@ -188,6 +218,7 @@ def _draw_connections(
     without: IntArray,
     problem: Any,
     corners: FloatArray,
+    cell: Cell,
     style: Mapping[str, Any] | None,
 ) -> list[Any]:
     """The connections that are not drawn as paths: as orbits of the flow where they can be had, else as arcs."""
@@ -200,10 +231,11 @@ def _draw_connections(
     if problem is not None and problem.has_energy:
         extent = float(np.linalg.norm(corners[1] - corners[0]))
         known = orbits(
-            problem, points.x, points.index, connections.parent, connections.child, connections.counts, extent
+            problem, where, points.index, connections.parent, connections.child, connections.counts, extent, cell
         )
     parent, child = connections.parent[chosen], connections.child[chosen]
-    bent = arcs_clear_of(axes, where[parent], where[child], np.full(len(chosen), 0.1), where)
+    ends_at = cell.nearest(where[child], where[parent])
+    bent = arcs_clear_of(axes, where[parent], ends_at, np.full(len(chosen), 0.1), where)
     first = rows_of_connections(landscape)
     group, ends, rows = _Group("connection", True), [], []
     for i, arrow in enumerate(chosen.tolist()):
@@ -212,6 +244,7 @@ def _draw_connections(
             ends.append((connections.parent[arrow], connections.child[arrow]))
             rows.append(first[arrow])
     group.ends, group.row = np.array(ends, dtype=np.int64), np.array(rows, dtype=np.int64)
+    group.fill(cell, corners)
     return [group.draw(axes, radii, style)]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from landscape_dist.errors import SettingsError
+from landscape_dist.plots.coordinates import numbered_name
 from landscape_dist.records import FloatArray
 
 MOST_COMPARED = 1000
@@ -20,17 +21,18 @@ SLANT = (0.38, 0.27)
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A map (n, d) -> (n, 2) and the names of its two axes."""
+    """A map (n, d) -> (n, 2) and the names of its two axes; the coordinates that they are, where they are some."""
 
     map: Callable[[FloatArray], FloatArray]
     names: tuple[str, str]
     is_identity: bool = False
+    columns: tuple[int, int] | None = None
 
     def __call__(self, X: FloatArray) -> FloatArray:
         return self.map(X)
 
 
-def make_projection(choice: Any, X: FloatArray) -> Projection:
+def make_projection(choice: Any, X: FloatArray, names: Sequence[str] | None = None) -> Projection:
     """The projection that the user chose.
 
     Args:
@@ -39,15 +41,17 @@ def make_projection(choice: Any, X: FloatArray) -> Projection:
             'x1,x3' or ('x1', 'x3'), a (d, 2) matrix, a function (n, d) -> (n, 2), or None: the variables themselves
             where there are two, else 'pca' or 'oblique', whichever keeps the points further apart.
         X: (p, d) the stationary points.
+        names: (d,) of the variables, for the axes.
 
     Raises:
         SettingsError: something else, or a function that returns something else.
     """
     d = X.shape[1]
+    names = names or [numbered_name(i + 1) for i in range(d)]
     if len(X) > MOST_FITTED:
         X = X[np.linspace(0, len(X) - 1, MOST_FITTED).astype(np.int64)]
     if choice is None and d > 2:
-        return max((_pca(X), _oblique(X)), key=lambda projection: _clearance(projection(X)))
+        return max((_pca(X), _oblique(X, names)), key=lambda projection: _clearance(projection(X)))
     if choice is None:
         choice = "x1,x2"
     if callable(choice):
@@ -55,11 +59,11 @@ def make_projection(choice: Any, X: FloatArray) -> Projection:
     if isinstance(choice, str) and choice.lower() == "pca":
         return _pca(X)
     if isinstance(choice, str) and choice.lower() == "oblique":
-        return _oblique(X)
+        return _oblique(X, names)
     if isinstance(choice, str):
         choice = [name.strip() for name in choice.split(",")]
     if isinstance(choice, list | tuple) and choice and all(isinstance(name, str) for name in choice):
-        return _variables(list(choice), d)
+        return _variables(list(choice), names)
     try:
         matrix = np.asarray(choice, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -69,12 +73,13 @@ def make_projection(choice: Any, X: FloatArray) -> Projection:
     return Projection(lambda Z: Z @ matrix, ("first projected variable", "second projected variable"))
 
 
-def _variables(names: list[str], d: int) -> Projection:
-    columns = [int(name[1:]) - 1 if name[:1] == "x" and name[1:].isdecimal() else -1 for name in names]
+def _variables(chosen: list[str], names: Sequence[str]) -> Projection:
+    d = len(names)
+    columns = [int(name[1:]) - 1 if name[:1] == "x" and name[1:].isdecimal() else -1 for name in chosen]
     if len(columns) != 2 or not all(0 <= c < d for c in columns):
-        raise SettingsError(_bad(",".join(names), d))
+        raise SettingsError(_bad(",".join(chosen), d))
     a, b = columns
-    return Projection(lambda Z: Z[:, [a, b]], (f"$x_{{{a + 1}}}$", f"$x_{{{b + 1}}}$"), d == 2 and (a, b) == (0, 1))
+    return Projection(lambda Z: Z[:, [a, b]], (names[a], names[b]), d == 2 and (a, b) == (0, 1), (a, b))
 
 
 def _pca(X: FloatArray) -> Projection:
@@ -91,7 +96,7 @@ def _pca(X: FloatArray) -> Projection:
     return Projection(lambda Z: (Z - centre) @ axes.T, (names[0], names[1]))
 
 
-def _oblique(X: FloatArray) -> Projection:
+def _oblique(X: FloatArray, variables: Sequence[str]) -> Projection:
     """Three variables, or the first three principal axes of more, the third drawn up and to the right."""
     d = X.shape[1]
     centre = np.zeros(d) if d == 3 else X.mean(axis=0)
@@ -100,7 +105,7 @@ def _oblique(X: FloatArray) -> Projection:
         return _pca(X)
     axes = axes * np.where(axes[np.arange(3), np.abs(axes).argmax(axis=1)] < 0, -1.0, 1.0)[:, None]
     matrix = np.stack((axes[0] + SLANT[0] * axes[2], axes[1] + SLANT[1] * axes[2]), axis=1)
-    names = ("$x_1$", "$x_2$", "$x_3$") if d == 3 else ("principal axis 1", "principal axis 2", "axis 3")
+    names = tuple(variables) if d == 3 else ("principal axis 1", "principal axis 2", "axis 3")
     labels = f"{names[0]} + {SLANT[0]:g} {names[2]}", f"{names[1]} + {SLANT[1]:g} {names[2]}"
     return Projection(lambda Z: (Z - centre) @ matrix, labels)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from landscape_dist.errors import SettingsError
 from landscape_dist.plots.contours import energies_on_grid, field_on_grid, levels
+from landscape_dist.plots.coordinates import energy_name
 from landscape_dist.plots.options import PlaneOptions
 from landscape_dist.records import FloatArray
 
@@ -18,23 +19,25 @@ FASTEST = 0.9
 
 
 def draw_underlay(
-    figure: Any, axes: Any, points: Any, problem: Any, corners: FloatArray, options: PlaneOptions
+    figure: Any, axes: Any, landscape: Any, problem: Any, corners: FloatArray, options: PlaneOptions
 ) -> None:
     """Draw the energy, or the flow of a vector field, of two variables within the corners (2, 2)."""
     if problem.has_energy:
-        _draw_energy(figure, axes, points, problem, corners, options)
+        _draw_energy(figure, axes, landscape, problem, corners, options)
     else:
         _draw_flow(figure, axes, problem, corners, options)
 
 
-def _draw_energy(figure: Any, axes: Any, points: Any, problem: Any, corners: FloatArray, options: PlaneOptions) -> None:
+def _draw_energy(
+    figure: Any, axes: Any, landscape: Any, problem: Any, corners: FloatArray, options: PlaneOptions
+) -> None:
     x, y, E = energies_on_grid(problem, corners, options.grid)
-    at = _levels(E, points.energy, options.contour_levels)
+    at = _levels(E, landscape.columns.energy, options.contour_levels)
     lines = axes.contour(x, y, E, levels=at, colors="#8593a0", linewidths=0.5, linestyles="solid", zorder=1)
     if not options.filled:
         axes.clabel(lines, fontsize=6.5, inline_spacing=2, colors="#66727d")
         return
-    _fill(figure, axes, (x, y, E), at, "energy")
+    _fill(figure, axes, (x, y, E), at, energy_name(landscape))
 
 
 def _fill(figure: Any, axes: Any, values: tuple[FloatArray, FloatArray, FloatArray], at: FloatArray, name: str) -> None:

@@ -28,6 +28,8 @@ class Problem(abc.ABC):
         has_sparse_hessian: whether `sparse_hessian` is available.
         has_energy: False for vector fields.
         symmetric: False for vector fields that are no gradients; `hessian` is then minus the Jacobian.
+        periods: (d,) of the coordinates, in their unit, inf where one is not periodic; None where none is. `explore`
+            then takes points that differ by whole periods for the same.
         suggested_start, suggested_max_index: used where the user gives none; None if there is nothing sensible.
         xp: array namespace in which the solver should work.
     """
@@ -40,6 +42,7 @@ class Problem(abc.ABC):
     has_sparse_hessian: bool = False
     has_energy: bool = True
     symmetric: bool = True
+    periods: Any = None
     suggested_start: Any = None
     suggested_max_index: int | None = None
 

@@ -12,11 +12,15 @@ from landscape_dist.problems.base import Problem
 from landscape_dist.problems.domain import Domain, domain_from_dict
 from landscape_dist.problems.fingerprint import canonical_json, digest
 from landscape_dist.problems.starts import checked_start
+from landscape_dist.records import FloatArray
 from landscape_dist.surrogates.features import Features
 from landscape_dist.surrogates.model import Model
 
 PRODUCTS = ("dense", "closed", "autodiff", "dimer")
-_MAX_NUMBERS = 1 << 16  # in the largest array of a block: larger ones leave the cache
+# In the largest array of a block: glibc maps larger ones anew each time, and their page faults cost more than calls do.
+_MAX_NUMBERS = 1 << 14
+_MAX_NUMBERS_ON_DEVICE = 1 << 22
+_LEAST_ROWS = 16  # of a block: fewer leave the matrix products of wide networks without work
 _DIMER_RELATIVE = 1e-4
 
 
@@ -137,7 +141,8 @@ class Surrogate(Problem):
         self._fixed = self._asarray(np.array([list(self.parameters.values())], dtype=np.float64))
         self._autodiff: Any = None
         widest = max(max(array.shape) for array in self.model.arrays().values())
-        self._rows = max(1, _MAX_NUMBERS // (widest * self.dim))
+        numbers = _MAX_NUMBERS if self._device in (None, "cpu") else _MAX_NUMBERS_ON_DEVICE
+        self._rows = max(_LEAST_ROWS, numbers // (widest * self.dim))
 
     def _asarray(self, array: Any) -> Any:
         return np.asarray(array, dtype=np.float64) if self._xp is np else self._xp.asarray(array)
@@ -153,6 +158,22 @@ class Surrogate(Problem):
     @property
     def xp(self) -> Any:
         return self._xp
+
+    @property
+    def periods(self) -> FloatArray | None:
+        """(d,) of the coordinates, inf where one is not periodic; None where none is."""
+        periods = np.array(self.features.period[: self.dim])
+        return periods if np.isfinite(periods).any() else None
+
+    @property
+    def coordinate_unit(self) -> str | None:
+        """What the data say of it; None unknown."""
+        return (self.provenance.get("data") or {}).get("coordinate_unit")
+
+    @property
+    def energy_unit(self) -> str | None:
+        """What the data say of it; None unknown."""
+        return (self.provenance.get("data") or {}).get("energy_unit")
 
     def _features(self, X: Any) -> tuple[Any, Any, Any]:
         X = self._inward(X)
@@ -186,6 +207,15 @@ class Surrogate(Problem):
         if isinstance(parts[0], tuple):
             return tuple(xp.concat(part, axis=0) for part in zip(*parts, strict=True))
         return xp.concat(parts, axis=0)
+
+    def gradient_noise(self, X: Any) -> Any:
+        """(n, d) -> (n,): the rounding of a Gaussian process, whose terms are large where it is smooth."""
+        a, first, _ = self._features(X)
+        rounding = self._here.gradient_rounding(a)
+        if rounding is None:
+            return None
+        noise = self._xp.linalg.vector_norm((rounding * self._xp.abs(first)) @ self._membership, axis=-1)
+        return self._outward(X, self.energy_scale * noise)
 
     # -- evaluations --------------------------------------------------------------------------------------------
     def _energy(self, X: Any) -> Any:
@@ -262,6 +292,8 @@ class Surrogate(Problem):
             "model": self.model.kind,
             "dim": self.dim,
             "coordinates": list(self.coordinates),
+            "coordinate_unit": self.coordinate_unit,
+            "energy_unit": self.energy_unit,
             "parameters": self.parameters,
             "products": self.products,
             "domain": self.domain.as_dict(),

@@ -78,6 +78,12 @@ def test_pieces_run_about_as_long_as_wanted(two_workers):
     assert report.seconds < 2 * 811 * 0.002
 
 
+def held(client):
+    """Names of the problems that each worker has."""
+    names = client.run(lambda dask_worker: list(dask_worker.plugins))
+    return [[name for name in names if name.startswith("landscape-problem")] for names in names.values()]
+
+
 def test_the_problem_travels_once_and_is_unpickled_once_a_worker(two_workers, tmp_path):
     log = tmp_path / "unpickled"
     problem = FakeProblem(5, log, ballast=5_000_000)
@@ -87,9 +93,42 @@ def test_the_problem_travels_once_and_is_unpickled_once_a_worker(two_workers, tm
     assert report.n_pieces >= 80
     pids = log.read_text().split()
     assert len(pids) == len(set(pids)) == 2
-    # and is gone afterwards
-    names = two_workers.run(lambda dask_worker: list(dask_worker.plugins))
-    assert not any(name.startswith("landscape-problem") for held in names.values() for name in held)
+    # the next run of the same problem finds it there, one of another problem takes its place
+    version = Broadcast(two_workers, problem).version
+    assert held(two_workers) == 2 * [[plugin_name(version)]]
+    runner(two_workers, 5, problem=problem).run(FakeCoordinator(5), on_decisions=ignore)
+    assert log.read_text().split() == pids
+    runner(two_workers, 3).run(FakeCoordinator(3), on_decisions=ignore)
+    assert plugin_name(version) not in {name for names in held(two_workers) for name in names}
+
+
+def test_problems_of_runs_that_go_on_stay(two_workers):
+    """Two runs at once, as where a correction evaluates the true energy while it explores the surrogate."""
+    one, other, third = (Broadcast(two_workers, FakeProblem(dim)) for dim in (3, 4, 5))
+    one.register()
+    other.register()
+    assert held(two_workers) == 2 * [[plugin_name(one.version), plugin_name(other.version)]]
+    other.release()
+    third.register()
+    assert held(two_workers) == 2 * [[plugin_name(one.version), plugin_name(third.version)]]
+    again = Broadcast(two_workers, FakeProblem(3))
+    again.register()
+    one.release()
+    third.release()
+    last = Broadcast(two_workers, FakeProblem(6))
+    last.register()
+    assert held(two_workers) == 2 * [[plugin_name(one.version), plugin_name(last.version)]]
+    again.release()
+    last.release()
+
+
+def test_a_scheduler_of_others_is_left_as_it_was(two_workers):
+    runner(two_workers, 3).run(FakeCoordinator(3), on_decisions=ignore)
+    before = held(two_workers)
+    with connect(scheduler=two_workers.scheduler.address) as visitor:
+        runner(visitor, 4).run(FakeCoordinator(4), on_decisions=ignore)
+        assert held(two_workers) != before
+    assert held(two_workers) == before
 
 
 def test_a_worker_without_the_problem_gets_it_again(two_workers):
@@ -118,8 +157,8 @@ def test_broadcast_reaches_workers_that_come_later():
         names = client.run(lambda dask_worker: list(dask_worker.plugins))
         assert len(names) == 2
         assert all(plugin_name(broadcast.version) in held for held in names.values())
-        broadcast.unregister()
-        broadcast.unregister()
+        broadcast.release()
+        broadcast.release()
 
 
 def test_keys_share_one_prefix(two_workers):
@@ -133,6 +172,9 @@ def test_keys_share_one_prefix(two_workers):
 
     assert keys
     assert {key_split(key) for key in keys} == {"search"}
+    deadline = time.monotonic() + 10
+    while two_workers.futures and time.monotonic() < deadline:  # Dask forgets them in a thread of its own
+        time.sleep(0.01)
     assert not two_workers.futures
 
 

@@ -106,6 +106,22 @@ def test_tiny_work_is_not_divided():
     assert sizer.size(BATCH, len(BATCH), 100) == len(BATCH)
 
 
+def test_on_a_busy_machine_work_that_is_short_is_not_divided():
+    """A piece of 10 ms of CPU time takes 100 where ten processes share a processor."""
+
+    def size(cpu_seconds):
+        sizer = PackSizer(0.5, growth=10**6)
+        for _ in range(5):
+            sizer.record(take(BATCH, 0, 10), 0.1, cpu_seconds)
+        return sizer.size(BATCH, len(BATCH), 2)
+
+    assert size(None) == 12
+    assert size(0.02) == 24
+    assert size(0.0102) == size(0.006) == 48
+    assert size(0.001) == 12  # sleeps, or has another program compute
+    assert size(0.4) == 12  # of several threads
+
+
 def test_large_coordinates_limit_the_piece():
     sizer = PackSizer(0.5, growth=10**6, max_bytes=1000)
     sizer.record(take(BATCH, 0, 1), 1e-6)

@@ -79,10 +79,17 @@ class LowPass:
 
     def problem(self) -> Any:
         """The series as an energy to explore."""
-        return ld.problems.from_callable(
+        problem = ld.problems.from_callable(
             self.energy, gradient=self.gradient, hessian=self.hessian, dim=2, batched=True,
             euler_characteristic=0, name="low-pass",
         )  # fmt: skip
+        problem.periods = [360.0, 360.0]
+        return problem
+
+
+def explored(problem: Any, config: Config, workers: int | None = None, store: str | None = None) -> ld.Landscape:
+    """The landscape on the torus."""
+    return ld.explore(problem, **(config.explore_arguments() | {"workers": workers, "store": store}))
 
 
 def thinned(data: TrainingData, every: int) -> TrainingData:
@@ -130,7 +137,7 @@ def print_widths(data: TrainingData, widths: list[float], config: Config, points
     print("| width of the low-pass, degrees | points by index | largest distance from the reference |")
     print("|---:|---|---:|")
     for width in widths:
-        found = ld.explore(LowPass(data, width).problem(), start=[-80.0, 75.0], max_index=2, same=config.same)
+        found = explored(LowPass(data, width).problem(), config)
         near = {name: nearest(found, known["index"], known["reference"]) for name, known in points.items()}
         away = max(
             np.inf if i is None else float(apart(found.columns.x[i], points[name]["reference"]))
@@ -199,7 +206,7 @@ def main() -> None:
     if options.low_pass:
         low_pass = LowPass(everything, options.low_pass)
         data = dataclasses.replace(data, energy=low_pass.energy(data.x), gradient=low_pass.gradient(data.x))
-        exact = ld.explore(low_pass.problem(), start=[-80.0, 75.0], max_index=2, same=config.same)
+        exact = explored(low_pass.problem(), config)
     folder = options.folder / f"{'quick' if options.quick else 'paper'}_{options.low_pass:g}_{options.every}"
     landscapes: list[ld.Landscape] = []
     surrogates: list[Surrogate] = []
@@ -213,11 +220,7 @@ def main() -> None:
         surrogate.name = f"alanine dipeptide, member {i}"
         surrogates.append(surrogate)
         store = str(folder / f"{i}.zarr")
-        landscapes.append(
-            ld.explore(
-                surrogate, start=[-80.0, 75.0], max_index=2, same=config.same, workers=options.workers, store=store
-            )
-        )
+        landscapes.append(explored(surrogate, config, options.workers, store))
         counts = landscapes[i].counts_by_index
         print(
             f"member {i}: points by index {'/'.join(map(str, counts.values()))}, Euler characteristic "

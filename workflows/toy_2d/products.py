@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import landscape_dist as ld
+from landscape_dist.plots import convergence_figure
 from landscape_dist.surrogates import Surrogate, load
 
 PRODUCTS = ("dimer", "autodiff", "closed", "dense")
@@ -34,7 +35,7 @@ def distances(surrogate: Surrogate, options: dict[str, Any], steps: int) -> np.n
         surrogate, start=[0.7, 0.7], max_index=1, min_index=1, upward="none", step="explicit", step_size=0.05,
         eigensolver="lobpcg", dense_limit=1, keep_trajectories=True, trajectory_points=None, max_steps=steps, **options,
     )  # fmt: skip
-    return np.linalg.norm(run.trajectories[0].x - exact, axis=1)
+    return run.trajectories[0].distances(exact)
 
 
 def cost(surrogate: Surrogate, n: int, repeats: int = 7) -> float:
@@ -82,21 +83,9 @@ def main() -> None:
 
 def draw(curves: dict[str, dict[str, np.ndarray]], path: str) -> None:
     """Two panels, as the paper's Fig. 3."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8.0, 3.4), layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True)
-    for axes, (name, title) in zip(
-        panels, (("dimer", "dimer"), ("autodiff", "automatic differentiation")), strict=True
-    ):
-        for scheme, both in curves.items():
-            axes.semilogy(both[name], label=scheme)
-        axes.set_title(title)
-        axes.set_xlabel("step")
-        axes.grid(alpha=0.3)
-    panels[0].set_ylabel("distance to the surrogate's saddle")
-    panels[0].legend(frameon=False)
-    figure.savefig(path, dpi=110)
+    titles = {"dimer": "dimer", "autodiff": "automatic differentiation"}
+    panels = {title: {scheme: both[name] for scheme, both in curves.items()} for name, title in titles.items()}
+    convergence_figure(panels, file=path)
 
 
 if __name__ == "__main__":

@@ -233,6 +233,7 @@ class _Cosine(TridiagonalSystem):
             start=np.full(d, 0.1),
             max_index=d,
         )
+        self.periods = np.full(d, 2 * np.pi)
         self._a = a
         self._n = n
 
