@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from landscape_dist.surrogates.perceptron import layers_of
+from landscape_dist.surrogates.perceptron import layers_of, n_weights_of
 
 
 class Objective:
@@ -46,7 +46,7 @@ class Objective:
         self._widths = (n_features, *hidden, 1)
         self._membership = membership
         self._gradient_weight, self._weight_decay = gradient_weight, weight_decay
-        self.n_weights = sum((a + 1) * b for a, b in zip(self._widths[:-1], self._widths[1:], strict=True))
+        self.n_weights = n_weights_of(self._widths)
         self.theta = self._empty(self.n_weights)
         self.grad = self._empty(self.n_weights)
         self._weights, self._grads = layers_of(self.theta, self._widths), layers_of(self.grad, self._widths)

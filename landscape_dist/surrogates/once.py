@@ -18,28 +18,31 @@ def train_once(
     data: TrainingData,
     settings: TrainingSettings,
     *,
+    initial: Surrogate | None = None,
     on_status: OnStatus | None = None,
 ) -> Surrogate:
     """The surrogate in a folder; trained and written there if there is none, from its checkpoint where there is one.
 
     Args:
         folder: of the surrogate; the checkpoint lies beside it until the training is done.
-        data, settings, on_status: see `train`.
+        data, settings, initial, on_status: see `train`.
 
     Raises:
-        StoreMismatchError: it was trained on other data or with other settings.
+        StoreMismatchError: it was trained on other data, with other settings or from another initial surrogate.
     """
     folder = Path(folder)
     if not folder.exists():
         checkpoint = folder.with_name(folder.name + ".checkpoint.npz")
-        surrogate = train(data, settings, name=folder.stem, checkpoint=checkpoint, on_status=on_status)
+        surrogate = train(data, settings, name=folder.stem, initial=initial, checkpoint=checkpoint, on_status=on_status)
         save(surrogate, folder)
         checkpoint.unlink(missing_ok=True)
         return surrogate
     surrogate = load(folder)
     made = surrogate.provenance
-    if made.get("settings") != settings.as_dict() or made.get("data", {}).get("digest") != data.digest():
+    trained = (made.get("settings"), made.get("data", {}).get("digest"), made.get("initial"))
+    if trained != (settings.as_dict(), data.digest(), None if initial is None else initial.fingerprint()):
         raise StoreMismatchError(
-            f"{folder} was trained on other data or with other settings; give another folder, or remove it"
+            f"{folder} was trained on other data, with other settings or from another initial surrogate; give another "
+            "folder, or remove it"
         )
     return surrogate

@@ -100,6 +100,45 @@ class Perceptron(Model):
             adjoint = _rows_times(of_input, self.layers[layer][0])
         return gradient, adjoint
 
+    def weight_derivatives(self, A: FloatArray, out: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(n, f) -> values (n,), and their derivatives by `vector`, (n, p), written to `out`."""
+        T = [A, *self._activations(A)]
+        inputs = [*self._adjoints(T[1:])[1], np.ones((len(A), 1))]
+        begin = 0
+        for activation, adjoint in zip(T, inputs, strict=True):
+            width, before = adjoint.shape[1], activation.shape[1]
+            middle = begin + width * before
+            block = out[:, begin:middle].reshape(len(A), width, before)
+            np.multiply(adjoint[:, :, None], activation[:, None, :], out=block)
+            out[:, middle : middle + width] = adjoint
+            begin = middle + width
+        W, b = self.layers[-1]
+        return T[-1] @ W[0] + b[0], out
+
+    def slope_weight_derivatives(self, A: FloatArray, J: FloatArray, out: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(n, f) and directions (n, f) -> slopes of the value along them, (n,), and their derivatives by `vector`, (n,
+        p), written to `out`."""
+        T, tangents, of_inputs = [A], [J], []
+        for W, b in self.layers[:-1]:
+            T.append(np.tanh(T[-1] @ W.T + b))
+            of_inputs.append(tangents[-1] @ W.T)
+            tangents.append(of_inputs[-1] * (1.0 - T[-1] * T[-1]))
+        begin = out.shape[1]
+        by_tangent, by_input = np.ones((len(A), 1)), np.zeros((len(A), 1))  # of a layer's input
+        for layer in range(len(self.layers) - 1, -1, -1):
+            W, a = self.layers[layer][0], T[layer]
+            begin -= W.size + W.shape[0]
+            middle = begin + W.size
+            block = out[:, begin:middle].reshape(len(A), *W.shape)
+            np.multiply(by_tangent[:, :, None], tangents[layer][:, None, :], out=block)
+            block += by_input[:, :, None] * a[:, None, :]
+            out[:, middle : middle + W.shape[0]] = by_input
+            if layer:
+                slope, through = 1.0 - a * a, by_tangent @ W
+                by_input = slope * (by_input @ W - 2.0 * a * of_inputs[layer - 1] * through)
+                by_tangent = slope * through
+        return tangents[-1] @ self.layers[-1][0][0], out
+
     def to(self, xp: Any) -> Self:
         if xp is np:
             return type(self)([(np.asarray(W), np.asarray(b)) for W, b in self.layers])
@@ -158,6 +197,11 @@ class Perceptron(Model):
             bound = np.sqrt(6.0 / (before + after))
             layers.append((rng.uniform(-bound, bound, (after, before)), np.zeros(after)))
         return cls(layers)
+
+
+def n_weights_of(widths: tuple[int, ...]) -> int:
+    """Length of the flat vector of `layers_of`."""
+    return sum((before + 1) * after for before, after in pairwise(widths))
 
 
 def layers_of(theta: Any, widths: tuple[int, ...]) -> list[tuple[Any, Any]]:

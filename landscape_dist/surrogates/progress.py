@@ -28,7 +28,7 @@ def print_progress(
         if time.monotonic() - shown < seconds:
             return
         shown = time.monotonic()
-        what = "epochs" if status.phase == "adam" else "iterations of L-BFGS"
+        what = "epochs" if status.phase == "adam" else "iterations of the finish"
         held_out = "" if status.validation != status.validation else f", held out {status.validation:.3g}"
         line = f"{label}{': ' if label else ''}{status.done} of {status.total} {what}, loss {status.loss:.3g}{held_out}"
         if write is None:

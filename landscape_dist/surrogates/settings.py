@@ -8,6 +8,7 @@ from typing import Any
 from landscape_dist.errors import SettingsError
 
 DTYPES = ("float32", "float64")
+FINISHES = ("lbfgs", "levenberg_marquardt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,9 @@ class TrainingSettings:
         weight_decay: coefficient of |theta|^2 / 2 in the loss.
         validation: fraction of the points held out; the weights that do best on them are kept. 0 keeps the last.
         patience: epochs without progress on the held-out points after which Adam stops; None never.
-        finish_iterations: iterations of L-BFGS on all points at once in float64, after Adam; 0 for none.
+        finish_iterations: iterations on all points at once in float64, after Adam; 0 for none.
+        finish: of what: 'lbfgs', or 'levenberg_marquardt', which takes a matrix of all pairs of weights: for energies
+            that are smooth and exact, where a network of some thousand weights can follow them.
         dtype: 'float32' or 'float64', of the training; what is trained computes in float64.
         seed: of weights, batches and the held-out points.
         checkpoint_epochs: epochs between checkpoints, where these are kept.
@@ -45,6 +48,7 @@ class TrainingSettings:
     validation: float = 0.0
     patience: int | None = None
     finish_iterations: int = 0
+    finish: str = "lbfgs"
     dtype: str = "float32"
     seed: int = 0
     checkpoint_epochs: int = 1000
@@ -79,8 +83,11 @@ class TrainingSettings:
                 f"training setting patience is {self.patience} and validation is 0; give the fraction of the points "
                 "to hold out, such as validation = 0.1"
             )
-        if self.dtype not in DTYPES:
-            raise SettingsError(f"training setting dtype is {self.dtype!r}; use 'float32' or 'float64'")
+        for name, allowed in (("dtype", DTYPES), ("finish", FINISHES)):
+            if getattr(self, name) not in allowed:
+                raise SettingsError(
+                    f"training setting {name} is {getattr(self, name)!r}; use {' or '.join(map(repr, allowed))}"
+                )
 
     def rate(self, epoch: int) -> float:
         """Learning rate of an epoch, counted from 0."""
@@ -88,8 +95,11 @@ class TrainingSettings:
         return float(self.learning_rate * self.lr_factor ** (epoch // step))
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON form."""
-        return asdict(self) | {"hidden": list(self.hidden)}
+        """Plain JSON form; without `finish` where it is the default, so that trainings of before it go on."""
+        plain = asdict(self) | {"hidden": list(self.hidden)}
+        if self.finish == FINISHES[0]:
+            del plain["finish"]
+        return plain
 
 
 def _whole(value: Any, least: int) -> bool:

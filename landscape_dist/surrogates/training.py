@@ -1,4 +1,4 @@
-"""Training a network on data: Adam in batches, then L-BFGS, with checkpoints and held-out points."""
+"""Training a network on data: Adam in batches, then all points at once, with checkpoints and held-out points."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from landscape_dist.surrogates.assembly import assembled, errors, held_out_rows
 from landscape_dist.surrogates.checkpoints import read_checkpoint, write_checkpoint
 from landscape_dist.surrogates.data import TrainingData
 from landscape_dist.surrogates.features import Features
+from landscape_dist.surrogates.finish import Finish, Lbfgs
+from landscape_dist.surrogates.least_squares import LevenbergMarquardt, check_least_squares
 from landscape_dist.surrogates.objective import Objective
 from landscape_dist.surrogates.perceptron import Perceptron, layers_of
 from landscape_dist.surrogates.problem import Surrogate
 from landscape_dist.surrogates.settings import TrainingSettings
 
 REPORT_SECONDS = 0.5
-FINISH_ROUND = 100  # iterations of L-BFGS between looks at the held-out points, and checkpoints
-_FINISH_MEMORY = 50  # pairs that L-BFGS keeps; a network's curvature is seen better with more than the usual ten
 _KEPT_LOSSES = 200
 
 
@@ -117,6 +117,8 @@ class _Training:
         else:
             self._check(initial)
             self.features, self.shift, self.scale = initial.features, initial.energy_shift, initial.energy_scale
+        if settings.finish == "levenberg_marquardt" and settings.finish_iterations:
+            check_least_squares(self.features.n_features, settings.hidden)
         self.fitted, self.held_out = held_out_rows(len(data), settings.validation, settings.seed)
         self.membership = self.features.membership(data.dim)
         start = "" if initial is None else initial.fingerprint()
@@ -175,7 +177,7 @@ class _Training:
 
     # -- the whole ----------------------------------------------------------------------------------------------
     def run(self, on_status: OnStatus) -> Surrogate:
-        began = time.process_time()
+        self.began, self.spent = time.process_time(), 0.0
         self.on_status, self.reported = on_status, 0.0
         state = read_checkpoint(self.checkpoint, self.digest) if self.checkpoint is not None else None
         if state is None:
@@ -186,10 +188,12 @@ class _Training:
             state = {"theta": theta, "best": theta, "best_loss": np.inf, "best_epoch": 0, "epoch": 0, "iteration": 0}
         else:
             self.curve = np.asarray(state.get("curve", np.empty((0, 3)))).tolist()
+            self.began -= float(state.get("cpu_seconds", 0.0))  # of the process that was stopped
+            self.spent = float(state.get("cpu_seconds", 0.0))
         state = self._adam(state)
         state = self._finish(state)
         theta = np.asarray(state["best"] if len(self.held_out) else state["theta"], dtype=np.float64)
-        return self._surrogate(theta, state, time.process_time() - began)
+        return self._surrogate(theta, state)
 
     def _adam(self, state: dict[str, Any]) -> dict[str, Any]:
         settings = self.settings
@@ -252,41 +256,38 @@ class _Training:
         return total / n
 
     def _finish(self, state: dict[str, Any]) -> dict[str, Any]:
-        """L-BFGS in rounds that start afresh, so that one interrupted goes on as if it had not been."""
-        from scipy.optimize import minimize
-
+        """In rounds that need nothing but what is kept between them: one interrupted goes on as if it had not been."""
         total = self.settings.finish_iterations
         if int(state["iteration"]) >= total:
             return state
         data = self._arrays(self.fitted, "float64", None)
         held = self._arrays(self.held_out, "float64", None) if len(self.held_out) else None
         objective = self._objective(data, None)
+        finish: Finish = Lbfgs(objective, data)
+        if self.settings.finish == "levenberg_marquardt":
+            finish = LevenbergMarquardt(
+                data, self.settings.hidden, self.settings.weight_decay, state.get("damping"),
+                gradient_weight=self.settings.gradient_weight, membership=self.membership,
+            )  # fmt: skip
         theta = np.array(state["theta"], dtype=np.float64)
         best, best_loss = np.asarray(state["best"], dtype=np.float64), np.inf
         if held is not None:
             objective.theta[...] = best
             best_loss = _loss(objective, held)
-
-        def function(vector: FloatArray) -> tuple[float, FloatArray]:
-            objective.theta[...] = vector
-            loss = objective(*(data[key] for key in ("A", "y", "slopes", "gradient") if key in data))
-            return loss, objective.grad.copy()
-
         iteration = int(state["iteration"])
         while iteration < total:
-            options = {"maxiter": min(FINISH_ROUND, total - iteration), "maxcor": _FINISH_MEMORY, "maxfun": 10**9,
-                       "ftol": 0.0, "gtol": 0.0}  # fmt: skip
-            found = minimize(function, theta, jac=True, method="L-BFGS-B", options=options)
-            stuck = found.nit < options["maxiter"]
-            theta, iteration = found.x, total if stuck else iteration + found.nit
+            wanted = min(finish.round, total - iteration)
+            theta, loss, taken = finish.advance(theta, wanted)
+            iteration = total if taken < wanted else iteration + taken
             objective.theta[...] = theta
             validation = np.nan if held is None else _loss(objective, held)
             worse = held is not None and validation > best_loss
             if held is not None and not worse:
                 best, best_loss = theta, validation
-            self.curve.append([float(self.settings.epochs + iteration), float(found.fun), validation])
-            self._report("finish", iteration, total, float(found.fun), validation, np.nan)
+            self.curve.append([float(self.settings.epochs + iteration), loss, validation])
+            self._report("finish", iteration, total, loss, validation, np.nan)
             state = state | {"theta": theta, "best": best, "best_loss": best_loss, "iteration": iteration}
+            state |= finish.kept()
             if worse:  # on noisy data the finish learns the noise: go no further
                 state["iteration"] = total
             self._keep(state)
@@ -312,9 +313,14 @@ class _Training:
     def _back(self, array: Any) -> Any:
         return array.copy() if self.device is None else array.cpu().numpy().copy()
 
+    def _cpu_seconds(self) -> float:
+        """Of all sessions of this training, up to the checkpoint that each went on from."""
+        return self.spent + time.process_time() - self.began
+
     def _keep(self, state: dict[str, Any]) -> None:
         if self.checkpoint is not None:
-            write_checkpoint(self.checkpoint, state | {"curve": np.array(self.curve).reshape(-1, 3)}, self.digest)
+            more = {"curve": np.array(self.curve).reshape(-1, 3), "cpu_seconds": self._cpu_seconds()}
+            write_checkpoint(self.checkpoint, state | more, self.digest)
 
     def _report(self, phase: str, done: int, total: int, loss: float, validation: float, rate: float) -> None:
         now = time.monotonic()
@@ -322,7 +328,7 @@ class _Training:
             self.reported = now
             self.on_status(TrainingStatus(phase, done, total, loss, validation, rate))
 
-    def _surrogate(self, theta: FloatArray, state: dict[str, Any], cpu_seconds: float) -> Surrogate:
+    def _surrogate(self, theta: FloatArray, state: dict[str, Any]) -> Surrogate:
         data, settings = self.data, self.settings
         layers = layers_of(theta.copy(), (self.features.n_features, *settings.hidden, 1))
         surrogate = assembled(Perceptron(layers), self.features, self.shift, self.scale, data, self.name)
@@ -333,7 +339,7 @@ class _Training:
             "errors": errors(surrogate, data, self.fitted, self.held_out),
             "loss_curve": {"columns": ["epoch or iteration", "loss", "validation"], "rows": _plain(self.curve)},
             "best_epoch": int(state["best_epoch"]),
-            "cpu_seconds": round(cpu_seconds, 3),
+            "cpu_seconds": round(self._cpu_seconds(), 3),
             "device": self.device or "numpy",
         }
         return surrogate

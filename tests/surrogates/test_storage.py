@@ -143,7 +143,18 @@ def test_trained_once(plane: TrainingData, tmp_path: Path, monkeypatch: Any) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
     monkeypatch.setattr("landscape_dist.surrogates.once.train", None)  # not called again
     assert train_once(tmp_path / "s", plane, settings).fingerprint() == first.fingerprint()
-    with pytest.raises(StoreMismatchError, match="other data or with other settings"):
+    with pytest.raises(StoreMismatchError, match="other data, with other settings"):
         train_once(tmp_path / "s", plane, TrainingSettings(hidden=(8,), epochs=3))
     with pytest.raises(StoreMismatchError, match="other data"):
         train_once(tmp_path / "s", plane.rows(np.arange(10)), settings)
+
+
+def test_trained_on_once(plane: TrainingData, tmp_path: Path) -> None:
+    settings = TrainingSettings(hidden=(8,), epochs=2)
+    first = train_once(tmp_path / "first", plane, settings)
+    second = train_once(tmp_path / "second", plane, settings, initial=first)
+    assert second.provenance["initial"] == first.fingerprint() != second.fingerprint()
+    assert train_once(tmp_path / "second", plane, settings, initial=first).fingerprint() == second.fingerprint()
+    for initial in (None, second):
+        with pytest.raises(StoreMismatchError, match="from another initial surrogate"):
+            train_once(tmp_path / "second", plane, settings, initial=initial)

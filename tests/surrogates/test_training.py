@@ -176,4 +176,4 @@ def test_progress_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> 
         seldom(status)
     assert lines == ["member 1: 1 of 9 epochs, loss 0.5", "member 1: 2 of 9 epochs, loss 0.5"]
     print_progress(seconds=0.0)(TrainingStatus("finish", 3, 9, 0.5, 0.25, 1e-3))
-    assert capsys.readouterr().err == "3 of 9 iterations of L-BFGS, loss 0.5, held out 0.25\n"
+    assert capsys.readouterr().err == "3 of 9 iterations of the finish, loss 0.5, held out 0.25\n"
