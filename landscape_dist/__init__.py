@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from landscape_dist import errors, problems, surrogates
     from landscape_dist.campaign import open_landscape as open
+    from landscape_dist.correction.correct import correct
     from landscape_dist.explore.settings import ExploreSettings
     from landscape_dist.explore.signed_permutations import SignedPermutations
     from landscape_dist.explore.symmetry import PeriodicCoordinates, Permutations, SignFlips, UpTo
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from landscape_dist.records import Connection, SearchStatus, StationaryPoint
 
 _WHERE = {
+    "correct": ("landscape_dist.correction.correct", "correct"),
     "errors": ("landscape_dist.errors", None),
     "problems": ("landscape_dist.problems", None),
     "surrogates": ("landscape_dist.surrogates", None),
@@ -59,6 +61,7 @@ __all__ = [
     "StationaryPoint",
     "Translations",
     "UpTo",
+    "correct",
     "errors",
     "explore",
     "open",

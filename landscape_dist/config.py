@@ -23,6 +23,7 @@ from landscape_dist.explore.symmetry import PeriodicCoordinates, Permutations, S
 from landscape_dist.explore.translations import Translations
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.problems.domain import Ball, Box, Domain, Unbounded, domain_from_dict
+from landscape_dist.surrogates.correction import CorrectionSettings
 from landscape_dist.surrogates.settings import TrainingSettings
 from landscape_dist.surrogates.tables import data_table, read_data
 from landscape_dist.toml_file import kind_of, nearest, read_toml
@@ -163,6 +164,7 @@ Start = Annotated[Any, BeforeValidator(_numbers)]
 ExploreSection = _settings_model("ExploreSection", ExploreSettings, start=(Start, None), max_index=(int | None, None))
 SolverSection = _settings_model("SolverSection", SolverSettings)
 TrainingSection = _settings_model("TrainingSection", TrainingSettings, hidden=(list[int], None))
+CorrectionSection = _settings_model("CorrectionSection", CorrectionSettings)
 
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -171,6 +173,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "solver": SolverSection,
     "run": RunSection,
     "training": TrainingSection,
+    "correction": CorrectionSection,
 }
 
 _File = create_model(
@@ -183,6 +186,7 @@ _File = create_model(
     same=(Annotated[Any, BeforeValidator(_same)], None),
     data=(Annotated[Any, BeforeValidator(data_table)], None),
     training=(TrainingSection, Field(default_factory=TrainingSection)),
+    correction=(CorrectionSection, Field(default_factory=CorrectionSection)),
 )
 TABLES = tuple(_File.model_fields)
 
@@ -199,6 +203,7 @@ class Config:
         same: what [same] makes; None where there is none.
         data, training: what a surrogate is trained on, and how: the tables [data], None where there is none, and
             [training].
+        correction: how a surrogate is corrected against the problem: the table [correction].
     """
 
     source: str
@@ -210,6 +215,7 @@ class Config:
     same: SameJudgement | None = None
     data: dict[str, Any] | None = None
     training: BaseModel = dataclasses.field(default_factory=TrainingSection)
+    correction: BaseModel = dataclasses.field(default_factory=CorrectionSection)
 
     def training_data(self) -> TrainingData:
         """What [data] says, read or sampled.
@@ -225,6 +231,10 @@ class Config:
     def training_settings(self) -> TrainingSettings:
         """What [training] says."""
         return TrainingSettings(**self.training.model_dump(exclude_unset=True))
+
+    def correction_settings(self) -> CorrectionSettings:
+        """What [correction] says."""
+        return CorrectionSettings(**self.correction.model_dump(exclude_unset=True))
 
     def surrogate_folder(self) -> Path:
         """Where the surrogate of [problem] is, or will be.
@@ -339,6 +349,7 @@ def make_config(data: dict[str, Any], source: str, folder: Path | None = None) -
         ("explore", ExploreSettings, explore),
         ("solver", SolverSettings, sections.solver.model_dump(exclude_unset=True)),
         ("training", TrainingSettings, sections.training.model_dump(exclude_unset=True)),
+        ("correction", CorrectionSettings, sections.correction.model_dump(exclude_unset=True)),
     ):
         try:
             build(**values)
@@ -350,7 +361,7 @@ def make_config(data: dict[str, Any], source: str, folder: Path | None = None) -
         )
     return Config(
         source, folder or Path.cwd(), sections.problem, sections.explore, sections.solver, sections.run,
-        sections.same, sections.data, sections.training,
+        sections.same, sections.data, sections.training, sections.correction,
     )  # fmt: skip
 
 
@@ -367,7 +378,9 @@ def section_of(name: str) -> str:
 
 
 def _without_prefix(message: str) -> str:
-    return message.removeprefix("solver setting ").removeprefix("training setting ")
+    for section in ("solver", "training", "correction"):
+        message = message.removeprefix(f"{section} setting ")
+    return message
 
 
 # -- errors in words ------------------------------------------------------------------------------------------

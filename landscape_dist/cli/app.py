@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from landscape_dist.cli import cluster, maintenance, run, stores, systems, train, watch
+from landscape_dist.cli import cluster, correct, maintenance, run, stores, systems, train, watch
 
 HELP = """Find the stationary points of an energy (minima, transition states, saddles of every index) and the arrows
 between them, by high-index saddle dynamics, on this machine or a Dask cluster.
@@ -38,6 +38,7 @@ def _options(
 
 app.command("run")(run.run)
 app.command("train")(train.train)
+app.command("correct")(correct.correct)
 app.command("watch")(watch.watch)
 app.command("info")(stores.info)
 app.command("points")(stores.points)

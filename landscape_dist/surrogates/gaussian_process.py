@@ -18,6 +18,15 @@ from landscape_dist.surrogates.problem import Surrogate
 MOST_POINTS = 5000
 """Beyond, the kernel matrix and its decomposition cost more than a network does."""
 
+LENGTHS, VARIANCES, NOISES = (1e-2, 1e3), (1e-3, 1e4), (1e-10, 1.0)
+"""Where length scales, variance and noise are looked for, in standardised units."""
+
+SIZES = (1.0, 0.25, 0.5, 2.0, 4.0)
+"""Length scales of all features that the maximisation of the likelihood begins from, the best of them."""
+
+ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
+"""Relative rounding error of each term of a sum over the data; where the process is smooth, large ones cancel."""
+
 
 class GaussianProcess(Model):
     """Posterior mean sum_j w_j k(a, a_j), k = variance exp(-|(a - a_j) / length|^2 / 2).
@@ -51,6 +60,12 @@ class GaussianProcess(Model):
     def gradient(self, A: Any) -> Any:
         k, D = self._kernel(A)
         return -((k * self.weights)[:, None, :] @ D)[:, 0, :] / self.length
+
+    def gradient_rounding(self, A: Any) -> Any:
+        k, D = self._kernel(A)
+        xp = self._xp
+        terms = (xp.abs(k * self.weights)[:, None, :] @ xp.abs(D))[:, 0, :] / self.length
+        return ROUNDING * terms
 
     def gradient_curvature(self, A: Any, J: Any) -> tuple[Any, Any]:
         k, D = self._kernel(A)
@@ -120,6 +135,7 @@ def fit_gaussian_process(
     restarts: int = 3,
     seed: int = 0,
     name: str = "gaussian_process",
+    like: Surrogate | None = None,
 ) -> Surrogate:
     """Fit a Gaussian process with one length scale a feature, by scikit-learn (pip install "landscape-dist[gp]").
 
@@ -131,9 +147,11 @@ def fit_gaussian_process(
         harmonics: of periodic coordinates, see `Features`.
         restarts: further starts of the maximisation. seed: of these.
         name: of the surrogate; `spread(surrogate, X)` gives its error bar.
+        like: a Gaussian process of the same variables, fitted to some of the data, whose length scales, variance and
+            noise the maximisation begins from.
 
     Raises:
-        SettingsError: too many points, or scikit-learn is not installed.
+        SettingsError: too many points, `like` is no Gaussian process of these variables, or scikit-learn is missing.
     """
     try:
         from sklearn.gaussian_process import GaussianProcessRegressor
@@ -151,8 +169,19 @@ def fit_gaussian_process(
     features = Features.standardising(data.inputs, data.input_periods, harmonics)
     shift, scale = float(data.energy.mean()), float(data.energy.std()) or 1.0
     A, y = features(data.inputs), (data.energy - shift) / scale
-    white = WhiteKernel(1e-4, (1e-10, 1.0)) if noise is None else WhiteKernel(max((noise / scale) ** 2, 1e-10), "fixed")
-    kernel = ConstantKernel(1.0, (1e-3, 1e6)) * RBF(np.ones(A.shape[1]), (1e-2, 1e3)) + white
+    lengths, variance, white_noise = np.ones(A.shape[1]), 1.0, 1e-4
+    if like is not None:
+        lengths, variance, white_noise = _begun(like, features, scale)
+    white = (
+        WhiteKernel(white_noise, NOISES)
+        if noise is None
+        else WhiteKernel(max((noise / scale) ** 2, NOISES[0]), "fixed")
+    )
+    # With few data the likelihood has a maximum, too, at lengths below the distance of the data.
+    begun = [(np.full(A.shape[1], size), 1.0) for size in SIZES] + [(lengths, variance)] * (like is not None)
+    kernels = [ConstantKernel(v, VARIANCES) * RBF(l, LENGTHS) + white for l, v in begun]
+    fixed = (GaussianProcessRegressor(kernel, alpha=0.0, optimizer=None).fit(A, y) for kernel in kernels)
+    kernel = max(fixed, key=lambda fitted: float(fitted.log_marginal_likelihood_value_)).kernel_
     regressor = GaussianProcessRegressor(kernel, alpha=0.0, n_restarts_optimizer=restarts, random_state=seed)
     with warnings.catch_warnings():  # a length at its bound is a feature without influence: no fault
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -170,6 +199,27 @@ def fit_gaussian_process(
         "errors": errors(surrogate, data, np.arange(len(data)), np.empty(0, dtype=np.int64)),
     }
     return surrogate
+
+
+def _begun(like: Surrogate, features: Features, scale: float) -> tuple[FloatArray, float, float]:
+    """Length scales, variance and noise of another Gaussian process in the units of these features and energies."""
+    model = like.model
+    if not isinstance(model, GaussianProcess) or model.n_features != features.n_features:
+        raise SettingsError(
+            f"like is {like.name}, a {model.kind} of {model.n_features} features; give a Gaussian process of "
+            f"{features.n_features}"
+        )
+    stretch = np.ones(features.n_features)
+    n = features.n_inputs
+    if n == features.n_features:  # periodic inputs have no units of their own
+        stretch = np.array(like.features.scale) / np.array(features.scale)
+    energies = (like.energy_scale / scale) ** 2
+    lengths = np.clip(model.length * stretch, *LENGTHS)
+    return (
+        lengths,
+        float(np.clip(model.variance * energies, *VARIANCES)),
+        float(np.clip(model.noise * energies, *NOISES)),
+    )
 
 
 def spread(surrogate: Surrogate, X: FloatArray) -> FloatArray:

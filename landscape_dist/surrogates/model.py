@@ -34,6 +34,10 @@ class Model(abc.ABC):
     def gradient(self, A: Any) -> Any:
         """(n, f) -> (n, f)."""
 
+    def gradient_rounding(self, A: Any) -> Any:
+        """(n, f) -> (n, f) sizes below which the gradient is rounding; None where that is no concern."""
+        return None
+
     @abc.abstractmethod
     def gradient_curvature(self, A: Any, J: Any) -> tuple[Any, Any]:
         """(n, f), (n, d, f) -> gradient (n, f) and J H J^T (n, d, d), H the matrix of second derivatives."""

@@ -41,6 +41,36 @@ def test_noise_is_found() -> None:
     assert fit_gaussian_process(data, restarts=0, noise=0.2).provenance["noise"] == pytest.approx(0.2, rel=1e-6)
 
 
+def test_begins_from_another_one(fitted: Surrogate) -> None:
+    data = sample(ld.systems.arctan_2d(), 300, lower=-1.0, upper=7.0)
+    again = fit_gaussian_process(data, restarts=0, like=fitted)
+    alone = fit_gaussian_process(data, restarts=0)
+    assert again.provenance["log_marginal_likelihood"] == pytest.approx(
+        alone.provenance["log_marginal_likelihood"], abs=0.5
+    )
+    with pytest.raises(
+        SettingsError, match=r"like is gaussian_process, a gaussian_process of 2 features; give a .* of 3"
+    ):
+        fit_gaussian_process(sample(ld.systems.arctan_3d(), 20), like=fitted)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_few_data_are_no_islands(seed: int) -> None:
+    data = sample(ld.systems.muller_brown(), 50, seed=seed)
+    assert fit_gaussian_process(data).model.length.min() > 0.1  # not below the distance of the data
+
+
+def test_smooth_energies_are_searched_down_to_the_rounding() -> None:
+    rng = np.random.default_rng(3)
+    x = rng.uniform([-1.7, -1.3], [1.6, 1.3], (60, 2))
+    quartic = (x[:, 0] ** 2 - 1) ** 2 + 2 * (x[:, 1] - x[:, 0] / 2) ** 2
+    smooth = fit_gaussian_process(TrainingData(x, quartic))
+    noise = smooth.gradient_noise(x)
+    scatter = np.abs(smooth.gradient(x) - smooth.gradient(x + 1e-13)).max()
+    assert 0 < scatter < 10 * noise.max() < 1e-3
+    assert ld.explore(smooth, start=[0.1, 0.0], max_index=1).counts_by_index == {0: 2, 1: 1}
+
+
 def test_periodic_coordinates() -> None:
     angle = np.linspace(-180.0, 170.0, 36)[:, None]
     data = TrainingData(angle, np.cos(np.radians(3 * angle[:, 0])), period=(360.0,))
