@@ -275,11 +275,13 @@ def read_alphacryo4d(
 ) -> TrainingData:
     """AlphaCryo4D's output: t-SNE coordinates of density maps, and how many particles each map is made of.
 
-    The pseudo-energy of a map is -kT ln(n / n_max), 0 for the most populated one.  It is an energy only as far as the
-    particles were drawn from equilibrium; t-SNE coordinates have no unit.
+    The pseudo-energy of a map is -kT ln(n / n_max), 0 for the most populated one; AlphaCryo4D itself divides by the sum
+    of n, which adds a constant.  It is an energy only as far as the particles were drawn from equilibrium; t-SNE
+    coordinates have no unit.
 
     Args:
-        path: .npy file of the (n, 2) coordinates. particles: text file with n counts in the same order.
+        path: .npy file of the (n, 2) coordinates (AlphaCryo4D's output.npy).
+        particles: text file with n counts in the same order (its num.txt).
         kt: k_B T in the unit of energy that is wanted. energy_unit: its name; with the default the energies are in kT.
         lowest_count: maps of fewer particles are left out.
 
@@ -297,6 +299,9 @@ def read_alphacryo4d(
         raise ProblemError(
             f"{path} has shape {x.shape} and {particles} {counts.shape}; give (n, 2) coordinates and n counts"
         )
+    if not (counts >= 0).all():
+        row = int(np.flatnonzero(~(counts >= 0))[0])
+        raise ProblemError(f"{particles} has {counts[row]:g} particles for map {row}; give counts, 0 for none")
     kept = counts >= max(1, lowest_count)
     if not kept.any():
         raise ProblemError(f"{particles} has no map of {lowest_count} particles or more; lower lowest_count")

@@ -143,6 +143,13 @@ def test_alphacryo4d(tmp_path: Path) -> None:
     np.testing.assert_allclose(data.energy, 0.593 * np.log([2.0, 4.0, 1.0]))
     assert data.energy_unit == "kcal/mol"
     np.testing.assert_array_equal(data.x, x[[0, 1, 3]].astype(float))
+    for count in ("nan", "-1"):
+        (tmp_path / "n.txt").write_text(f"100\n50\n{count}\n200\n")
+        with pytest.raises(ProblemError, match=rf"has {count} particles for map 2; give counts"):
+            read_alphacryo4d(tmp_path / "tsne.npy", tmp_path / "n.txt")
+    (tmp_path / "n.txt").write_text("0\n" * 4)
+    with pytest.raises(ProblemError, match="no map of 1 particles or more"):
+        read_alphacryo4d(tmp_path / "tsne.npy", tmp_path / "n.txt")
     (tmp_path / "n.txt").write_text("100\n")
     with pytest.raises(ProblemError, match=r"give \(n, 2\) coordinates and n counts"):
         read_alphacryo4d(tmp_path / "tsne.npy", tmp_path / "n.txt")
