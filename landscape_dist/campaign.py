@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.distribute.settings import HANG_SECONDS, check_hang_seconds
-from landscape_dist.errors import SettingsError
+from landscape_dist.errors import SettingsError, StoreNotFoundError
 from landscape_dist.explore.coordinator import Coordinator
 from landscape_dist.explore.judgement import SameJudgement, make_judgement
 from landscape_dist.explore.settings import ExploreSettings
@@ -85,7 +85,8 @@ def explore(
         lease_seconds: how long this process may be silent before others may do the same, in seconds.
         same: when two points of equal index are the same: a 2-norm distance (modulo the problem's `periods`, where it
             has some), d tolerances, a function of two points, or a `SameJudgement`; default a distance of 1e-4 times
-            max(1, largest coordinate of the start, half the period of a periodic one).
+            max(1, largest coordinate of the start, half the period of a periodic one). A store from before problems
+            had periods keeps to its own distance.
         solver: settings of the solver; single ones can also be given by name.
         on_status: called about twice a second with a `Status`.
         log: file to append a line of JSON to for each thing that happens, see `landscape_dist.run_log`.
@@ -110,7 +111,7 @@ def explore(
     if explore_settings.max_index > problem.dim:
         raise SettingsError(f"max_index is {max_index}, above the dimension {problem.dim}; give at most {problem.dim}")
     check_settings(problem, solver_settings)
-    judgement = _judgement(same, problem, starts, explore_settings.same_atol)
+    judgement = _judgement(same, problem, starts, explore_settings.same_atol, store)
     n_eigenvalues = eigenvalue_columns(problem, solver_settings)
     coordinator = Coordinator(starts, explore_settings, judgement, n_eigenvalues)
     header = make_header(problem, starts, explore_settings, solver_settings, judgement.as_dict())
@@ -234,17 +235,48 @@ def _starts(problem: Any, start: Any) -> FloatArray:
     return starts
 
 
-def _judgement(same: Any, problem: Any, starts: FloatArray, same_atol: float | None) -> SameJudgement:
+def judgement_by(same: Any, dim: int, periods: FloatArray | None) -> SameJudgement:
+    """As `make_judgement`; a number is a distance on the torus where there are periods (d,)."""
+    if periods is not None and np.ndim(same) == 0 and isinstance(same, int | float | np.number | np.ndarray):
+        return PeriodicCoordinates(periods, float(same))
+    return make_judgement(same, dim)
+
+
+def default_atol(starts: FloatArray, periods: FloatArray | None) -> float:
+    """The distance up to which points are the same where the user gives none.
+
+    Args:
+        starts: (s, d). periods: (d,) inf for coordinates that are not periodic; None where none is.
+    """
+    extent = np.abs(starts).max(axis=0)
+    if periods is not None:
+        extent = np.where(np.isfinite(periods), periods / 2, extent)
+    return SAME_ATOL * max(1.0, float(extent.max()))
+
+
+def _judgement(same: Any, problem: Any, starts: FloatArray, same_atol: float | None, store: Any) -> SameJudgement:
     """When two points are the same; a distance is one on the torus where the problem has periods."""
     periods = periods_of(problem)
-    if same is None:
-        extent = np.abs(starts).max(axis=0)
-        if periods is not None:
-            extent = np.where(np.isfinite(periods), periods / 2, extent)
-        same = same_atol or SAME_ATOL * max(1.0, float(extent.max()))
-    if periods is not None and isinstance(same, int | float | np.number):
-        same = PeriodicCoordinates(periods, float(same))
-    return make_judgement(same, problem.dim)
+    wanted = same_atol if same is None else same
+    judgement = judgement_by(default_atol(starts, periods) if wanted is None else wanted, problem.dim, periods)
+    if judgement is wanted or not isinstance(judgement, PeriodicCoordinates):
+        return judgement
+    # Versions to which problems did not say their periods told points apart in the plane: their stores go on so.
+    plain = make_judgement(default_atol(starts, None) if wanted is None else wanted, problem.dim)
+    return plain if _same_in(store) == plain.as_dict() else judgement
+
+
+def _same_in(store: Any) -> Any:
+    """What the header of a store says of when points are the same; None where there is no store yet."""
+    if store is None:
+        return None
+    from landscape_dist.store.database import Database
+
+    try:
+        with Database.open(store) as database:
+            return database.header.get("same")
+    except StoreNotFoundError:
+        return None
 
 
 # -- run log ------------------------------------------------------------------------------------------------

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from landscape_dist.campaign import SAME_ATOL, explore, split_settings
+from landscape_dist.campaign import default_atol, explore, judgement_by, split_settings
 from landscape_dist.definitions import judgement_of, problem_of
 from landscape_dist.errors import LandscapeError, SettingsError, StoreError, StoreFormatError, StoreMismatchError
 from landscape_dist.explore.coordinator import Coordinator
-from landscape_dist.explore.judgement import Distance, SameJudgement, make_judgement
+from landscape_dist.explore.judgement import SameJudgement
 from landscape_dist.explore.known import MadeBefore, tell_known
 from landscape_dist.explore.settings import ExploreSettings
 from landscape_dist.header import check_header, differences, session_details
@@ -258,13 +258,13 @@ class _Known:
 
     def has_default_tolerance(self) -> bool:
         """Whether points are told apart by what `explore` takes by default, which goes by the starts."""
-        default = Distance(_default_atol(self.starts), self.dim).as_dict()
+        default = self._default(self.starts).as_dict()
         return self.explore.same_atol is None and self.header["same"] == default
 
     def judgement_for(self, starts: FloatArray, same: Any) -> SameJudgement:
         """The judgement of the store, with other starts."""
         if same is not None:
-            judgement = make_judgement(same, self.dim)
+            judgement = judgement_by(same, self.dim, self._periods())
             if plain_json("same", judgement.as_dict()) != self.header["same"]:
                 raise StoreMismatchError(
                     f"{self.where} was made with same = {self.header['same']}, and now it is {judgement.as_dict()}; "
@@ -272,12 +272,20 @@ class _Known:
                 )
             return judgement
         if self.has_default_tolerance():
-            return Distance(_default_atol(starts), self.dim)
+            return self._default(starts)
         return judgement_of(self.header)
 
+    def _default(self, starts: FloatArray) -> SameJudgement:
+        """What `explore` takes by default with these starts."""
+        periods = self._periods()
+        return judgement_by(default_atol(starts, periods), self.dim, periods)
 
-def _default_atol(starts: FloatArray) -> float:
-    return SAME_ATOL * max(1.0, float(np.abs(starts).max()))
+    def _periods(self) -> FloatArray | None:
+        """(d,) of the torus on which points are told apart; None where it is the plane."""
+        same = self.header["same"]
+        if same.get("kind") != "periodic_coordinates":
+            return None
+        return np.broadcast_to([np.inf if period is None else period for period in same["period"]], self.dim)
 
 
 def _joined(starts: Sequence[FloatArray]) -> FloatArray:

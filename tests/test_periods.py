@@ -12,6 +12,8 @@ import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
 from landscape_dist.config import make_config
 from landscape_dist.errors import SettingsError, StoreMismatchError
+from landscape_dist.problems.domain import Box
+from landscape_dist.revision import extend
 from landscape_dist.surrogates import Surrogate, load, save
 from landscape_dist.surrogates.features import Features
 from landscape_dist.surrogates.perceptron import Perceptron
@@ -61,6 +63,7 @@ def test_what_the_user_says_counts(tmp_path: Path) -> None:
 
     assert same(same=0.5) == {"kind": "periodic_coordinates", "period": [360.0, 360.0], "atol": 0.5}
     assert same(same_atol=0.2)["atol"] == 0.2
+    assert same(same=np.array(0.5))["kind"] == "periodic_coordinates"
     assert same(same=[0.1, 0.1]) == {"kind": "per_coordinate", "atol": [0.1, 0.1]}
     assert same(same=ld.PeriodicCoordinates(720.0, 0.1))["period"] == [720.0]
     store = tmp_path / "a.zarr"
@@ -102,3 +105,46 @@ def test_a_configuration_needs_no_table_for_it() -> None:
     config = make_config({"problem": {"system": "separable_cosine", "parameters": {"dim": 2}}}, "a test")
     landscape = ld.explore(config.problem(), **config.explore_arguments())
     assert landscape.counts_by_index == {0: 1, 1: 2, 2: 1}
+
+
+# -- stores -------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("options", [{}, {"same": 0.01}, {"same_atol": 0.01}])
+def test_a_store_from_before_problems_had_periods_goes_on(tmp_path: Path, options: dict[str, Any]) -> None:
+    """It tells points apart in the plane, and the same call continues it so."""
+
+    class Plain(Surrogate):
+        periods = None
+
+    plain, box = angles(), Box(-200.0, 200.0)
+    plain.domain = box
+    plain.__class__ = Plain
+    whole = ld.explore(plain, max_index=2, **options)
+    assert whole.header["same"]["kind"] == "distance"
+    ld.explore(plain, max_index=2, max_searches=4, store=tmp_path / "a.zarr", **options)
+    surrogate = angles()
+    surrogate.domain = box
+    landscape = ld.explore(surrogate, max_index=2, store=tmp_path / "a.zarr", **options)
+    assert landscape.finished
+    assert landscape.header["same"] == whole.header["same"]
+    assert compare(landscape.pathways, whole.pathways).is_empty
+    with pytest.raises(StoreMismatchError, match=r"same\.atol"):
+        ld.explore(surrogate, max_index=2, store=tmp_path / "a.zarr", same=0.02)
+    assert ld.explore(surrogate, max_index=2, **options).header["same"]["kind"] == "periodic_coordinates"
+
+
+def test_a_store_on_the_torus_is_extended(tmp_path: Path) -> None:
+    def tube() -> Any:
+        energy = ld.problems.symbolic("cos(x1) + (x2 - 30)**2", 2, check=False)
+        energy.periods = [2 * np.pi, np.inf]
+        return energy
+
+    near, far = [0.1, 29.0], [0.4, 60.0]
+    ld.explore(tube(), near, 1, store=tmp_path / "a.zarr")
+    extend(tmp_path / "a.zarr", starts=far)
+    opened = ld.open(tmp_path / "a.zarr")
+    assert opened.header["same"]["atol"] == pytest.approx(60e-4)
+    landscape = ld.explore(tube(), [near, far], 1, store=tmp_path / "a.zarr")  # what explore takes by default
+    assert landscape.finished
+    assert landscape.counts_by_index == {0: 1, 1: 1}
+    ld.explore(tube(), near, 1, store=tmp_path / "b.zarr", same=0.5)
+    assert extend(tmp_path / "b.zarr", starts=far, same=0.5).n_points == 2

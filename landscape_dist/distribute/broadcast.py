@@ -124,6 +124,8 @@ def dump(value: Any, what: str) -> bytes:
 
 # Of each client: version -> runs that need it now. Where no run does, the workers keep it for the next one.
 _held: WeakKeyDictionary[Client, Counter[str]] = WeakKeyDictionary()
+# Runs of one client may be in several threads; held while a problem travels, so that none counts on what is on its way.
+_holding = threading.RLock()
 
 
 class Broadcast:
@@ -145,20 +147,27 @@ class Broadcast:
 
     def register(self) -> None:
         """Bring the problem to all workers, present and future; again after a worker reported it missing."""
-        held = _held.setdefault(self._client, Counter())
-        there = self.version in held and not self._needed
-        if not self._needed:
-            withdraw_idle(self._client, but=self.version)
-            held[self.version] += 1
-            self._needed = True
-        if not there:
-            bring(self._client, self._plugin, "the problem")
+        with _holding:
+            held = _held.setdefault(self._client, Counter())
+            there = self.version in held and not self._needed
+            if not self._needed:
+                withdraw_idle(self._client, but=self.version)
+                held[self.version] += 1
+                self._needed = True
+            if there:
+                return
+            try:
+                bring(self._client, self._plugin, "the problem")
+            except BaseException:
+                self.release()  # whoever asks for it does not come to use it
+                raise
 
     def release(self) -> None:
         """This run needs it no more."""
-        if self._needed:
-            _held[self._client][self.version] -= 1
-            self._needed = False
+        with _holding:
+            if self._needed:
+                _held[self._client][self.version] -= 1
+                self._needed = False
 
 
 def withdraw_idle(client: Client, but: str | None = None) -> None:
@@ -167,7 +176,8 @@ def withdraw_idle(client: Client, but: str | None = None) -> None:
     Args:
         but: a version that stays.
     """
-    held = _held.get(client, Counter())
-    for version in [version for version, n in held.items() if n == 0 and version != but]:
-        del held[version]
-        withdraw(client, plugin_name(version))
+    with _holding:
+        held = _held.get(client, Counter())
+        for version in [version for version, n in held.items() if n == 0 and version != but]:
+            del held[version]
+            withdraw(client, plugin_name(version))

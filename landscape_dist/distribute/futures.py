@@ -99,9 +99,7 @@ class DaskExecutor:
         self._address = str(getattr(client.scheduler, "address", "an unknown address"))
         self._call = dump((solve, settings), "the solver or its settings")
         self._broadcast = Broadcast(client, problem)
-        self._broadcast.register()
         self._hang_watch = HangWatch(client, hang_seconds)
-        self._hang_watch.register()
         self._n_hangs: Counter[int] = Counter()  # by slot
         self._key_seed = hashlib.blake2b(self._call + self._broadcast.version.encode(), digest_size=16).digest()
         self._completed = as_completed(loop=client.loop, with_results=True, raise_errors=False)
@@ -119,7 +117,13 @@ class DaskExecutor:
         self.n_resubmitted = 0
         self.n_killed = 0
         self.n_hung = 0
-        self._refresh()
+        try:
+            self._broadcast.register()
+            self._hang_watch.register()
+            self._refresh()
+        except BaseException:
+            self.close()  # nobody else will: a run that does not start has no executor
+            raise
 
     # -- what the loop asks ---------------------------------------------------------------------------------
     @property
@@ -217,12 +221,12 @@ class DaskExecutor:
         flights = list(self._flights.values())
         self._flights.clear()
         self._suspects.clear()
+        self._broadcast.release()
         if self._client.status != "running":
             return
         try:
             if flights:
                 self._client.cancel([flight.future for flight in flights])
-            self._broadcast.release()
             self._hang_watch.close()
         except OSError:
             # the scheduler went away in this very moment: there is nothing left to cancel

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.pathways.pathway_map import connecting
+from landscape_dist.plots.coordinates import Cell
 from landscape_dist.plots.options import PictureOptions
 from landscape_dist.plots.style import FRESH, INK, index_name, index_style, marker_areas, present
 from landscape_dist.records import FloatArray, IntArray
@@ -153,6 +154,21 @@ def draw_points(axes: Any, landscape: Any, where: FloatArray, options: PictureOp
             text.set_visible(visible)
 
     return Layer(rows_of_points(landscape), [*(dots for _, dots, _, _ in drawn), *texts], reveal), radii
+
+
+def settle_points(dots: Layer, cell: Cell, corners: FloatArray, whole: bool) -> None:
+    """Repeat the markers of periodic coordinates all over a window (2, 2).
+
+    Args:
+        dots: as drawn, within the cell. whole: whether markers at the window's edge are drawn beyond it.
+    """
+    if cell.is_plane:
+        return
+    for artist in dots.artists:
+        if whole:
+            artist.set_clip_on(False)
+        if hasattr(artist, "set_offsets"):  # sizes and colours begin anew with each repetition
+            artist.set_offsets(cell.repeated(np.asarray(artist.get_offsets()), corners))
 
 
 def _own_style(styles: Sequence[Mapping[str, Any]] | None, index: int) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def convergence_figure(
             `Trajectory.distances` gives where all points of the path were kept (`trajectory_points=None`). Zeros,
             which have no place on this axis, and nan leave gaps.
         ylabel: of the vertical axis.
-        styles: of curves by name, over the defaults, as for `Axes.plot`: color, linestyle, linewidth...
+        styles: of curves by name, over the defaults, as for `Axes.plot`: color, linestyle, linewidth, label...
         size: (width, height) of the figure in inches.
         file: where to save it; the ending decides the format (png, pdf, svg).
 
@@ -59,7 +59,7 @@ def convergence_figure(
             raise SettingsError(f"styles names {name!r}; curves are {', '.join(map(repr, names))}")
     looks = {
         name: {"color": COLOURS[i % len(COLOURS)], "linestyle": _LINES[i // len(COLOURS) % len(_LINES)],
-               "linewidth": 1.3} | dict((styles or {}).get(name, {}))
+               "linewidth": 1.3, "label": name} | dict((styles or {}).get(name, {}))
         for i, name in enumerate(names)
     }  # fmt: skip
     n = len(curves)
@@ -69,7 +69,7 @@ def convergence_figure(
     for axes, (title, some) in zip(figure.subplots(1, n, sharey=True, squeeze=False)[0], curves.items(), strict=True):
         axes.set_yscale("log")
         for name, y in some.items():
-            (handles[name],) = axes.plot(np.arange(len(y)), np.where(y > 0, y, np.nan), label=name, **looks[name])
+            (handles[name],) = axes.plot(np.arange(len(y)), np.where(y > 0, y, np.nan), **looks[name])
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("step")
         axes.margins(x=0.02)
@@ -79,7 +79,7 @@ def convergence_figure(
     if len(names) > 1 or names[0]:
         n_rows = -(-len(names) // (_MOST_A_PANEL * n))
         figure.legend(
-            [handles[name] for name in names], names, loc="outside lower center", frameon=False, fontsize=9,
+            handles=[handles[name] for name in names], loc="outside lower center", frameon=False, fontsize=9,
             ncols=-(-len(names) // n_rows),
         )  # fmt: skip
     if file is not None:

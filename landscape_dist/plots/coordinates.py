@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,11 +104,21 @@ class Cell:
         """The images of a curve (m, 2) that are seen between two corners (2, 2); those of the plane are itself."""
         if self.is_plane:
             return [curve]
-        first = np.ceil((corners[0] - curve.max(axis=0)) / self._finite - EDGE).astype(int)
-        last = np.floor((corners[1] - curve.min(axis=0)) / self._finite + EDGE).astype(int)
-        turns = [range(a, b + 1) if p else (0,) for a, b, p in zip(first, last, self.periodic, strict=True)]
-        images = [curve + np.array(turn) * self._finite for turn in itertools.product(*turns)]
+        # From the cells that it visits: a search may go far, and most cells that its extent spans it never sees.
+        cells = np.floor((curve[np.isfinite(curve).all(axis=1)] - corners[0]) / self._finite + EDGE)
+        cells = np.unique(np.where(self.periodic, cells, 0.0), axis=0)
+        turns = np.unique((self.turns(corners)[:, None] - cells).reshape(-1, 2), axis=0)
+        images = [curve + turn * self._finite for turn in turns]
         return [image for image in images if _is_seen(image, corners)]
+
+    def turns(self, corners: FloatArray) -> FloatArray:
+        """(t, 2) whole periods by which this cell is moved to fill a window (2, 2) that begins where it does."""
+        cells = np.where(self.periodic, np.ceil((corners[1] - corners[0]) / self._finite - EDGE), 1.0)
+        return np.array(list(itertools.product(*(range(int(n)) for n in cells))), dtype=np.float64)
+
+    def repeated(self, where: FloatArray, corners: FloatArray) -> FloatArray:
+        """(n, 2) -> (t n, 2): points of this cell, and all of them again in each other one that such a window shows."""
+        return (where + self.turns(corners)[:, None] * self._finite).reshape(-1, 2)
 
     @property
     def _finite(self) -> FloatArray:
@@ -117,21 +128,23 @@ class Cell:
         return np.where(self.periodic, np.round(gap / self._finite), 0.0)
 
 
-def cell_of(landscape: Any, columns: tuple[int, int] | None) -> Cell:
+def cell_of(landscape: Any, columns: Sequence[int] | None) -> Cell:
     """The cell of a landscape whose points are the same modulo periods.
 
     It is -P/2 to P/2, or 0 to P where the first start lies in the upper half of that.
 
     Args:
-        columns: the two coordinates that are drawn; None for other projections, which have no cell.
+        columns: the two coordinates that are drawn, or one against an energy; None for other projections, which have
+            no cell.
     """
     same = landscape.header.get("same") or {}
     plane = Cell(np.full(2, np.inf), np.zeros(2))
     if columns is None or same.get("kind") != "periodic_coordinates":
         return plane
     given = np.array([np.inf if period is None else float(period) for period in same["period"]])
-    period = np.broadcast_to(given, landscape.columns.x.shape[1])[list(columns)]
-    start = np.asarray(landscape.header["start"][0], dtype=np.float64)[list(columns)]
+    period, start, n = np.full(2, np.inf), np.zeros(2), len(columns)
+    period[:n] = np.broadcast_to(given, landscape.columns.x.shape[1])[list(columns)]
+    start[:n] = np.asarray(landscape.header["start"][0], dtype=np.float64)[list(columns)]
     finite = np.where(np.isfinite(period), period, 0.0)
     return Cell(period, np.where((start > finite / 2) & (start <= finite), 0.0, -finite / 2))
 

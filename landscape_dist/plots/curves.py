@@ -8,9 +8,17 @@ import numpy as np
 
 from landscape_dist.errors import SettingsError
 from landscape_dist.plots.arrows import draw_arrows, make_look, shown
-from landscape_dist.plots.canvas import Scene, draw_points, empty_scene, grid_lines, legend, rows_of_connections
+from landscape_dist.plots.canvas import (
+    Scene,
+    draw_points,
+    empty_scene,
+    grid_lines,
+    legend,
+    rows_of_connections,
+    settle_points,
+)
 from landscape_dist.plots.contours import MARGIN, problem_of
-from landscape_dist.plots.coordinates import axis_names, energy_name
+from landscape_dist.plots.coordinates import Cell, axis_names, cell_of, energy_name
 from landscape_dist.plots.options import CurveOptions
 from landscape_dist.problems.domain import Box, domain_from_dict
 from landscape_dist.records import FloatArray
@@ -35,9 +43,14 @@ def curve_scene(landscape: Any, options: CurveOptions) -> Scene:
     figure, axes = scene.figure, scene.axes
     if not len(points):
         return scene
-    x = points.x[:, 0]
+    cell = cell_of(landscape, (0,))
+    if given is not None:
+        cell = cell.starting_at(np.array([given[0, 0], 0.0]))
+    x = cell.wrapped(np.stack((points.x[:, 0], np.zeros(len(points))), axis=1))[:, 0]
     margin = MARGIN if options.margin is None else options.margin
-    low, high = _span(x, landscape, margin) if given is None else given[:, 0]
+    span = np.array(_span(x, landscape, margin)) if given is None else given[:, 0]
+    corners = np.stack((span, np.zeros(2)), axis=1)
+    low, high = (cell.filled(corners) if given is None else corners)[:, 0].tolist()
     energy = bool(np.isfinite(points.energy).all())
     height = points.energy if energy else np.zeros(len(points))
     at = np.linspace(low, high, options.samples)
@@ -55,17 +68,27 @@ def curve_scene(landscape: Any, options: CurveOptions) -> Scene:
         axes.plot(at, values, **(look | dict(options.curve_style or {})))
     where = np.stack((x, height), axis=1)
     dots, radii = draw_points(axes, landscape, where, options)
+    corners = np.array([[low, axes.get_ylim()[0]], [high, axes.get_ylim()[1]]])
+    settle_points(dots, cell, corners, given is None)
     legend(figure, axes)
     figure.draw_without_rendering()
     connections = landscape.connections
     chosen = shown(axes, len(connections))
     if len(chosen):
-        ends = np.stack((connections.parent[chosen], connections.child[chosen]), axis=1)
-        curves = [_above(axes, where[a], where[b], at, values if energy else None) for a, b in ends.tolist()]
+        curves, ends, rows = [], [], rows_of_connections(landscape)
+        found: list[int] = []
+        for arrow in chosen.tolist():
+            a, b = int(connections.parent[arrow]), int(connections.child[arrow])
+            for end in _ends(x, a, b, int(connections.counts[arrow]), cell):
+                curve = _above(axes, where[a], np.array([end, height[b]]), at, values if energy else None, cell)
+                images = cell.copies(curve, corners)
+                curves += images
+                ends += len(images) * [(a, b)]
+                found += len(images) * [int(rows[arrow])]
         # They pass above the markers, and may come nearer to them.
         made = draw_arrows(
-            axes, curves, 0.77 * radii[ends], make_look(options.path_style, len(chosen)),
-            rows_of_connections(landscape)[chosen],
+            axes, curves, 0.77 * radii[np.array(ends, dtype=np.int64).reshape(-1, 2)],
+            make_look(options.path_style, len(chosen)), np.array(found, dtype=np.int64),
         )  # fmt: skip
         scene.layers.append(made)
     scene.layers.append(dots)
@@ -109,12 +132,26 @@ def _heights(values: FloatArray | None, height: FloatArray) -> tuple[float, floa
     return low - 0.08 * span, high + 0.12 * span
 
 
-def _above(axes: Any, start: FloatArray, end: FloatArray, at: FloatArray, values: FloatArray | None) -> FloatArray:
+def _ends(x: FloatArray, parent: int, child: int, count: int, cell: Cell) -> list[float]:
+    """Where arrows from one point to another end: on a circle the image to which the way is clear, or both of them."""
+    period = float(cell.period[0])
+    if not np.isfinite(period):
+        return [float(x[child])]
+    ahead = float(np.mod(x[child] - x[parent], period))  # and back it is the rest of the circle
+    passed = np.mod(x - x[parent], period)
+    others = np.delete(passed, [parent, child])
+    ways = [(int((others < ahead).sum()), ahead), (int((others > ahead).sum()), ahead - period)]
+    return [float(x[parent]) + way for _, way in sorted(ways, key=lambda way: (way[0], abs(way[1])))[: max(1, count)]]
+
+
+def _above(
+    axes: Any, start: FloatArray, end: FloatArray, at: FloatArray, values: FloatArray | None, cell: Cell
+) -> FloatArray:
     """(m, 2) a curve from one point to another, beside the energy's on the page."""
     x = np.linspace(start[0], end[0], 60)
     y = np.linspace(start[1], end[1], 60)
     if values is not None and np.isfinite(values).all():
-        y = np.interp(x, at, values)
+        y = np.interp(x, at, values, period=cell.period[0] if cell.periodic[0] else None)
     page = axes.transData.transform(np.stack((x, y), axis=1))
     tangent = np.gradient(page, axis=0)
     normal = np.stack((-tangent[:, 1], tangent[:, 0]), axis=1)

@@ -18,6 +18,7 @@ from landscape_dist.plots.canvas import (
     legend,
     rows_of_connections,
     rows_of_slots,
+    settle_points,
 )
 from landscape_dist.plots.contours import MARGIN, problem_of, window
 from landscape_dist.plots.coordinates import Cell, axis_names, cell_of
@@ -68,15 +69,13 @@ def plane_scene(landscape: Any, options: PlaneOptions) -> Scene:
     axes.set_ylim(*corners[:, 1])
     axes.set_xlabel(project.names[0])
     axes.set_ylabel(project.names[1])
-    _ticks(axes, cell)
+    _ticks(axes, cell, corners)
     grid_lines(axes, options.grid_style)
     problem = problem_of(landscape) if project.is_identity else None
     if problem is not None and options.contours:
         draw_underlay(figure, axes, landscape, problem, corners, options)
     dots, radii = draw_points(axes, landscape, where, options)
-    if given is None and not cell.is_plane:
-        for artist in dots.artists:
-            artist.set_clip_on(False)  # the markers of points at the edge of the cell are whole
+    settle_points(dots, cell, corners, given is None)
     legend(figure, axes, _names(groups, len(landscape.connections), options.path_style))
     figure.draw_without_rendering()  # settles where the axes are, which arrows need to know
     drawn_as_paths = np.concatenate([np.zeros(0, dtype=np.int64), *(g.connection for g in groups)])
@@ -105,12 +104,13 @@ def _window(landscape: Any, project: Projection, where: FloatArray, groups: list
     return np.stack((np.minimum(corners[0], around[0]), np.maximum(corners[1], around[1])))
 
 
-def _ticks(axes: Any, cell: Cell) -> None:
-    """Degrees in steps of 60 where an axis is a full turn of them."""
+def _ticks(axes: Any, cell: Cell, corners: FloatArray) -> None:
+    """Degrees in steps of 60 where an axis is about a full turn of them."""
     from matplotlib.ticker import MultipleLocator
 
-    for axis, period in zip((axes.xaxis, axes.yaxis), cell.period.tolist(), strict=True):
-        if period == 360.0:
+    sizes = (corners[1] - corners[0]).tolist()
+    for axis, period, size in zip((axes.xaxis, axes.yaxis), cell.period.tolist(), sizes, strict=True):
+        if period == 360.0 and 0.5 * period <= size <= 2 * period:
             axis.set_major_locator(MultipleLocator(60.0))
 
 

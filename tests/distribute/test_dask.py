@@ -11,9 +11,12 @@ from collections import Counter
 import pytest
 from distribute_fakes import FakeCoordinator, FakeProblem, FakeSettings, fake_solve, searches_to
 
+from landscape_dist.distribute import broadcast
 from landscape_dist.distribute.broadcast import Broadcast, plugin_name, run_searches
 from landscape_dist.distribute.clusters import connect
+from landscape_dist.distribute.plugins import bring
 from landscape_dist.distribute.runner import DaskRunner, RunEnd, run_serial
+from landscape_dist.distribute.watchdog import HangWatch
 from landscape_dist.errors import ClusterError, ProblemError
 from landscape_dist.records import SearchStatus
 
@@ -122,6 +125,45 @@ def test_problems_of_runs_that_go_on_stay(two_workers):
     last.release()
 
 
+def test_a_run_that_does_not_start_needs_no_problem(two_workers, monkeypatch):
+    def fail(*arguments):
+        raise ClusterError("no watchdog")
+
+    problems = [FakeProblem(dim) for dim in (3, 4, 5)]
+    for owner, name in ((HangWatch, "register"), (broadcast, "bring")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, fail)
+            with pytest.raises(ClusterError, match="no watchdog"):
+                runner(two_workers, 3, problem=problems.pop()).run(FakeCoordinator(3), on_decisions=ignore)
+    runner(two_workers, 3, problem=problems[0]).run(FakeCoordinator(3), on_decisions=ignore)
+    assert held(two_workers) == 2 * [[plugin_name(Broadcast(two_workers, problems[0]).version)]]
+
+
+def test_runs_in_threads_share_a_client(two_workers, monkeypatch):
+    """The second of two runs of one problem does not count on what is still on its way."""
+    counted = Broadcast(two_workers, FakeProblem(9)), Broadcast(two_workers, FakeProblem(9))
+    slow, arrived = threading.Event(), []
+
+    def bring_slowly(*arguments):
+        slow.wait(5)
+        bring(*arguments)
+        arrived.append("problem")
+
+    monkeypatch.setattr(broadcast, "bring", bring_slowly)
+    first = threading.Thread(target=counted[0].register)
+    second = threading.Thread(target=lambda: (counted[1].register(), arrived.append("second")))
+    first.start()
+    time.sleep(0.05)
+    second.start()
+    time.sleep(0.1)
+    slow.set()
+    first.join()
+    second.join()
+    assert arrived == ["problem", "second"]
+    for one in counted:
+        one.release()
+
+
 def test_a_scheduler_of_others_is_left_as_it_was(two_workers):
     runner(two_workers, 3).run(FakeCoordinator(3), on_decisions=ignore)
     before = held(two_workers)
@@ -150,15 +192,15 @@ def test_a_worker_without_the_problem_gets_it_again(two_workers):
 
 def test_broadcast_reaches_workers_that_come_later():
     with connect(workers=1) as client:
-        broadcast = Broadcast(client, FakeProblem(3))
-        broadcast.register()
+        sent = Broadcast(client, FakeProblem(3))
+        sent.register()
         client.cluster.scale(2)
         client.wait_for_workers(2, timeout=20)
         names = client.run(lambda dask_worker: list(dask_worker.plugins))
         assert len(names) == 2
-        assert all(plugin_name(broadcast.version) in held for held in names.values())
-        broadcast.release()
-        broadcast.release()
+        assert all(plugin_name(sent.version) in held for held in names.values())
+        sent.release()
+        sent.release()
 
 
 def test_keys_share_one_prefix(two_workers):

@@ -32,6 +32,8 @@ def test_distances_of_a_search_fall_to_zero() -> None:
 def test_distances_are_from_a_point_of_the_path_s_variables() -> None:
     with pytest.raises(SettingsError, match=r"point has shape \(3,\); give one of the path's, \(2,\)"):
         search().trajectories[0].distances([0.0, 0.0, 0.0])
+    with pytest.raises(SettingsError, match="point is 'saddle', which cannot be read as numbers"):
+        search().trajectories[0].distances("saddle")  # type: ignore[arg-type]
 
 
 PANELS = {
@@ -60,7 +62,10 @@ def test_legend_has_rows_of_equal_length() -> None:
 
 
 def test_styles_are_over_the_defaults(tmp_path: Path) -> None:
-    figure = convergence_figure(PANELS, styles={"plain": {"linestyle": ":"}}, file=tmp_path / "picture.png")
+    figure = convergence_figure(
+        PANELS, styles={"plain": {"linestyle": ":", "label": "no momentum"}}, file=tmp_path / "picture.png"
+    )
+    assert figure.legends[0].get_texts()[0].get_text() == "no momentum"
     assert figure.axes[0].lines[0].get_linestyle() == ":"
     assert figure.axes[0].lines[1].get_linestyle() == "-"
     assert (tmp_path / "picture.png").stat().st_size > 1000

@@ -126,6 +126,32 @@ def test_a_cell_of_a_tube() -> None:
     np.testing.assert_array_equal(cell.filled(corners * 3), [[-1.0, -30.0], [1.0, 30.0]])
 
 
+def test_a_path_that_goes_far_is_seen_where_it_passes() -> None:
+    """Its extent spans millions of cells."""
+    cell, corners = Cell(np.full(2, 1.0), np.zeros(2)), np.array([[0.0, 0.0], [1.0, 1.0]])
+    path = np.concatenate((np.full((5, 2), 0.5), [[np.nan, 0.0], [3e6, 5e6 + 0.5], [3e6 + 0.1, 5e6 + 0.5]]))
+    path = np.concatenate((path, path[-1:] + 0.1))
+    images = cell.copies(path, corners)
+    assert len(images) == 2
+    assert len(cell.copies(path, corners * 2.0)) == 8
+
+
+def test_limits_of_several_periods_show_all_images() -> None:
+    landscape = ld.explore(angles(), start=[10.0, 20.0], max_index=2)
+    figure = landscape_figure(landscape, limits=((-90.0, 630.0), (-90.0, 270.0)))
+    where = drawn_points(figure)
+    assert len(where) == 8
+    assert len({tuple(p) for p in where.round(1).tolist()}) == 8
+    assert ((where >= -90.0) & (where < [630.0, 270.0])).all()
+    for curve in drawn_arrows(figure):  # from a point to a point, cut where their markers begin
+        for end in curve[[0, -1]]:
+            outside = (end < -90.0 + 25.0).any() or (end > np.array([630.0, 270.0]) - 25.0).any()
+            assert outside or np.linalg.norm(where - end, axis=1).min() < 25.0
+    for size in (40.0, 360.0, 4000.0):
+        axes = landscape_figure(landscape, limits=((70.0, 70.0 + size), (0.0, 90.0))).axes[0]
+        assert 2 < sum(70.0 <= tick <= 70.0 + size for tick in axes.get_xticks()) < 15
+
+
 def test_two_of_three_angles() -> None:
     landscape = ld.explore(ld.systems.separable_cosine(dim=3), start=[7.0, 0.1, -13.0], max_index=3)
     figure = landscape_figure(landscape, "projection", projection="x1,x3")
@@ -134,6 +160,54 @@ def test_two_of_three_angles() -> None:
     np.testing.assert_allclose(np.ptp(limits, axis=1), 2 * np.pi)
     assert ((where >= limits[:, 0] - 1e-9) & (where < limits[:, 1])).all()
     landscape_figure(landscape)  # the graph needs no cell
+
+
+def one_angle(*waves: float) -> Any:
+    """Cosines of 1, 2, ... times the angle."""
+    problem = ld.problems.from_callable(
+        lambda x: sum(a * np.cos((k + 1) * x[0]) for k, a in enumerate(waves)), dim=1, check=False
+    )
+    problem.periods = [2 * np.pi]
+    return problem
+
+
+def test_one_angle_is_drawn_in_one_period() -> None:
+    landscape = ld.explore(one_angle(0.1, 0.0, 1.0), start=[4 * np.pi + 0.2], max_index=1)
+    assert landscape.counts_by_index == {0: 3, 1: 3}
+    figure = curve_figure(landscape)
+    assert figure.axes[0].get_xlim() == (-np.pi, np.pi)
+    where = drawn_points(figure)[:, 0]
+    assert ((where >= -np.pi) & (where < np.pi)).all()
+    curves = drawn_arrows(figure)
+    assert len(curves) == 6
+    assert all(np.ptp(curve[:, 0]) < np.pi / 3 for curve in curves)
+    wide = curve_figure(landscape, limits=(-1.0, 4 * np.pi - 1.0))
+    assert len(drawn_points(wide)) == 12
+
+
+def test_arrows_on_a_circle_run_over_no_other_point() -> None:
+    """From a maximum both ways to the one minimum; and to the minimum beside it, be it further than half a turn."""
+    curves = drawn_arrows(curve_figure(ld.explore(one_angle(1.0), start=[0.2], max_index=1)))
+    assert sorted(np.sign(curve[-1, 0]) for curve in curves) == [-1.0, 1.0]
+    landscape = ld.explore(uneven(), start=[0.05], max_index=1)
+    x = landscape.columns.x[:, 0]
+    assert landscape.counts_by_index == {0: 2, 1: 2}
+    figure = curve_figure(landscape, limits=(-1.0, 2 * np.pi - 1.0))
+    inside = np.mod(x + 1.0, 2 * np.pi) - 1.0
+    for curve in drawn_arrows(figure):
+        low, high = curve[:, 0].min() + 0.1, curve[:, 0].max() - 0.1
+        assert not ((inside > low) & (inside < high)).any()
+
+
+def uneven() -> Any:
+    """Two maxima and two minima, all but one way from a maximum to a minimum less than half a turn."""
+
+    def energy(x: np.ndarray) -> Any:
+        return -np.sin(2.0 * (x[0] + 0.95 * np.sin(x[0])))
+
+    problem = ld.problems.from_callable(energy, dim=1, check=False)
+    problem.periods = [2 * np.pi]
+    return problem
 
 
 def test_one_angle_and_names_that_are_formulas() -> None:
