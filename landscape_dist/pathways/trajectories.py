@@ -51,9 +51,12 @@ class Trajectory:
         see `landscape_dist.plots.convergence_figure`.
 
         Raises:
-            SettingsError: the point has another number of variables.
+            SettingsError: the point has another number of variables, or cannot be read as numbers.
         """
-        point = np.asarray(point, dtype=np.float64)
+        try:
+            point = np.asarray(point, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise SettingsError(f"point is {point!r}, which cannot be read as numbers ({error})") from error
         if point.shape != self.x.shape[1:]:
             raise SettingsError(f"point has shape {point.shape}; give one of the path's, {self.x.shape[1:]}")
         return np.asarray(np.linalg.norm(self.x - point, axis=1))

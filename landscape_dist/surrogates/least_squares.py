@@ -17,7 +17,7 @@ from landscape_dist.records import FloatArray
 from landscape_dist.surrogates.perceptron import Perceptron, layers_of, n_weights_of
 
 MOST_WEIGHTS = 12_000
-"""Beyond, the matrix takes more than a gigabyte, and each thousand energies some seconds."""
+"""Beyond, the matrix and its damped copy take more than two gigabytes, and each thousand energies some seconds."""
 
 _ROWS = 1000  # whose derivatives are in memory at a time
 _FIRST_DAMPING = 1e-3  # relative to the largest element of the diagonal
@@ -96,7 +96,8 @@ class LevenbergMarquardt:
             trial = self._loss(theta + step)
             if not trial < loss:
                 continue
-            gain = (loss - trial) / float(step @ (mu * step - derivative))
+            promised = float(step @ (mu * step - derivative))  # which rounds to 0 where hardly a loss is left
+            gain = min(1.0, (loss - trial) / promised) if promised > 0 else 0.0
             self._mu, self._growth = mu * max(1.0 / 3.0, 1.0 - (2.0 * gain - 1.0) ** 3), _GROWTH
             theta, loss = theta + step, trial
             if taken + 1 < iterations:

@@ -28,7 +28,7 @@ class TrainingSettings:
         weight_decay: coefficient of |theta|^2 / 2 in the loss.
         validation: fraction of the points held out; the weights that do best on them are kept. 0 keeps the last.
         patience: epochs without progress on the held-out points after which Adam stops; None never.
-        finish_iterations: iterations on all points at once in float64, after Adam; 0 for none.
+        finish_iterations: iterations on all points at once in float64, after Adam; 0 for none, with 'lbfgs' only.
         finish: of what: 'lbfgs', or 'levenberg_marquardt', which takes a matrix of all pairs of weights: for energies
             that are smooth and exact, where a network of some thousand weights can follow them.
         dtype: 'float32' or 'float64', of the training; what is trained computes in float64.
@@ -54,9 +54,10 @@ class TrainingSettings:
     checkpoint_epochs: int = 1000
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))
+        given = self.hidden
+        object.__setattr__(self, "hidden", tuple(given) if isinstance(given, list | tuple) else ())
         if not self.hidden or not all(_whole(width, 1) for width in self.hidden):
-            raise SettingsError(f"training setting hidden is {self.hidden!r}; give the width of each hidden layer")
+            raise SettingsError(f"training setting hidden is {given!r}; give the width of each hidden layer")
         for name, least in (
             ("harmonics", 1), ("epochs", 0), ("batch_size", 1), ("finish_iterations", 0), ("seed", 0),
             ("checkpoint_epochs", 1),
@@ -88,6 +89,11 @@ class TrainingSettings:
                 raise SettingsError(
                     f"training setting {name} is {getattr(self, name)!r}; use {' or '.join(map(repr, allowed))}"
                 )
+        if self.finish != FINISHES[0] and not self.finish_iterations:
+            raise SettingsError(
+                f"training setting finish is {self.finish!r} and finish_iterations is 0; give how many iterations it "
+                "takes, such as finish_iterations = 100"
+            )
 
     def rate(self, epoch: int) -> float:
         """Learning rate of an epoch, counted from 0."""

@@ -35,8 +35,9 @@ class TrainingStatus:
     """How a training is going.
 
     Attributes:
-        phase: 'adam' or 'finish'. done, total: epochs or iterations. loss: mean over the last epoch, without the
-        weight decay. validation: the same of the held-out points; nan without. rate: learning rate.
+        phase: 'adam' or 'finish'. done, total: epochs or iterations. loss: mean over the last epoch, or after the last
+        iteration, with the weight decay. validation: of the held-out points, without it; nan where there are none.
+        rate: learning rate.
     """
 
     phase: str
@@ -74,11 +75,12 @@ def train(
         initial: a surrogate of the same architecture whose weights, features and units are taken over, to train on.
         checkpoint: file to keep the state in; where it exists, the training goes on from it.
         device: torch device to train on, such as "cuda"; None is the CPU, with NumPy.
-        on_status: called about twice a second.
+        on_status: called twice a second at most, and at the end of a phase.
         changes: fields of `TrainingSettings`.
 
     Raises:
-        SettingsError: a setting that cannot work, or a checkpoint of another training.
+        SettingsError: a setting that cannot work, an initial surrogate of another kind, or a checkpoint of another
+            training.
     """
     settings = training_settings(settings, changes)
     return _Training(data, settings, name, initial, None if checkpoint is None else Path(checkpoint), device).run(
@@ -132,10 +134,17 @@ class _Training:
                 f"initial is a {model.kind} of widths {getattr(model, 'hidden', '-')} and training setting hidden is "
                 f"{self.settings.hidden}; give the same widths"
             )
-        if initial.features.n_inputs != self.data.inputs.shape[1]:
+        theirs = len(initial.coordinates), initial.features.n_inputs - len(initial.coordinates)
+        ours = self.data.dim, len(self.data.parameter_names)
+        if theirs != ours:
             raise SettingsError(
-                f"initial takes {initial.features.n_inputs} inputs and the data have {self.data.inputs.shape[1]}; "
-                "give data of the same variables and parameters"
+                f"initial takes {theirs[0]} variables and {theirs[1]} parameters, and the data have {ours[0]} and "
+                f"{ours[1]}; give data of the same variables and parameters"
+            )
+        periods = tuple(self.data.input_periods.tolist())
+        if initial.features.period != periods:
+            raise SettingsError(
+                f"initial has periods {initial.features.period} and the data have {periods}; give data of the same"
             )
 
     # -- arrays -------------------------------------------------------------------------------------------------
@@ -188,11 +197,15 @@ class _Training:
             state = {"theta": theta, "best": theta, "best_loss": np.inf, "best_epoch": 0, "epoch": 0, "iteration": 0}
         else:
             self.curve = np.asarray(state.get("curve", np.empty((0, 3)))).tolist()
-            self.began -= float(state.get("cpu_seconds", 0.0))  # of the process that was stopped
-            self.spent = float(state.get("cpu_seconds", 0.0))
+            self.spent = float(state.get("cpu_seconds", 0.0))  # by the processes that were stopped
         state = self._adam(state)
         state = self._finish(state)
         theta = np.asarray(state["best"] if len(self.held_out) else state["theta"], dtype=np.float64)
+        if not np.isfinite(theta).all():
+            raise SettingsError(
+                f"training setting learning_rate is {self.settings.learning_rate} and the weights of {self.name} are "
+                "no longer finite; give a smaller one"
+            )
         return self._surrogate(theta, state)
 
     def _adam(self, state: dict[str, Any]) -> dict[str, Any]:
@@ -225,7 +238,7 @@ class _Training:
             if epoch % every == 0 or epoch == settings.epochs - 1:
                 self.curve.append([float(epoch + 1), loss, validation])
             self._report("adam", epoch + 1, settings.epochs, loss, validation, settings.rate(epoch))
-            if (epoch + 1) % settings.checkpoint_epochs == 0:
+            if (epoch + 1) % settings.checkpoint_epochs == 0 and epoch + 1 < settings.epochs:
                 self._keep(state | self._state(theta, adam, epoch + 1, best, best_loss, best_epoch))
         done = self._state(theta, adam, settings.epochs, best, best_loss, best_epoch)
         if held is not None:

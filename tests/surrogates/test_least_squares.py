@@ -85,7 +85,7 @@ def test_resumed_as_if_never_interrupted(
     resumed: list[TrainingStatus] = []
     again = train(plane, checkpoint=tmp_path / "c.npz", on_status=resumed.append, **options)
     assert resumed[0].done > 10
-    assert again.provenance["cpu_seconds"] >= spent > 0
+    assert again.provenance["cpu_seconds"] >= round(spent, 3) > 0
     assert np.array_equal(again.model.vector(), whole.model.vector())
 
 
@@ -101,4 +101,20 @@ def test_unknown_finishes_are_refused() -> None:
 
 def test_settings_of_before_there_was_a_choice_are_as_they_were() -> None:
     assert "finish" not in TrainingSettings().as_dict()
-    assert TrainingSettings(finish="levenberg_marquardt").as_dict()["finish"] == "levenberg_marquardt"
+    chosen = TrainingSettings(finish="levenberg_marquardt", finish_iterations=1)
+    assert chosen.as_dict()["finish"] == "levenberg_marquardt"
+
+
+def test_a_finish_without_iterations_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"finish is 'levenberg_marquardt' and finish_iterations is 0; .*= 100"):
+        TrainingSettings(finish="levenberg_marquardt")
+
+
+def test_a_loss_that_vanishes_ends_it() -> None:
+    """Constant energies and weight decay take all weights to 0, until what a step promises rounds to 0."""
+    theta = np.where(np.arange(9) < 3, 1.8e-162, 0.0)
+    data = {"A": np.ones((8, 2)), "y": np.zeros(8)}
+    finish = LevenbergMarquardt(data, (2,), weight_decay=1.0, damping=(1e-14, 2.0))
+    _, loss, taken = finish.advance(theta, 100)
+    assert loss == 0.0
+    assert taken < 100

@@ -21,6 +21,7 @@ from landscape_dist.surrogates import (
     sample_family,
     train,
 )
+from landscape_dist.surrogates.checkpoints import write_checkpoint
 
 SMALL: dict[str, Any] = {"hidden": (12, 12), "batch_size": 100, "learning_rate": 5e-3}
 
@@ -61,6 +62,58 @@ def test_resumed_as_if_never_interrupted(plane: TrainingData, tmp_path: Path, st
     assert (resumed[0].phase, resumed[0].done) == (("adam", 11) if stop_at == "adam" else ("finish", 100))
     assert np.array_equal(weights(again), weights(whole))
     assert again.provenance["loss_curve"] == whole.provenance["loss_curve"]
+
+
+@pytest.mark.parametrize("finish", ["lbfgs", "levenberg_marquardt"])
+def test_stopped_after_any_checkpoint_it_ends_the_same(tmp_path: Path, finish: str, monkeypatch: Any) -> None:
+    data = sample(ld.systems.muller_brown(), 60, lower=[-1.5, 0.0], upper=[0.25, 1.95], gradient_ratio=0.3, noise=3.0)
+    settings = TrainingSettings(
+        hidden=(6, 5), epochs=12, batch_size=7, learning_rate=0.1, lr_step=100, checkpoint_epochs=4, validation=0.3,
+        finish=finish, finish_iterations=45,
+    )  # fmt: skip
+    whole = train(data, settings)
+    assert whole.provenance["best_epoch"] < settings.epochs - 1  # so that the finish starts from other than the last
+    written = 0
+
+    def write_and_stop(*arguments: Any) -> None:
+        nonlocal written
+        write_checkpoint(*arguments)
+        written += 1
+        if written == stop_after:
+            raise KeyboardInterrupt
+
+    for stop_after in range(1, 20):
+        checkpoint, written = tmp_path / f"{stop_after}.npz", 0
+        monkeypatch.setattr("landscape_dist.surrogates.training.write_checkpoint", write_and_stop)
+        try:
+            train(data, settings, checkpoint=checkpoint)
+            break
+        except KeyboardInterrupt:
+            monkeypatch.undo()
+        again = train(data, settings, checkpoint=checkpoint)
+        assert np.array_equal(weights(again), weights(whole)), stop_after
+        assert again.provenance["loss_curve"] == whole.provenance["loss_curve"]
+    assert stop_after > 3
+
+
+def test_cpu_seconds_of_all_sessions_count_once(plane: TrainingData, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("landscape_dist.surrogates.training.time.process_time", lambda: clock)
+    clock = 100.0
+    seen: list[float] = []
+
+    def work(status: TrainingStatus) -> None:
+        nonlocal clock
+        clock += 1.0
+        if status.done == 25 and not seen:
+            seen.append(clock)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("landscape_dist.surrogates.training.REPORT_SECONDS", 0.0)
+    options = {"epochs": 40, "checkpoint_epochs": 10, "checkpoint": tmp_path / "c.npz", "on_status": work} | SMALL
+    with pytest.raises(KeyboardInterrupt):
+        train(plane, **options)
+    clock = 7.0  # of another process
+    assert train(plane, **options).provenance["cpu_seconds"] == 40.0  # 20 up to the checkpoint, and 20 more
 
 
 def test_checkpoints_of_something_else_are_refused(plane: TrainingData, tmp_path: Path) -> None:
@@ -118,6 +171,18 @@ def test_training_on(plane: TrainingData, trained: Surrogate) -> None:
     assert more.features == trained.features
     with pytest.raises(SettingsError, match=r"widths \(24, 24\).*give the same widths"):
         train(plane, initial=trained, epochs=1, hidden=(24, 25))
+    periodic = TrainingData(plane.x, plane.energy, period=(7.0, 7.0))
+    with pytest.raises(SettingsError, match=r"initial has periods \(inf, inf\) and the data have \(7.0, 7.0\)"):
+        train(periodic, initial=trained, epochs=1, hidden=(24, 24))
+    family = TrainingData(plane.x[:, :1], plane.energy, parameters=plane.x[:, 1:], parameter_names=("a",))
+    with pytest.raises(SettingsError, match="takes 2 variables and 0 parameters, and the data have 1 and 1"):
+        train(family, initial=trained, epochs=1, hidden=(24, 24))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_weights_that_overflow_are_no_surrogate(plane: TrainingData) -> None:
+    with pytest.raises(SettingsError, match=r"learning_rate is 1e\+30 and the weights .*; give a smaller one"):
+        train(plane, epochs=2, learning_rate=1e30, hidden=(4,))
 
 
 def test_a_family_with_its_parameter_as_input() -> None:
@@ -145,6 +210,7 @@ def test_noise_goes_to_a_nested_share_of_the_energies() -> None:
     [
         ({"hidden": ()}, "hidden is"),
         ({"hidden": (0,)}, "hidden is"),
+        ({"hidden": 12}, "hidden is 12; give the width of each"),
         ({"epochs": -1}, "epochs is -1"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
