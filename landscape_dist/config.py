@@ -26,7 +26,7 @@ from landscape_dist.problems.domain import Ball, Box, Domain, Unbounded, domain_
 from landscape_dist.surrogates.correction import CorrectionSettings
 from landscape_dist.surrogates.settings import TrainingSettings
 from landscape_dist.surrogates.tables import data_table, read_data
-from landscape_dist.toml_file import kind_of, nearest, read_toml
+from landscape_dist.toml_file import kind_of, nearest, read_tables
 
 if TYPE_CHECKING:
     from landscape_dist.problems.base import Problem
@@ -316,13 +316,13 @@ class Config:
 
 
 def load_config(path: str | os.PathLike[str]) -> Config:
-    """Read a configuration file.
+    """Read a configuration file, and what it extends.
 
     Raises:
         ConfigError: no such file, not TOML (with the line), an unknown key (with its path and the nearest known
             one), a value that cannot work.
     """
-    return make_config(read_toml(path), str(path), Path(path).resolve().parent)
+    return make_config(read_tables(path), str(path), Path(path).resolve().parent)
 
 
 def make_config(data: dict[str, Any], source: str, folder: Path | None = None) -> Config:

@@ -15,6 +15,9 @@ from landscape_dist.errors import ConfigError
 MAX_CHARACTERS = 4_000_000
 """Longest file that is read."""
 
+MAX_EXTENDED = 10
+"""Most files that one configuration is made of."""
+
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The tables of a TOML file.
@@ -40,6 +43,39 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ConfigError(f"{str(path)!r}: cannot be read ({str(error).partition(';')[0]}); correct it") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from error
+
+
+def read_tables(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The tables of a TOML file, over those of the file that it names as `extends = "other.toml"`, key by key.
+
+    Raises:
+        ConfigError: see `read_toml`; or `extends` is no path, or leads back to a file that it came from.
+    """
+    tables: dict[str, Any] = {}
+    seen: list[Path] = []
+    following: str | os.PathLike[str] | None = path
+    while following is not None:
+        layer = read_toml(following)
+        following = Path(following)
+        here = following.resolve()
+        if here in seen or len(seen) == MAX_EXTENDED:
+            raise ConfigError(f"{path}: extends leads to {following} again, or too far; let the last file extend none")
+        seen.append(here)
+        base = layer.pop("extends", None)
+        if base is not None and not isinstance(base, str):
+            raise ConfigError(f"{following}: extends is {base!r}; give the path of a TOML file, relative to this one")
+        tables = _over(tables, layer)
+        following = None if base is None else following.parent / base
+    return tables
+
+
+def _over(tables: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
+    """The tables, each with the keys of the base's that it does not set."""
+    merged = base | tables
+    for name in base.keys() & tables.keys():
+        if isinstance(base[name], dict) and isinstance(tables[name], dict):
+            merged[name] = base[name] | tables[name]
+    return merged
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

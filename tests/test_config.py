@@ -275,3 +275,29 @@ def test_every_default_can_be_written_down() -> None:
     plain = {k: "none" if v is None else v for k, v in SolverSettings().as_dict().items()}
     config = make_config({"problem": {"system": "butterfly"}, "solver": plain}, "test")
     assert SolverSettings(**config.solver.model_dump()) == SolverSettings()
+
+
+def test_a_file_extends_another(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(
+        '[problem]\nsystem = "butterfly"\n[explore]\nmax_index = 2\nstart = [0.1, 0.2]\n[run]\nstore = "a.zarr"\n'
+    )
+    (tmp_path / "middle.toml").write_text('extends = "base.toml"\n[explore]\nmax_index = 1\n')
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "top.toml").write_text('extends = "../middle.toml"\n[solver]\nstep_tolerance = 0.03\n')
+    arguments = load_config(tmp_path / "sub" / "top.toml").explore_arguments()
+    assert arguments == {"start": [0.1, 0.2], "max_index": 1, "step_tolerance": 0.03, "store": "a.zarr"}
+    assert load_config(tmp_path / "middle.toml").explore_arguments()["max_index"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('extends = "a.toml"', "extends leads to .*a.toml again"),
+        ('extends = "b.toml"', "b.toml: cannot be read"),
+        ("extends = 3", "extends is 3; give the path of a TOML file"),
+    ],
+)
+def test_what_cannot_be_extended(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.toml").write_text(text + '\n[problem]\nsystem = "butterfly"\n')
+    with pytest.raises(ConfigError, match=message):
+        load_config(tmp_path / "a.toml")

@@ -228,11 +228,11 @@ def configured(
 
 
 def _tables(target: str) -> tuple[dict[str, Any], Path]:
-    from landscape_dist.config import nearest, read_toml
+    from landscape_dist.config import nearest, read_tables
     from landscape_dist.problems.systems import names
 
     if target.endswith(".toml") or Path(target).is_file():
-        return read_toml(target), Path(target).resolve().parent
+        return read_tables(target), Path(target).resolve().parent
     if target in names():
         return {"problem": {"system": target}}, Path.cwd()
     raise ConfigError(f"{target!r} is neither a configuration file (.toml) nor a system{nearest(target, names())}")

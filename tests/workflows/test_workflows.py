@@ -17,8 +17,12 @@ from landscape_dist.analysis.matching import match_points
 from landscape_dist.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
-# Surrogates are trained first: test_surrogate_workflows.py has them.
-FOLDERS = sorted(path.parent for path in ROOT.glob("workflows/*/config.toml") if "surrogate =" not in path.read_text())
+# Surrogates are trained or corrected first: files of their own have them.
+FOLDERS = sorted(
+    path.parent
+    for path in ROOT.glob("workflows/*/config.toml")
+    if not any(word in path.read_text() for word in ("surrogate =", "[correction]"))
+)
 NAMES = [folder.name for folder in FOLDERS]
 
 

@@ -16,16 +16,14 @@ from landscape_dist.analysis.matching import match_points
 from landscape_dist.config import Config, make_config
 from landscape_dist.correction.result import ArrowFate, Correction
 from landscape_dist.problems import Problem, from_callable
-from landscape_dist.toml_file import read_toml
+from landscape_dist.toml_file import read_tables
 
 HERE = Path(__file__).parent
 
 
 def configured(quick: bool, system: str = "muller_brown") -> Config:
     """config.toml, with quick.toml over it, and what other systems need over that."""
-    tables = read_toml(HERE / "config.toml")
-    if quick:
-        tables["correction"] |= read_toml(HERE / "quick.toml")["correction"]
+    tables = read_tables(HERE / ("quick.toml" if quick else "config.toml"))
     others = expected()["others"]
     if system in others:
         tables["problem"] = others[system]["problem"]

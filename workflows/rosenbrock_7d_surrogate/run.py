@@ -23,7 +23,7 @@ from landscape_dist.plots import convergence_figure
 from landscape_dist.problems import Problem
 from landscape_dist.records import FloatArray
 from landscape_dist.surrogates import Surrogate, print_progress, train_once
-from landscape_dist.toml_file import read_toml
+from landscape_dist.toml_file import read_tables
 
 HERE = Path(__file__).parent
 START = np.full(7, 0.9)
@@ -42,17 +42,15 @@ CONVERGED = 1e-6
 
 def configured(quick: bool, size: int | None = None) -> Config:
     """config.toml with this many points, and quick.toml over it."""
-    tables = read_toml(HERE / "config.toml")
+    tables = read_tables(HERE / ("quick.toml" if quick else "config.toml"))
     if size is not None:
         tables["data"]["points"] = size
-    if quick:
-        tables["training"] |= read_toml(HERE / "quick.toml")["training"]
     return make_config(tables, "workflows/rosenbrock_7d_surrogate", HERE)
 
 
 def exact_energy(domain: Any) -> Problem:
     """The energy of config.toml in this box."""
-    data = read_toml(HERE / "config.toml")["data"]
+    data = read_tables(HERE / "config.toml")["data"]
     return ld.systems.get(data["system"], **data["parameters"], domain=domain)
 
 

@@ -13,17 +13,15 @@ import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
 from landscape_dist.config import Config, make_config
 from landscape_dist.surrogates import Surrogate, print_progress, train_once
-from landscape_dist.toml_file import read_toml
+from landscape_dist.toml_file import read_tables
 
 HERE = Path(__file__).parent
 
 
 def configured(quick: bool, noise_ratio: float) -> Config:
     """config.toml with this share of noisy energies, and quick.toml over it."""
-    tables = read_toml(HERE / "config.toml")
+    tables = read_tables(HERE / ("quick.toml" if quick else "config.toml"))
     tables["data"]["noise_ratio"] = noise_ratio
-    if quick:
-        tables["training"] |= read_toml(HERE / "quick.toml")["training"]
     return make_config(tables, "workflows/toy_2d", HERE)
 
 

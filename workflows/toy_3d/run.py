@@ -19,20 +19,16 @@ import numpy as np
 import landscape_dist as ld
 from landscape_dist.analysis.matching import Difference, compare
 from landscape_dist.analysis.survival import survival
-from landscape_dist.config import Config, make_config
+from landscape_dist.config import Config, load_config
 from landscape_dist.problems import domain_from_dict
 from landscape_dist.surrogates import Surrogate, print_progress, train_once
-from landscape_dist.toml_file import read_toml
 
 HERE = Path(__file__).parent
 
 
 def configured(quick: bool) -> Config:
     """config.toml, and quick.toml over it."""
-    tables = read_toml(HERE / "config.toml")
-    if quick:
-        tables["training"] |= read_toml(HERE / "quick.toml")["training"]
-    return make_config(tables, "workflows/toy_3d", HERE)
+    return load_config(HERE / ("quick.toml" if quick else "config.toml"))
 
 
 def explored(surrogate: Surrogate, config: Config, alpha: float, workers: int | None, store: str | None) -> Any:
@@ -40,7 +36,12 @@ def explored(surrogate: Surrogate, config: Config, alpha: float, workers: int | 
     problem = surrogate.at(alpha=alpha)
     problem.domain = domain_from_dict(config.problem_section.domain)
     problem.name = "toy_3d"
-    return ld.explore(problem, start=[0.7] * 3, max_index=3, workers=workers, store=store)
+    return ld.explore(problem, start=[0.7] * 3, max_index=3, workers=workers, store=store, **solver_of(config))
+
+
+def solver_of(config: Config) -> dict[str, Any]:
+    """What config.toml says of the solver; the exact energy is searched as the surrogate is."""
+    return config.solver.model_dump(exclude_unset=True)
 
 
 def table(true: ld.Landscape, found: ld.Landscape, difference: Difference, paper: dict[str, Any]) -> float:
@@ -93,7 +94,7 @@ def main() -> None:
         "|---:|---|---|---|---|---:|",
     ]
     for alpha in alphas:
-        true = ld.explore(ld.systems.arctan_3d(alpha=alpha))
+        true = ld.explore(ld.systems.arctan_3d(alpha=alpha), **solver_of(config))
         store = str(folder / f"alpha_{alpha:g}.zarr")
         found = explored(members[0], config, alpha, options.workers, store)
         difference = compare(true.pathways, found.pathways, tolerance=expected["same"])
