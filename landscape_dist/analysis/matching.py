@@ -17,8 +17,9 @@ from landscape_dist.records import FloatArray, IntArray, PointColumns
 
 
 def match_points(
-    x_a: FloatArray, index_a: NDArray[Any], x_b: FloatArray, index_b: NDArray[Any], tolerance: float = 1e-4
-) -> tuple[IntArray, IntArray]:
+    x_a: FloatArray, index_a: NDArray[Any], x_b: FloatArray, index_b: NDArray[Any], tolerance: float = 1e-4,
+    period: FloatArray | None = None,
+) -> tuple[IntArray, IntArray]:  # fmt: skip
     """Pair points of equal index that lie within `tolerance` (2-norm), each at most once.
 
     As many pairs as possible; among those ways, the least sum of distances.
@@ -26,6 +27,7 @@ def match_points(
     Args:
         x_a: (p, d). index_a: (p,). x_b: (q, d). index_b: (q,).
         tolerance: in the unit of x; far below the distance of different points.
+        period: (d,) of the coordinates, inf where one is not periodic; None where none is.
 
     Returns:
         (n,) rows of a, ascending, and the (n,) rows of b that they match.
@@ -38,7 +40,7 @@ def match_points(
     x_a, x_b = np.asarray(x_a, dtype=float), np.asarray(x_b, dtype=float)
     if x_a.ndim != 2 or x_b.ndim != 2 or x_a.shape[1] != x_b.shape[1]:
         raise SettingsError(f"points of shape {x_a.shape} and {x_b.shape} cannot be compared; give (p, d) and (q, d)")
-    rows_a, rows_b, distance = _candidates(x_a, np.asarray(index_a), x_b, np.asarray(index_b), tolerance)
+    rows_a, rows_b, distance = _candidates(x_a, np.asarray(index_a), x_b, np.asarray(index_b), tolerance, period)
     if not len(rows_a):
         return rows_a, rows_b
     single = (np.bincount(rows_a)[rows_a] == 1) & (np.bincount(rows_b)[rows_b] == 1)
@@ -141,20 +143,34 @@ def _judged(a: PointColumns, b: PointColumns, judgement: SameJudgement) -> tuple
 
 
 def _candidates(
-    x_a: FloatArray, index_a: NDArray[Any], x_b: FloatArray, index_b: NDArray[Any], tolerance: float
-) -> tuple[IntArray, IntArray, FloatArray]:
+    x_a: FloatArray, index_a: NDArray[Any], x_b: FloatArray, index_b: NDArray[Any], tolerance: float,
+    period: FloatArray | None,
+) -> tuple[IntArray, IntArray, FloatArray]:  # fmt: skip
     """All pairs of equal index within the tolerance, with their distances."""
     from scipy.spatial import KDTree
 
+    size = None  # of the torus; 0 where it is none
+    if period is not None and np.isfinite(period).any():
+        size = np.where(np.isfinite(period), period, 0.0)
+        x_a, x_b = _on_torus(x_a, size), _on_torus(x_b, size)
     found: list[tuple[IntArray, IntArray]] = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))]
     for index in np.intersect1d(index_a, index_b).tolist():
         of_a, of_b = np.flatnonzero(index_a == index), np.flatnonzero(index_b == index)
-        near = KDTree(x_a[of_a]).query_ball_tree(KDTree(x_b[of_b]), tolerance)
+        near = KDTree(x_a[of_a], boxsize=size).query_ball_tree(KDTree(x_b[of_b], boxsize=size), tolerance)
         lengths = [len(rows) for rows in near]
         flat = np.fromiter((row for rows in near for row in rows), dtype=np.int64, count=sum(lengths))
         found.append((np.repeat(of_a, lengths), of_b[flat]))
     rows_a, rows_b = (np.concatenate(side) for side in zip(*found, strict=True))
-    return rows_a, rows_b, np.linalg.norm(x_a[rows_a] - x_b[rows_b], axis=1)
+    away = x_a[rows_a] - x_b[rows_b]
+    if size is not None:
+        away -= size * np.round(away / np.where(size > 0, size, 1.0))
+    return rows_a, rows_b, np.linalg.norm(away, axis=1)
+
+
+def _on_torus(X: FloatArray, size: FloatArray) -> FloatArray:
+    """Moved into [0, size) where that is not 0."""
+    turned = X - size * np.floor(X / np.where(size > 0, size, 1.0))
+    return np.asarray(np.where((size > 0) & (turned >= size), 0.0, turned))
 
 
 def _groups(rows_a: IntArray, rows_b: IntArray) -> list[IntArray]:

@@ -65,6 +65,10 @@ def correct(
     """
     from landscape_dist.correction.correct import correct as run
 
+    if plot is not None:  # not after all has been asked
+        from landscape_dist.plots import check_path
+
+        check_path(plot)
     where = {
         "workers": workers,
         "scheduler": scheduler,
@@ -102,14 +106,14 @@ def correct(
             raise
         complain(f"{error}\n{_resumable(folder)}")
         raise typer.Exit(CLUSTER_LOST) from error
-    if plot is not None:
-        result.landscape.plot(plot)
     if as_json:
         from landscape_dist.cli.tables import print_json
 
         print_json(result.as_dict() | {"folder": None if folder is None else str(folder)})
     elif talk:
         _report(result)
+    if plot is not None:
+        result.landscape.plot(plot)
 
 
 def _line(one: Round) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,17 @@ class Remembered(Problem):
         if self.has_hessian:
             return self._hessian(X) @ V
         return dimer_products(self._truth.gradient, X, V, DIMER_LENGTH)
+
+
+def leading_down(arrows: Iterable[tuple[int, int]], id_of: IntArray, index: Any) -> IntArray:
+    """(n, 2) arrows of a surrogate as those between points of the true energy, each once.
+
+    Args:
+        arrows: pairs of the surrogate's points. id_of: of the true energy's point that each is, -1 where none.
+        index: of the true energy's points. With other indices than the surrogate's, an arrow may lead down no more.
+    """
+    ends = {(int(id_of[a]), int(id_of[b])) for a, b in arrows if id_of[a] >= 0 and id_of[b] >= 0}
+    return np.array(sorted(p for p in ends if index[p[0]] > index[p[1]]), dtype=np.int64).reshape(-1, 2)
 
 
 def carried_over(parent: IntArray, child: IntArray, index: Any) -> SearchColumns:

@@ -23,14 +23,16 @@ class Bound:
     """The constants of Theorem 3.7 around one point x*, estimated from true gradients at x* ± delta v_i.
 
     E_NN = E + E_delta; eps bounds the gradient of E_delta, its Hessian and the Lipschitz constant of that, in
-    U(x*, delta) (Assumption 3.3).  They are largest values over 2 d + 1 points, so from below.
+    U(x*, delta) (Assumption 3.3).  All are estimated from below: the gradient of E_delta by its largest value at
+    2 d + 1 points, third derivatives by those along each v_i, the Hessian of E_delta by its size at x*.
 
     The theorem adds up what has different units; in another unit of length it says something else, and is as true.
     `best` is the smallest bound over all units of length in which its condition holds.
 
     Attributes:
         delta: radius of the neighbourhood, in the unit of x.
-        mu: smallest size of an eigenvalue of the Hessian at x*. lipschitz: M, of the Hessian.
+        mu: smallest size of an eigenvalue of the Hessian at x*, which is all that (3.4) needs.
+        lipschitz: M, of the Hessian.
         gradient_error, hessian_error, third_error: largest sizes of the derivatives of E_delta.
         eps: the largest of those. bound: 4 eps / mu. condition: whether (3.3) holds, with the least eigenvalue that M
             allows in the neighbourhood.

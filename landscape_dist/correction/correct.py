@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import os
@@ -14,7 +15,7 @@ import numpy as np
 
 from landscape_dist.analysis.survival import Survival, survival
 from landscape_dist.campaign import split_settings
-from landscape_dist.correction.arrows import carried_over, searched_again
+from landscape_dist.correction.arrows import carried_over, leading_down, searched_again
 from landscape_dist.correction.bounds import Bound, estimate_bounds
 from landscape_dist.correction.loop import Found, Loop, OnRound, Rounds, member_pathways
 from landscape_dist.correction.models import NETWORK, Fitter
@@ -35,7 +36,7 @@ from landscape_dist.explore.symmetry import PeriodicCoordinates
 from landscape_dist.header import make_header
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.landscape import Landscape
-from landscape_dist.pathways.pathway_map import connecting
+from landscape_dist.pathways.pathway_map import PathwayMap, connecting
 from landscape_dist.records import FailureColumns, FloatArray, PointColumns, SearchColumns
 from landscape_dist.surrogates.correction import CorrectionSettings
 from landscape_dist.surrogates.data import TrainingData
@@ -76,29 +77,36 @@ def correct(
     From a few values of the true energy a surrogate is fitted and its landscape found; the true energy is asked near
     the points found, along the arrows and where the surrogate knows least; a surrogate is fitted to all of that, and so
     on until points and arrows stay.  Then every point is refined on the true energy by Newton's method.
+    Where the true energy raises, or is not finite, there is no value: such points are `left_out` of the result.
 
     Args:
         problem: the true energy, with a box as domain or `data` that span one.
         start: (d,) or (s, d) where the surrogate is searched from; default the problem's suggestion, else the middle.
         max_index: highest Morse index to look for; default the problem's suggestion, else min(d, 6).
         data: values of the true energy that are known already; None asks for `n_initial`.
-        folder: keeps values, surrogates and landscapes; the same call goes on there where it was killed, asks for no
-            value twice, and comes to the same result.
+        folder: keeps values, surrogates and landscapes; the same call goes on there where it was killed, and comes to
+            the same result. Only what was asked in the last second is asked again; of an energy that takes batches,
+            the batch that it was killed in.
         correction: settings of the correction; single ones can also be given by name.
         training: of networks; default small networks that end with L-BFGS.
         solver, same: as in `explore`.
         client, workers, scheduler, scheduler_file, cluster, jobs, adapt, preload, hang_seconds: where the surrogates
-            are searched, and the true energy is evaluated, as in `explore`; default in this process.
+            are searched, and the true energy is evaluated, as in `explore`; default in this process. `hang_seconds`
+            is for the searches only.
         on_round: called after each round with a `Round`.
         settings: fields of `CorrectionSettings`, `ExploreSettings` and `SolverSettings`.
 
     Raises:
-        SettingsError: a setting that cannot work, or no box to ask in.
+        SettingsError: a setting that cannot work, no box to ask in, or data of another dimension or period.
+        ProblemError: the true energy has a value at none of the first points.
+        StoreError: the folder cannot be used.
+        KeyboardInterrupt: Ctrl-C; what was asked is in the folder.
         StoreMismatchError: the folder holds a correction of another problem or other settings.
         ClusterError: no scheduler at the address, or it was lost; what was asked is in the folder.
     """
     if not problem.has_energy:
         raise SettingsError(f"{problem.name} is a vector field without an energy; a surrogate is fitted to energies")
+    _check_kinds(correction, training, data)
     known = {field.name for field in dataclasses.fields(CorrectionSettings)}
     mine = {name: settings.pop(name) for name in list(settings) if name in known}
     chosen = dataclasses.replace(correction or CorrectionSettings(), **mine)
@@ -140,12 +148,27 @@ def correct(
 
 
 # -- before -----------------------------------------------------------------------------------------------------------
+def _check_kinds(correction: Any, training: Any, data: Any) -> None:
+    kinds = {
+        "correction": (correction, CorrectionSettings), "training": (training, TrainingSettings),
+        "data": (data, TrainingData),
+    }  # fmt: skip
+    for name, (value, kind) in kinds.items():
+        if value is not None and not isinstance(value, kind):
+            raise SettingsError(f"{name} is a {type(value).__name__}; give a {kind.__name__}, or leave it out")
+
+
 def _starts(problem: Any, start: Any, frame: Frame) -> FloatArray:
     if start is None:
         start = problem.suggested_start
     if start is None:
         return (frame.lower + 0.5 * frame.width)[None, :]
-    starts = np.atleast_2d(np.asarray(start, dtype=np.float64))
+    try:
+        starts = np.atleast_2d(np.asarray(start, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise SettingsError(
+            f"start cannot be read as numbers ({error}); give {problem.dim}, or rows of them"
+        ) from error
     if starts.ndim != 2 or starts.shape[1] != problem.dim or not np.isfinite(starts).all():
         raise SettingsError(f"start is {start!r}; give {problem.dim} finite numbers, or rows of them")
     return starts
@@ -192,29 +215,44 @@ def _prepare(folder: Path, described: dict[str, Any]) -> None:
     """Make the folder, or see that it is one of the same correction."""
     path = folder / DESCRIPTION
     described = json.loads(json.dumps(described))
-    if not path.exists():
-        if folder.exists() and any(folder.iterdir()):
-            raise StoreError(f"{folder} is no correction and not empty; give another folder")
-        folder.mkdir(parents=True, exist_ok=True)
-        _write_json(path, described)
-        return
     try:
-        there = json.loads(path.read_text())
+        if not path.exists():
+            if folder.exists() and any(folder.iterdir()):
+                raise StoreError(f"{folder} is no correction and not empty; give another folder")
+            folder.mkdir(parents=True, exist_ok=True)
+            _write_json(path, described)
+            return
+        text = path.read_text()
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be used ({error.strerror or error}); give another folder") from error
+    try:
+        there = json.loads(text)
         wrong = [name for name in described if there[name] != described[name]]
     except (ValueError, KeyError, TypeError) as error:
         raise StoreFormatError(f"{path} is damaged ({error}); give another folder") from error
     if wrong:
         name = wrong[0]
         raise StoreMismatchError(
-            f"{folder} is a correction with another {name}: {there[name]}, now {described[name]}; give another folder, "
-            "or remove it"
+            f"{folder} is a correction with another {name}: {_differing(there[name], described[name])}; give another "
+            "folder, or remove it"
         )
+
+
+def _differing(there: Any, now: Any) -> str:
+    """What differs between two descriptions."""
+    if not (isinstance(there, dict) and isinstance(now, dict)):
+        return f"{there}, now {now}"
+    names = [name for name in now | there if there.get(name) != now.get(name)]
+    return "; ".join(f"{name} {there.get(name)}, now {now.get(name)}" for name in names)
 
 
 def _write_json(path: Path, value: Any) -> None:
     part = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    part.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n")
-    part.replace(path)
+    try:
+        part.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n")
+        part.replace(path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written ({error.strerror or error})") from error
 
 
 # -- after ------------------------------------------------------------------------------------------------------------
@@ -242,15 +280,13 @@ def _concluded(
     id_of = np.full(len(found), -1, dtype=np.int64)
     for id, group in enumerate(groups):
         id_of[group] = id
-    # Arrows of the surrogate between points that are there, each once.
-    ends = sorted({(int(id_of[a]), int(id_of[b])) for a, b in found.arrows if id_of[a] >= 0 and id_of[b] >= 0})
-    carried = np.array([pair for pair in ends if pair[0] != pair[1]], dtype=np.int64).reshape(-1, 2)
     columns = _columns(refined, firsts)
+    carried = leading_down(found.arrows, id_of, columns.index)
     searches = carried_over(carried[:, 0], carried[:, 1], columns.index)
     if settings.check_arrows:
         columns, searches = searched_again(truth, columns, judgement, solver, explore)
     spent.append(truth.n_evaluations)
-    shares = survival(found.landscape.pathways, members, settings.radius * frame.width)
+    shares = _shares(found.landscape.pathways, members, frame, settings.radius)
     counters = truth.counters.as_dict()
     header = make_header(truth.problem, starts, explore, solver, judgement.as_dict())
     nothing = FailureColumns(np.zeros(0, np.int64), np.zeros((0, frame.dim)), np.zeros(0), [])
@@ -267,7 +303,22 @@ def _concluded(
         landscape,
         surrogate,
         rounds.data,
+        rounds.left_out,
     )
+
+
+def _shares(reference: PathwayMap, members: list[PathwayMap], frame: Frame, radius: float) -> Survival:
+    """Which points and arrows are in which landscapes; `radius` is a fraction of the widths."""
+    if not np.isfinite(frame.period).any():
+        return survival(reference, members, radius * frame.width)
+
+    def by_widths(one: PathwayMap) -> PathwayMap:
+        scaled = copy.copy(one)
+        scaled.points = dataclasses.replace(one.points, x=frame.inward(one.points.x))
+        return scaled
+
+    judgement = PeriodicCoordinates(frame.period / frame.width, radius)
+    return survival(by_widths(reference), [by_widths(member) for member in members], judgement)
 
 
 def _columns(refined: Refined, rows: Any) -> PointColumns:

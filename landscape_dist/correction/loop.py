@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 
 from landscape_dist.analysis.matching import match_points
 from landscape_dist.campaign import explore
-from landscape_dist.correction.models import Fitted, Fitter
-from landscape_dist.correction.result import CorrectionStatus, Round
+from landscape_dist.correction.models import Fitted, Fitter, fitted_to
+from landscape_dist.correction.result import CorrectionStatus, LeftOut, Round
 from landscape_dist.correction.sampling import Frame, along, around, infill, low_discrepancy, unique
 from landscape_dist.correction.truth import TrueEnergy
 from landscape_dist.errors import ProblemError
@@ -94,7 +95,9 @@ class Comparison:
         before, moves = np.full(len(found), -1, dtype=np.int64), np.full(len(found), np.inf)
         if last is None:
             return cls(before, moves, 0, False)
-        here, there = match_points(frame.inward(found.x), found.index, frame.inward(last.x), last.index, within)
+        here, there = match_points(
+            frame.inward(found.x), found.index, frame.inward(last.x), last.index, within, frame.period / frame.width
+        )
         before[here] = there
         moves[here] = frame.distance(found.x[here], last.x[there])
         arrows = {(int(before[parent]), int(before[child])) for parent, child in found.arrows}
@@ -111,7 +114,7 @@ class Rounds:
 
     Attributes:
         status: how they ended. rounds: how they went. found, fitted: of each round that is looked back upon, the last
-            last. data: all that is known.
+            last. data: all that is known. left_out: what was asked and is not known.
     """
 
     status: CorrectionStatus
@@ -119,6 +122,7 @@ class Rounds:
     found: tuple[Found, ...]
     fitted: Fitted
     data: TrainingData
+    left_out: tuple[LeftOut, ...]
 
 
 class Loop:
@@ -145,6 +149,7 @@ class Loop:
         self.n_infill = 2 * d if settings.n_infill is None else settings.n_infill
         self.within = 2 * settings.radius
         self.like: TrainingData | None = None
+        self.left_out: list[LeftOut] = []
 
     def run(self, data: TrainingData | None, on_round: OnRound) -> Rounds:
         """All rounds.
@@ -152,26 +157,39 @@ class Loop:
         Args:
             data: values to begin with; None asks for them.
             on_round: called after each round.
+
+        Raises:
+            ProblemError: the energy is finite at none of the first points.
+            KeyboardInterrupt: Ctrl-C, also while a surrogate is searched.
         """
         settings = self.settings
         self.like = data
         if data is None:
-            n = self.n_initial if settings.max_values is None else min(self.n_initial, settings.max_values)
-            data = self.asked(self.frame.outward(low_discrepancy(n, self.frame.dim, settings.seed)))
+            X = self.initial()
+            data = self.asked(X)
+            if data is None:
+                reasons = sorted({one.reason for one in self.left_out})
+                raise ProblemError(
+                    f"{self.truth.problem.name} is finite at none of {len(X)} points ({'; '.join(reasons[:3])}); "
+                    "restrict its domain to where it is"
+                )
         rounds: list[Round] = []
         history: list[Found] = []
         fitted: Fitted | None = None
         radii = np.zeros(0)
-        stable = 0
+        stable, learned = 0, True
         while True:
             number = len(rounds)
             folder = None if self.folder is None else self.folder / f"{number:03d}"
+            if folder is not None and not fitted_to(folder / "surrogate", data):
+                shutil.rmtree(folder)  # max_values was another one, so that other values were asked
             fitted = self.fitter.fit(data, fitted, None if folder is None else folder / "surrogate")
             found = self.search(fitted.surrogate, None if folder is None else folder / "landscape.zarr")
             last = history[-1] if history else None
             compared = Comparison.of(found, last, self.frame, self.within)
             # Nothing at all may be the fault of a surrogate that is too poor to be searched.
-            stable = stable + 1 if len(found) and compared.stays(settings.atol) else 0
+            stays = len(found) > 0 and compared.stays(settings.atol)
+            stable = stable + learned if stays else 0
             status = None
             if stable >= settings.n_stable:
                 status = CorrectionStatus.STABLE
@@ -187,8 +205,10 @@ class Loop:
             error, n_values, n_evaluations = None, len(data), self.truth.n_evaluations
             if status is None:
                 new = self.asked(np.concatenate(proposed))
-                error = float(np.sqrt(np.mean((fitted.surrogate.energy(new.x) - new.energy) ** 2)))
-                data = data.joined(new)
+                learned = new is not None  # the same surrogate says nothing new
+                if new is not None:
+                    error = float(np.sqrt(np.mean((fitted.surrogate.energy(new.x) - new.energy) ** 2)))
+                    data = data.joined(new)
             known = compared.before >= 0
             rounds.append(
                 Round(
@@ -200,32 +220,48 @@ class Loop:
             )  # fmt: skip
             on_round(rounds[-1])
             if status is not None:
-                return Rounds(status, tuple(rounds), tuple(history), fitted, data)
+                return Rounds(status, tuple(rounds), tuple(history), fitted, data, tuple(self.left_out))
 
     # -- one round --------------------------------------------------------------------------------------------------
     def search(self, surrogate: Any, store: Path | None) -> Found:
-        """The landscape of a surrogate."""
+        """The landscape of a surrogate.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C, after which `explore` returns what it has.
+        """
         path = None if store is None else str(store)
         options = {"max_points": MOST_POINTS} | self.options
         landscape = explore(surrogate, self.starts, self.max_index, store=path, **options)
-        if not landscape.finished and len(landscape.points) >= (options["max_points"] or np.inf):
-            return Found.none(landscape, self.frame.dim)
+        if not landscape.finished:
+            if len(landscape.points) >= (options["max_points"] or np.inf):
+                return Found.none(landscape, self.frame.dim)
+            if len(landscape.searches) < (options.get("max_searches") or np.inf):
+                raise KeyboardInterrupt
         return Found.of(landscape, self.frame)
 
-    def asked(self, X: FloatArray) -> TrainingData:
-        """The true energy at new points (n, d), and its gradient where that is wanted; rows that are not finite are
-        left out.
+    def initial(self) -> FloatArray:
+        """(n, d) points to begin with, as many as are wanted and may be spent."""
+        X = self.frame.outward(low_discrepancy(self.n_initial, self.frame.dim, self.settings.seed))
+        if self.settings.max_values is None:
+            return X
+        if self.settings.gradients:  # what they cost shows when there is one
+            self.truth.energy(X[:1])
+            self.truth.gradient(X[:1])
+        return X[: max(1, self.settings.max_values // self.cost())]
 
-        Raises:
-            ProblemError: none is finite.
+    def asked(self, X: FloatArray) -> TrainingData | None:
+        """The true energy at new points (n, d), and its gradient where that is wanted; None where none is finite.
+
+        Points at which it is not finite, or raises, are left out.
         """
         energy = self.truth.energy(X)
         gradient = self.truth.gradient(X) if self.settings.gradients else None
         fine = np.isfinite(energy)
+        for x in X[~fine]:
+            reason = self.truth.raised("energy", x) or "the energy is not finite"
+            self.left_out.append(LeftOut(tuple(x.tolist()), reason))
         if not fine.any():
-            raise ProblemError(
-                f"{self.truth.problem.name} is finite at none of {len(X)} points; restrict its domain to where it is"
-            )
+            return None
         if gradient is not None:
             gradient = np.where(np.isfinite(gradient).all(axis=1, keepdims=True), gradient, np.nan)[fine]
         if self.like is not None:
@@ -263,7 +299,8 @@ class Loop:
                 if (int(compared.before[parent]), int(compared.before[child])) not in old:
                     path = self.path(found, parent, child)
                     arrows.append(along(path, self.settings.n_arrow, self.frame))
-        taken = data.x
+        holes = np.array([one.x for one in self.left_out]).reshape(-1, d)
+        taken = np.concatenate([data.x, holes])
         result = []
         for X in (np.concatenate([none, *near]), np.concatenate([none, *arrows])):
             X = unique(X, taken, self.frame, APART)
@@ -275,7 +312,7 @@ class Loop:
             n_infill = max(n_infill, QUIET_INFILL * d)
         X = infill(
             n_infill, taken, self.frame, fitted.spread, fitted.surrogate.gradient,
-            self.settings.seed + 1000 * (number + 1), LEAST_SPREAD * float(data.energy.std()),
+            self.settings.seed + 1000 * (number + 1), LEAST_SPREAD * float(data.energy.std()), holes,
         )  # fmt: skip
         result.append(unique(X, taken, self.frame, APART).reshape(-1, d))
         return result
@@ -285,8 +322,11 @@ class Loop:
         ids = int(found.order[parent]), int(found.order[child])
         paths = found.landscape.trajectories.of(parent=ids[0], child=ids[1], connecting_only=True)
         kept = sorted((path.x for path in paths), key=lambda x: tuple(np.round(self.frame.inward(x[len(x) // 2]), 5)))
-        ends = found.x[[parent]], found.x[[child]]
-        return np.concatenate([ends[0], *kept[:1], ends[1]])
+        path = np.concatenate([found.x[[parent]], *kept[:1], found.x[[child]]])
+        if not np.isfinite(self.frame.period).any():
+            return path
+        # The points may be the same as the path's ends but for whole periods.
+        return path[0] + np.cumsum(self.frame.difference(path, np.concatenate([path[:1], path[:-1]])), axis=0)
 
     def affordable(self, proposed: list[FloatArray]) -> list[FloatArray]:
         """As much as the budget has left, and no more in a round than there were at first."""

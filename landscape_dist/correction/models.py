@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from landscape_dist.errors import StoreMismatchError
 from landscape_dist.problems.domain import Domain
 from landscape_dist.records import FloatArray
 from landscape_dist.surrogates.correction import CorrectionSettings
@@ -80,14 +79,11 @@ class Fitter:
             data: all of them.
             before: of the round before, to begin from.
             folder: where the members are kept, as 0, 1, ...; what is there already is opened.
-
-        Raises:
-            StoreMismatchError: what is there was fitted to other data.
         """
         kind = self.kind(data)
         n = 1 if kind == "gaussian_process" else self.settings.n_members
         paths = [None if folder is None else folder / str(i) for i in range(n)]
-        members = [None if path is None or not path.exists() else _opened(path, data) for path in paths]
+        members = [None if path is None or not path.exists() else load(path) for path in paths]
         missing = [i for i, member in enumerate(members) if member is None]
         for i, fitted in zip(missing, self._fitted(kind, data, before, missing), strict=True):
             member = fitted
@@ -136,8 +132,10 @@ def _train(data: TrainingData, training: TrainingSettings, name: str, initial: S
     return train(data, training, name=name, initial=initial)
 
 
-def _opened(path: Path, data: TrainingData) -> Surrogate:
-    surrogate = load(path)
-    if surrogate.provenance.get("data", {}).get("digest") != data.digest():
-        raise StoreMismatchError(f"{path} was fitted to other values; give another folder, or remove it")
-    return surrogate
+def fitted_to(folder: Path, data: TrainingData) -> bool:
+    """Whether the surrogates in a folder, if there are any, were fitted to these data."""
+    return all(
+        load(path).provenance.get("data", {}).get("digest") == data.digest()
+        for path in (folder.iterdir() if folder.exists() else [])
+        if path.name.isdigit()
+    )

@@ -65,7 +65,7 @@ def refine(truth: TrueEnergy, surrogate: Surrogate, X: FloatArray, frame: Frame,
     x, g = X.copy(), truth.gradient(X) if n else np.zeros((0, d))
     H = truth.hessian(X) if has_hessian and n else np.asarray(surrogate.hessian(X))
     exact = np.full(n, has_hessian)
-    failure = {int(i): "its gradient there is not finite" for i in np.flatnonzero(~np.isfinite(g).all(axis=1))}
+    failure = {int(i): _nothing(truth, "gradient", x[i]) for i in np.flatnonzero(~np.isfinite(g).all(axis=1))}
     going = np.array([i for i in range(n) if i not in failure], dtype=np.int64)
     for _ in range(MAX_ITERATIONS):
         if not len(going):
@@ -139,9 +139,13 @@ def _verified(truth: TrueEnergy, x: FloatArray, g: FloatArray, failure: dict[int
     if len(good):
         hessian = truth.hessian(x[good])
         # Newton's method takes no step along a mode without curvature, whatever the gradient is there.
+        for i in good[~np.isfinite(hessian).all(axis=(1, 2))].tolist():
+            failure[i] = _nothing(truth, "hessian", x[i])
         room = LEVEL * np.linalg.norm(hessian, axis=(1, 2)) * np.linalg.norm(frame.width)
         for i in good[~(np.linalg.norm(g[good], axis=1) <= room)].tolist():
-            failure[i] = f"a gradient of {np.linalg.norm(g[i]):.3g} is left along directions without curvature"
+            failure.setdefault(
+                i, f"a gradient of {np.linalg.norm(g[i]):.3g} is left along directions without curvature"
+            )
         result.hessian[good] = hessian
         good = np.array([i for i in good.tolist() if i not in failure], dtype=np.int64)
     if len(good):
@@ -150,6 +154,12 @@ def _verified(truth: TrueEnergy, x: FloatArray, g: FloatArray, failure: dict[int
         result.eigenvalues[good] = verdict.eigenvalues
         result.index[good], result.nullity[good] = verdict.index, verdict.nullity
     return result
+
+
+def _nothing(truth: TrueEnergy, kind: str, x: FloatArray) -> str:
+    """Why there is no such value at x (d,)."""
+    raised = truth.raised(kind, x)
+    return f"its {kind} there raised {raised}" if raised else f"its {kind} there is not finite"
 
 
 def groups_of_same(X: FloatArray, index: Any, atol: float, frame: Frame) -> list[list[int]]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from landscape_dist.analysis.survival import DOUBTFUL
 from landscape_dist.correction.bounds import Bound
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from landscape_dist.surrogates.data import TrainingData
     from landscape_dist.surrogates.problem import Surrogate
 
-DOUBTFUL = 0.8
+MOST_REASONS = 5
 
 
 class CorrectionStatus(enum.Enum):
@@ -33,11 +35,11 @@ class CorrectionStatus(enum.Enum):
 _ADVICE = {
     CorrectionStatus.STABLE: "all points and arrows stayed where they were",
     CorrectionStatus.VALUES_SPENT: (
-        "the values of the true energy were spent while points still moved or came and went; raise max_values, or "
-        "restrict the domain"
+        "the values of the true energy were spent while points still moved or came and went, or there were none; raise "
+        "max_values, or restrict the domain"
     ),
     CorrectionStatus.ROUNDS_SPENT: (
-        "the rounds were spent while points still moved or came and went; raise max_rounds, or atol"
+        "the rounds were spent while points still moved or came and went, or there were none; raise max_rounds, or atol"
     ),
 }
 
@@ -117,6 +119,18 @@ class CorrectedArrow:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A point at which the true energy was asked, and gave nothing that a surrogate could be fitted to.
+
+    Attributes:
+        x: (d,). reason: what it raised, as 'Type: text', or that it is not finite.
+    """
+
+    x: tuple[float, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Round:
     """One round: fit, search, compare with the round before, ask.
 
@@ -164,6 +178,7 @@ class Correction:
             what they are made of. by_stage: totals for 'rounds', 'refinement', 'bounds' and 'arrows'.
         landscape: the points refined on the true energy, and the arrows.
         surrogate: the last one. data: all that it was fitted to.
+        left_out: points asked in the rounds at which the true energy is not finite, or raises.
     """
 
     status: CorrectionStatus
@@ -176,6 +191,7 @@ class Correction:
     landscape: Landscape
     surrogate: Surrogate
     data: TrainingData
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def n_evaluations(self) -> int:
@@ -194,6 +210,7 @@ class Correction:
             "evaluations": dict(self.evaluations),
             "by_stage": dict(self.by_stage),
             "n_evaluations": self.n_evaluations,
+            "left_out": [_plain(one) for one in self.left_out],
             "counts": {str(k): n for k, n in self.landscape.counts_by_index.items()},
         }
 
@@ -206,6 +223,11 @@ class Correction:
             f"{self.n_evaluations} evaluations of the true energy ({asked}; {stages})",
             f"{kept} of {len(self.points)} points of the surrogate are points of the true energy, with their index",
         ]
+        if self.left_out:
+            reasons = Counter(one.reason for one in self.left_out).most_common()
+            lines.append(f"{len(self.left_out)} points that were asked are left out:")
+            lines += [f"  {n}: {reason}" for reason, n in reasons[:MOST_REASONS]]
+            lines += [f"  and {len(reasons) - MOST_REASONS} other reasons"] * (len(reasons) > MOST_REASONS)
         for point in self.points:
             if point.fate is not PointFate.KEPT:
                 where = ", ".join(f"{v:.4g}" for v in point.x_surrogate)

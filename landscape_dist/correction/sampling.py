@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import SettingsError
+from landscape_dist.explore.symmetry import periods_of
 from landscape_dist.problems.domain import Box, Domain, Unbounded
 from landscape_dist.problems.fingerprint import digest
 from landscape_dist.records import FloatArray
@@ -26,14 +27,18 @@ class Frame:
 
     Args:
         box: of d variables.
-        period: (d,) in the unit of x, inf where not periodic; None where no coordinate is.
+        period: (d,) in the unit of x, inf where not periodic; None where no coordinate is.  Of a box that is wider
+            a period is taken; a coordinate of which the box has less than one is like those that are not periodic.
     """
 
     def __init__(self, box: Box, dim: int, period: Any = None) -> None:
         self.dim = dim
         self.lower = np.broadcast_to(np.asarray(box.lower, dtype=np.float64), dim)
-        self.width = np.broadcast_to(np.asarray(box.upper, dtype=np.float64), dim) - self.lower
-        self.period = np.broadcast_to(np.asarray(np.inf if period is None else period, dtype=np.float64), dim)
+        period = np.broadcast_to(np.asarray(np.inf if period is None else period, dtype=np.float64), dim)
+        width = np.broadcast_to(np.asarray(box.upper, dtype=np.float64), dim) - self.lower
+        whole = width >= period * (1.0 - 1e-9)
+        self.width = np.where(whole, period, width)
+        self.period = np.where(whole, period, np.inf)
 
     @property
     def domain(self) -> Domain:
@@ -98,7 +103,7 @@ def along(path: FloatArray, n: int, frame: Frame) -> FloatArray:
 
 def infill(
     n: int, known: FloatArray, frame: Frame, spread: Callable[[FloatArray], FloatArray], slope: Any, seed: int,
-    least: float = 0.0,
+    least: float = 0.0, holes: FloatArray | None = None,
 ) -> FloatArray:  # fmt: skip
     """(n, d) points where the surrogate knows least, as far as a stationary point could be there.
 
@@ -109,6 +114,7 @@ def infill(
         known: (m, d) points where the energy is known.
         spread: (n, d) -> (n,) in the energy's unit. slope: (n, d) -> (n, d) gradients.
         seed: of the candidates. least: spread that is taken for none: below there may be only rounding in it.
+        holes: (h, d) points where it is known that the energy cannot be known.
     """
     if not n:
         return np.zeros((0, frame.dim))
@@ -120,6 +126,8 @@ def infill(
     score = np.array([float(f"{value:.2e}") for value in np.where(np.isfinite(score), score, 0.0).tolist()])
     # The typical distance of evenly spread points: two new ones nearer than that would tell the same.
     room = 0.5 * (len(known) + n) ** (-1.0 / frame.dim)
+    for hole in () if holes is None else holes:
+        score = score * (1.0 - np.exp(-0.5 * (frame.distance(X, hole) / room) ** 2))
     chosen: list[int] = []
     for _ in range(n):
         best = int(score.argmax())
@@ -144,13 +152,22 @@ def frame_of(problem: Any, data: Any) -> Frame:
     """Where to ask: the problem's box, or that of the data.
 
     Raises:
-        SettingsError: neither is there.
+        SettingsError: neither is there, or the data are not of this problem.
     """
     if data is not None and data.parameters is not None:
         raise SettingsError(
             f"data have parameters {', '.join(data.parameter_names)}; a correction is of one energy, give values of one"
         )
-    period = getattr(problem, "periods", None) if data is None else data.period
+    period = periods_of(problem)
+    if data is not None:
+        if data.dim != problem.dim:
+            raise SettingsError(f"data have {data.dim} variables and {problem.name} has {problem.dim}; give as many")
+        if period is not None and not np.array_equal(data.input_periods, period):
+            raise SettingsError(
+                f"data have period {data.period} and {problem.name} has {tuple(period.tolist())}; give data of the "
+                "same period"
+            )
+        period = data.input_periods
     if isinstance(problem.domain, Box):
         return Frame(problem.domain, problem.dim, period)
     if data is not None:

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from landscape_dist.errors import StoreFormatError
-from landscape_dist.problems.evaluation import evaluate
+from landscape_dist.errors import StoreError, StoreFormatError
+from landscape_dist.problems.evaluation import KINDS, evaluate, pieces
 from landscape_dist.records import Counters, FloatArray
 
 if TYPE_CHECKING:
     from landscape_dist.distribute.evaluations import RemoteEvaluations
 
-KINDS = ("energy", "gradient", "hessian")
+KEPT_EVERY = 1.0
+"""Seconds after which values are written, if there are any."""
+
 _COUNTED = ("n_energies", "n_gradients", "n_hessians", "n_hvps")
+
+Part = tuple[slice, FloatArray, Counters, list[str]]
+"""Rows, their values, what these cost, and what was raised at each."""
 
 
 class TrueEnergy:
     """Energies, gradients and Hessians of a problem, remembered, so that a correction that is run again costs nothing
     up to where it was.  What it is asked again for is counted as it was the first time, so that both count alike.
 
+    Where the problem raises, the value is nan, and remembered as that.
+
     Args:
         problem: the true energy.
-        folder: where every batch is kept as soon as it is there; None keeps it in memory.
+        folder: where values are kept, at the latest a second after they are there; None keeps them in memory.
         remote: evaluates on workers; None in this process.
     """
 
@@ -35,7 +44,7 @@ class TrueEnergy:
         self.counters = Counters()
         self._folder = folder
         self._remote = remote
-        self._known: dict[tuple[str, bytes], tuple[FloatArray, Counters]] = {}
+        self._known: dict[tuple[str, bytes], tuple[FloatArray, Counters, str]] = {}
         self._used: set[tuple[str, bytes]] = set()
         self._cost: dict[str, int] = {}
         self._n_batches = 0
@@ -54,59 +63,86 @@ class TrueEnergy:
 
     def energy(self, X: FloatArray) -> FloatArray:
         """(n, d) -> (n,)."""
-        return self._ask("energy", X, ())
+        return self._ask("energy", X)
 
     def gradient(self, X: FloatArray) -> FloatArray:
         """(n, d) -> (n, d)."""
-        return self._ask("gradient", X, (X.shape[1],))
+        return self._ask("gradient", X)
 
     def hessian(self, X: FloatArray) -> FloatArray:
         """(n, d) -> (n, d, d)."""
-        return self._ask("hessian", X, (X.shape[1], X.shape[1]))
+        return self._ask("hessian", X)
 
-    def _ask(self, kind: str, X: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-        X = np.ascontiguousarray(X, dtype=np.float64) + 0.0  # one zero
-        keys = [(kind, row.tobytes()) for row in X]
+    def raised(self, kind: str, x: FloatArray) -> str:
+        """What the problem raised when it was asked at x (d,), as 'Type: text'; '' where nothing."""
+        return self._known[_keys(kind, x[None, :])[0]][2]
+
+    def _ask(self, kind: str, X: FloatArray) -> FloatArray:
+        keys = _keys(kind, X)
         fresh = {key: i for i, key in enumerate(keys) if key not in self._known}
         if fresh:
-            self._evaluate(kind, X[list(fresh.values())])
+            self._evaluate(kind, np.asarray(X, dtype=np.float64)[list(fresh.values())] + 0.0)
         for key in keys:
             if key not in self._used:
                 self._used.add(key)
                 self.counters.add(self._known[key][1])
-        return np.array([self._known[key][0] for key in keys]).reshape(len(X), *shape)
+        values = np.array([self._known[key][0] for key in keys])
+        return values.reshape(len(X), *[X.shape[1]] * KINDS[kind])
 
     def _evaluate(self, kind: str, X: FloatArray) -> None:
-        if self._remote is None:
-            self._keep(kind, X, *evaluate(self.problem, kind, X))
+        """Evaluate at all rows of X and keep that, when it is interrupted as far as it has come."""
+        waiting: list[Part] = []
+        began = time.monotonic()
+        try:
+            for part in self._parts(kind, X):
+                waiting.append(part)
+                if time.monotonic() - began >= KEPT_EVERY:
+                    done, waiting, began = waiting, [], time.monotonic()
+                    self._keep(kind, X, done)
+        finally:
+            if waiting:
+                self._keep(kind, X, waiting)
+
+    def _parts(self, kind: str, X: FloatArray) -> Iterator[Part]:
+        if self._remote is not None:
+            yield from self._remote.chunks(kind, X)
             return
-        for rows, values, counters in self._remote.chunks(kind, X):
-            self._keep(kind, X[rows], values, counters)
+        for rows in pieces(self.problem, len(X)):
+            yield rows, *evaluate(self.problem, kind, X[rows])
 
     # -- kept -------------------------------------------------------------------------------------------------------
-    def _keep(self, kind: str, X: FloatArray, values: FloatArray, counters: Counters) -> None:
-        counted = [getattr(counters, name) for name in _COUNTED]
-        self._remember(kind, X, values, counted)
+    def _keep(self, kind: str, X: FloatArray, parts: list[Part]) -> None:
+        x = np.concatenate([X[rows] for rows, *_ in parts])
+        values = np.concatenate([part[1] for part in parts])
+        counted = np.concatenate([_shares(counters, len(raised)) for _, _, counters, raised in parts])
+        raised = [text for part in parts for text in part[3]]
+        self._remember(kind, x, values, counted, raised)
         if self._folder is None:
             return
         path = self._folder / f"{self._n_batches:06d}.npz"
         part = path.with_suffix(f".{os.getpid()}.partial")
         try:
             with part.open("wb") as file:
-                np.savez(file, kind=np.array(kind), x=X, values=values, counters=np.array(counted))
+                np.savez(
+                    file, kind=np.array(kind), x=x, values=values, counters=counted, raised=np.array(raised, dtype=str)
+                )
                 file.flush()
                 os.fsync(file.fileno())
             part.rename(path)
+        except OSError as error:
+            raise StoreError(
+                f"{path} cannot be written ({error.strerror or error}); what was asked before it is kept"
+            ) from error
         finally:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
         self._n_batches += 1
 
-    def _remember(self, kind: str, X: FloatArray, values: FloatArray, counted: list[int]) -> None:
-        n = len(X)
-        self._cost[kind] = max(1, round(sum(counted) / n))
-        for i, (row, value) in enumerate(zip(X, values, strict=True)):
-            share = Counters(*(total // n + (total % n if i == 0 else 0) for total in counted))
-            self._known[kind, row.tobytes()] = value, share
+    def _remember(self, kind: str, X: FloatArray, values: FloatArray, counted: Any, raised: list[str]) -> None:
+        for key, value, shares, text in zip(_keys(kind, X), values, counted.tolist(), raised, strict=True):
+            self._known[key] = value, Counters(*shares), text
+            if not text:
+                self._cost[kind] = max(1, sum(shares))
 
     def _read(self, folder: Path) -> None:
         for leftover in folder.glob("*.partial"):
@@ -116,10 +152,26 @@ class TrueEnergy:
             try:
                 with np.load(path, allow_pickle=False) as file:
                     kind, X, values = str(file["kind"]), file["x"], file["values"]
-                    counted = [int(n) for n in file["counters"]]
-                if kind not in KINDS or len(X) != len(values) or len(counted) != len(_COUNTED):
-                    raise ValueError(f"kind {kind!r}, {len(X)} points and {len(values)} values")
-            except (OSError, ValueError, KeyError, TypeError) as error:
+                    counted, raised = file["counters"], file["raised"].tolist()
+                n, dim = X.shape
+                if kind not in KINDS or values.shape != (n, *[dim] * KINDS[kind]) or dim != self.problem.dim:
+                    raise ValueError(f"kind {kind!r}, points of shape {X.shape} and values of shape {values.shape}")
+                if counted.shape != (n, len(_COUNTED)) or len(raised) != n:
+                    raise ValueError(f"{n} points, {len(raised)} reasons and counters of shape {counted.shape}")
+            except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
                 raise StoreFormatError(f"{path} is damaged ({error}); remove it, its values are asked again") from error
-            self._remember(kind, np.ascontiguousarray(X), values, counted)
+            self._remember(kind, X, values, counted, raised)
             self._n_batches = int(path.stem) + 1
+
+
+def _keys(kind: str, X: FloatArray) -> list[tuple[str, bytes]]:
+    X = np.ascontiguousarray(X, dtype=np.float64) + 0.0  # one zero
+    return [(kind, row.tobytes()) for row in X]
+
+
+def _shares(counters: Counters, n: int) -> Any:
+    """(n, 4) evaluations of each of the points that took so many together."""
+    total = np.array([getattr(counters, name) for name in _COUNTED])
+    shares = np.tile(total // n, (n, 1))
+    shares[0] += total % n
+    return shares

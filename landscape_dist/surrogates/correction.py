@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -77,13 +78,19 @@ class CorrectionSettings:
                 raise SettingsError(
                     f"correction setting {name} is {value!r}; give a fraction of the domain's widths, up to 0.5"
                 )
+        for name in ("gradients", "check_arrows", "check_bounds"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingsError(f"correction setting {name} is {getattr(self, name)!r}; give True or False")
         if self.gradients and self.model == "gaussian_process":
             raise SettingsError(
                 "correction setting gradients is True and model 'gaussian_process', which does not use them; choose "
                 "model='network' or gradients=False"
             )
-        if self.noise is not None and not self.noise >= 0:
-            raise SettingsError(f"correction setting noise is {self.noise!r}; give 0 or a positive number")
+        noise = self.noise
+        if noise is not None and (
+            isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise < math.inf
+        ):
+            raise SettingsError(f"correction setting noise is {noise!r}; give 0 or a positive number")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON form."""

@@ -117,7 +117,7 @@ def _npz(path: Path_) -> dict[str, Any]:
     try:
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:  # .npy too
         raise ProblemError(f"{path} cannot be read as an .npz file of numbers ({error})") from error
 
 

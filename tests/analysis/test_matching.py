@@ -90,3 +90,13 @@ def test_misuse_names_the_cure():
         match_points(np.zeros((1, 1)), [0], np.zeros((1, 1)), [0], 0)
     with pytest.raises(SettingsError, match=r"shape \(1, 1\) and \(1, 2\)"):
         match_points(np.zeros((1, 1)), [0], np.zeros((1, 2)), [0])
+
+
+def test_points_are_matched_on_the_torus():
+    x = np.array([[0.01, 0.5], [0.5, 0.99]])
+    turned = x + np.array([[-3.0 - 0.02, 0.0], [2.0, 0.0]])
+    period = np.array([1.0, np.inf])
+    rows_a, rows_b = match_points(x, np.zeros(2), turned[::-1], np.zeros(2), 0.05, period)
+    assert (rows_a.tolist(), rows_b.tolist()) == ([0, 1], [1, 0])
+    assert not len(match_points(x, np.zeros(2), turned, np.zeros(2), 0.05)[0])
+    assert not len(match_points(x, np.zeros(2), x + np.array([0.0, 1.0]), np.zeros(2), 0.05, period)[0])

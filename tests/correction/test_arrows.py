@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
 import landscape_dist as ld
-from landscape_dist.correction.arrows import carried_over, searched_again
+from landscape_dist.correction.arrows import carried_over, leading_down, searched_again
+from landscape_dist.correction.correct import _shares
 from landscape_dist.correction.loop import Comparison, Found, Loop
 from landscape_dist.correction.models import NETWORK, Fitter
-from landscape_dist.correction.sampling import frame_of
+from landscape_dist.correction.sampling import Frame, frame_of
 from landscape_dist.correction.truth import TrueEnergy
 from landscape_dist.explore.judgement import make_judgement
 from landscape_dist.explore.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.pathways.pathway_map import PathwayMap
+from landscape_dist.problems.domain import Box
 from landscape_dist.records import PointColumns
 from landscape_dist.surrogates.correction import CorrectionSettings
 
@@ -93,4 +97,44 @@ def test_a_surrogate_with_points_everywhere_is_not_believed(landscape: ld.Landsc
     loop = Loop(TrueEnergy(problem), CorrectionSettings(), FRAME, fitter, np.array([[0.15, 0.25]]), 2, options, None)
     assert len(loop.search(problem, None)) == 0
     loop.options = {}
+    assert len(loop.search(problem, None)) == 5
+
+
+def test_arrows_that_lead_down_no_more_are_left_out() -> None:
+    arrows, id_of = {(3, 0), (3, 1), (2, 1), (4, 0), (4, 3)}, np.array([0, 1, 2, 3, -1])
+    assert leading_down(arrows, id_of, [0, 0, 1, 1]).tolist() == [[2, 1], [3, 0], [3, 1]]
+    assert leading_down(arrows, id_of, [0, 1, 1, 2]).tolist() == [[3, 0], [3, 1]]
+    assert leading_down(arrows, np.array([0, 0, 1, 1, 1]), [0, 1]).tolist() == [[1, 0]]
+
+
+def test_points_a_period_apart_are_one_for_the_rounds(landscape: ld.Landscape) -> None:
+    frame = Frame(Box((-2.0, -1.0), (2.0, 3.0)), 2, (4.0, np.inf))
+    found = Found.of(landscape, frame)
+    turned = Found(found.landscape, found.order, found.x + np.array([4.0, 0.0]), found.index, found.arrows)
+    compared = Comparison.of(turned, found, frame, 0.1)
+    assert compared.stays(1e-9)
+    shares = _shares(found.landscape.pathways, [PathwayMap(shifted(landscape, 4.0), landscape.searches)], frame, 0.05)
+    assert [point.rate for point in shares.points] == [1.0] * 5
+    assert [arrow.rate for arrow in shares.arrows] == [1.0] * 4
+
+
+def shifted(landscape: ld.Landscape, by: float) -> PointColumns:
+    points = some(landscape.pathways.points, list(range(5)))
+    points.x = points.x + np.array([by, 0.0])
+    return points
+
+
+def test_an_interrupted_search_is_no_landscape(landscape: ld.Landscape, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object, **options: object) -> ld.Landscape:
+        half = copy.copy(landscape)
+        half.finished = False
+        return half
+
+    monkeypatch.setattr("landscape_dist.correction.loop.explore", interrupted)
+    problem = ld.systems.muller_brown()
+    fitter = Fitter(CorrectionSettings(), NETWORK, problem, problem.domain, None)
+    loop = Loop(TrueEnergy(problem), CorrectionSettings(), FRAME, fitter, np.array([[0.15, 0.25]]), 2, {}, None)
+    with pytest.raises(KeyboardInterrupt):
+        loop.search(problem, None)
+    loop.options = {"max_searches": 1}
     assert len(loop.search(problem, None)) == 5

@@ -13,7 +13,7 @@ import pytest
 import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
 from landscape_dist.correction.result import ArrowFate, Correction, CorrectionStatus, PointFate
-from landscape_dist.errors import SettingsError, StoreError, StoreFormatError, StoreMismatchError
+from landscape_dist.errors import ProblemError, SettingsError, StoreError, StoreFormatError, StoreMismatchError
 from landscape_dist.problems import from_callable, vector_field
 from landscape_dist.surrogates import TrainingData, TrainingSettings
 from landscape_dist.surrogates.correction import CorrectionSettings
@@ -102,7 +102,7 @@ def test_goes_on_where_it_was_killed(corrected: tuple[Correction, Path], tmp_pat
 
 def test_folder_of_something_else(corrected: tuple[Correction, Path], tmp_path: Path) -> None:
     kept = corrected[1] / "kept"
-    with pytest.raises(StoreMismatchError, match=r"another correction: .*give another folder"):
+    with pytest.raises(StoreMismatchError, match=r"another correction: seed 3, now 4; give another folder"):
         ld.correct(problem(), folder=kept, **SETTINGS | {"seed": 4})
     other = from_callable(Wells(), dim=2, batched=True, domain=problem().domain, name="other", fingerprint="other")
     with pytest.raises(StoreMismatchError, match="another problem"):
@@ -209,3 +209,76 @@ def test_misuse() -> None:
             CorrectionSettings(**wrong)
     with pytest.raises(SettingsError, match="gradients is True and model 'gaussian_process', which does not use them"):
         CorrectionSettings(gradients=True, model="gaussian_process")
+
+
+def holes(x: np.ndarray) -> float:
+    if x[0] > 1.3:
+        raise RuntimeError("did not converge")
+    return float("nan") if x[0] < -1.4 else float(Wells()(x[None])[0])
+
+
+def test_points_without_a_value_are_left_out_and_told(tmp_path: Path) -> None:
+    partial = from_callable(holes, dim=2, name="partial", domain=problem().domain, check=False)
+    found = ld.correct(partial, folder=tmp_path / "kept", check_bounds=False, **SETTINGS)
+    assert found.status is CorrectionStatus.STABLE
+    np.testing.assert_allclose(found.landscape.pathways.points.x, true_points(), atol=1e-6)
+    assert {one.reason for one in found.left_out} == {"RuntimeError: did not converge", "the energy is not finite"}
+    for one in found.left_out:
+        assert not -1.4 <= one.x[0] <= 1.3
+    assert len({(*x,) for x in found.data.x.tolist()} | {one.x for one in found.left_out}) == sum(
+        (one.asked_near + one.asked_arrows + one.asked_infill for one in found.rounds), start=24
+    )
+    assert f"{len(found.left_out)} points that were asked are left out" in str(found)
+    again = ld.correct(partial, folder=tmp_path / "kept", check_bounds=False, **SETTINGS)
+    assert again.as_dict() == found.as_dict()
+
+
+def test_a_round_without_a_value_is_no_end() -> None:
+    half = from_callable(
+        lambda x: float(Wells()(x[None])[0]) if x[0] < 0.4 else float("nan"), dim=2, name="half",
+        domain=problem().domain, check=False,
+    )  # fmt: skip
+    found = ld.correct(half, n_infill=0, max_values=100, check_bounds=False, max_index=1)
+    fates = {point.fate for point in found.points}
+    assert PointFate.KEPT in fates
+    assert found.left_out
+    assert found.by_stage["rounds"] <= 100
+    nowhere = from_callable(lambda x: 1.0 / 0.0, dim=2, name="nowhere", domain=problem().domain, check=False)
+    with pytest.raises(ProblemError, match=r"nowhere is finite at none of 50 points \(ZeroDivisionError: .*\)"):
+        ld.correct(nowhere)
+
+
+def test_gradients_by_differences_are_within_the_budget() -> None:
+    network = TrainingSettings(hidden=(4,), epochs=1, finish_iterations=5)
+    found = ld.correct(
+        problem(), gradients=True, max_values=60, n_members=1, training=network, check_bounds=False, max_index=1
+    )
+    assert found.by_stage["rounds"] == 60  # 12 points, each one energy and two differences
+    assert found.rounds[0].n_values == 12
+
+
+def test_more_values_may_be_spent_in_the_same_folder(tmp_path: Path) -> None:
+    kept, settings = tmp_path / "kept", SETTINGS | {"n_initial": 20, "n_stable": 3, "check_bounds": False}
+    spent = ld.correct(problem(), folder=kept, max_values=43, **settings)
+    assert spent.status is CorrectionStatus.VALUES_SPENT
+    found = ld.correct(problem(), folder=kept, max_values=200, **settings)
+    assert found.status is CorrectionStatus.STABLE
+    fresh = ld.correct(problem(), folder=tmp_path / "fresh", max_values=200, **settings)
+    assert found.as_dict() == fresh.as_dict()
+
+
+def test_what_cannot_be_is_said_before(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StoreError, match=r"file cannot be used \(Not a directory\); give another folder"):
+        ld.correct(problem(), folder=tmp_path / "file", **SETTINGS)
+    for name, value, wanted in (
+        ("correction", {"n_initial": 3}, "correction is a dict; give a CorrectionSettings"),
+        ("training", {"epochs": 3}, "training is a dict; give a TrainingSettings"),
+        ("data", np.zeros((3, 2)), "data is a ndarray; give a TrainingData"),
+        ("start", "left", "start cannot be read as numbers"),
+        ("noise", "much", "noise is 'much'; give 0 or a positive number"),
+        ("noise", float("inf"), "noise is inf"),
+        ("check_arrows", "no", "check_arrows is 'no'; give True or False"),
+    ):
+        with pytest.raises(SettingsError, match=wanted):
+            ld.correct(problem(), **SETTINGS | {name: value})

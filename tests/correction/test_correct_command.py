@@ -71,3 +71,11 @@ def test_table_makes_the_settings(config: Path) -> None:
     config.write_text(CONFIG.replace("max_values = 300", "max_values = 1"))
     with pytest.raises(ConfigError, match=r"wells\.toml: correction\.max_values is 1; give a whole number of at least"):
         load_config(config)
+
+
+def test_a_picture_that_cannot_be_drawn_is_said_before_anything_is_asked(config: Path, tmp_path: Path) -> None:
+    command = ["correct", str(config), "--folder", str(tmp_path / "kept"), "--plot", str(tmp_path / "no" / "p.png")]
+    wrong = CliRunner().invoke(app, command)
+    assert wrong.exit_code == 2
+    assert "there is no folder" in wrong.stderr
+    assert not (tmp_path / "kept").exists()

@@ -87,3 +87,18 @@ def test_other_dimensions(dim: int) -> None:
     refined = refine(TrueEnergy(true), true, found.x + 1e-3, frame, 0.1)
     np.testing.assert_allclose(refined.x, found.x, atol=1e-8)
     np.testing.assert_array_equal(refined.index, found.index)
+
+
+def test_what_the_energy_raises_is_said() -> None:
+    def raising(x: np.ndarray) -> np.ndarray:
+        raise RuntimeError("did not converge")
+
+    surrogate, frame, X = ld.systems.coupled_lattice(dim=1), Frame(Box(-2.0, 2.0), 1), np.array([[1.0]])
+    lost = from_callable(lambda x: float(x @ x), raising, dim=1, check=False)
+    assert refine(TrueEnergy(lost), surrogate, X, frame, 0.1).failure == {
+        0: "its gradient there raised RuntimeError: did not converge"
+    }
+    flat = from_callable(lambda x: float(x @ x), lambda x: x - 1 + 1e-3, raising, dim=1, check=False)
+    assert refine(TrueEnergy(flat), surrogate, X, frame, 0.1).failure == {
+        0: "its hessian there raised RuntimeError: did not converge"
+    }

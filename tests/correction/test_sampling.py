@@ -74,3 +74,35 @@ def test_where_to_ask() -> None:
         frame_of(unbounded, None)
     data = TrainingData(np.array([[0.0, 1.0], [2.0, 5.0]]), np.zeros(2))
     np.testing.assert_array_equal(frame_of(unbounded, data).width, [2.0, 4.0])
+
+
+def test_periods_and_boxes() -> None:
+    wide = Frame(Box((0.0, 0.0), (720.0, 2.0)), 2, (360.0, np.inf))  # two turns are one
+    np.testing.assert_array_equal(wide.width, [360.0, 2.0])
+    np.testing.assert_allclose(wide.outward(np.array([[1.25, 1.25]])), [[90.0, 2.0]])
+    part = Frame(Box(0.0, 100.0), 1, 360.0)  # no way round
+    assert part.period.tolist() == [np.inf]
+    assert part.outward(np.array([[-0.1]])).tolist() == [[0.0]]
+    assert isinstance(part.domain, Box)
+
+
+def test_data_of_another_kind() -> None:
+    torus = from_callable(lambda x: float(np.cos(x).sum()), dim=2, name="torus", check=False)
+    torus.periods = 2 * np.pi
+    x = np.array([[0.0, 1.0], [2.0, 5.0]])
+    for period in (None, (2 * np.pi, 6.0)):
+        with pytest.raises(SettingsError, match=r"torus has .*give data of the same period"):
+            frame_of(torus, TrainingData(x, np.zeros(2), period=period))
+    with pytest.raises(SettingsError, match="data have 1 variables and torus has 2"):
+        frame_of(torus, TrainingData(x[:, :1], np.zeros(2)))
+    assert frame_of(torus, TrainingData(x, np.zeros(2), period=(2 * np.pi,) * 2)).width.tolist() == [2 * np.pi] * 2
+
+
+def test_infill_leaves_out_where_there_are_no_values() -> None:
+    frame = Frame(Box(0.0, 1.0), 1)
+    known, hole = np.linspace(0.0, 0.5, 6)[:, None], np.array([[0.9]])
+    spread = lambda X: X[:, 0]  # noqa: E731
+    arguments = (1, known, frame, spread, lambda X: np.zeros_like(X), 0)
+    assert infill(*arguments)[0, 0] > 0.95
+    assert abs(infill(*arguments, 0.0, np.array([[1.0]]))[0, 0] - 1.0) > 0.05
+    assert abs(infill(*arguments, 0.0, hole)[0, 0] - 0.9) > 0.05

@@ -7,7 +7,7 @@ import pytest
 
 import landscape_dist as ld
 from landscape_dist.correction.truth import TrueEnergy
-from landscape_dist.errors import StoreFormatError
+from landscape_dist.errors import StoreError, StoreFormatError
 from landscape_dist.problems import from_callable
 
 
@@ -53,4 +53,50 @@ def test_leftovers_are_removed_and_damage_is_said(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["000000.npz"]
     (tmp_path / "000000.npz").write_bytes(b"half")
     with pytest.raises(StoreFormatError, match=r"000000\.npz is damaged .*; remove it, its values are asked again"):
+        TrueEnergy(ld.systems.muller_brown(), tmp_path)
+
+
+def only_left(X: np.ndarray) -> np.ndarray:
+    if (X[..., 0] > 0).any():
+        raise RuntimeError("did not converge")
+    return (X**2).sum(-1)
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_points_that_raise_lose_no_other_value(tmp_path: Path, batched: bool) -> None:
+    X = np.array([[-1.0, 0.0], [1.0, 0.0], [-2.0, 1.0], [-0.5, 0.0]])
+    problem = from_callable(only_left, dim=2, batched=batched, check=False)
+    truth = TrueEnergy(problem, tmp_path)
+    for _ in range(2):
+        np.testing.assert_array_equal(truth.energy(X), [1.0, np.nan, 5.0, 0.25])
+        assert [truth.raised("energy", x) for x in X] == ["", "RuntimeError: did not converge", "", ""]
+        assert np.isnan(truth.gradient(X[1:2])).all()
+        problem.user_energy = None  # type: ignore[assignment]
+        truth = TrueEnergy(problem, tmp_path)  # asks nothing any more
+
+
+def test_what_was_there_before_an_interruption_is_kept(tmp_path: Path) -> None:
+    X = np.arange(10.0).reshape(5, 2)
+    asked: list[float] = []
+
+    def interrupted(x: np.ndarray) -> float:
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        asked.append(x[0])
+        return float(x @ x)
+
+    with pytest.raises(KeyboardInterrupt):
+        TrueEnergy(from_callable(interrupted, dim=2, check=False), tmp_path).energy(X)
+    again = TrueEnergy(from_callable(lambda x: float(x @ x), dim=2, check=False), tmp_path)
+    np.testing.assert_array_equal(again.energy(X), (X**2).sum(axis=1))
+    assert again.problem.counters.n_energies == 2
+
+
+def test_values_that_cannot_be_kept_and_those_of_another_dimension(tmp_path: Path) -> None:
+    truth = TrueEnergy(ld.systems.muller_brown(), tmp_path / "values")
+    (tmp_path / "values").rmdir()
+    with pytest.raises(StoreError, match=r"000000\.npz cannot be written \(No such file or directory\)"):
+        truth.energy(np.zeros((1, 2)))
+    TrueEnergy(from_callable(lambda x: float(x[0]), dim=1, check=False), tmp_path).energy(np.zeros((1, 1)))
+    with pytest.raises(StoreFormatError, match=r"damaged .*points of shape \(1, 1\)"):
         TrueEnergy(ld.systems.muller_brown(), tmp_path)

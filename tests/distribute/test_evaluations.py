@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -26,7 +27,7 @@ def client() -> Iterator[Client]:
 def together(remote: RemoteEvaluations, kind: str) -> tuple[np.ndarray, Counters, int]:
     """Values in order, evaluations, and how many chunks they came in."""
     counters, parts = Counters(), {}
-    for rows, values, counted in remote.chunks(kind, X):
+    for rows, values, counted, _ in remote.chunks(kind, X):
         parts[rows.start] = values
         counters.add(counted)
     return np.concatenate([parts[start] for start in sorted(parts)]), counters, len(parts)
@@ -55,10 +56,30 @@ def test_workers_that_lost_the_problem_get_it_again(client: Client) -> None:
         together(remote, "energy")
 
 
-def test_what_the_energy_raises_is_raised_here(client: Client) -> None:
+def test_what_the_energy_raises_is_said_for_its_point(client: Client) -> None:
     def broken(x: np.ndarray) -> float:
-        raise OSError("no licence")
+        if x[0] > 0:
+            raise OSError("no licence")
+        return float(x @ x)
 
     problem = from_callable(broken, dim=2, check=False)
-    with RemoteEvaluations(client, problem) as remote, pytest.raises(OSError, match="no licence"):
-        together(remote, "energy")
+    with RemoteEvaluations(client, problem) as remote:
+        chunks = list(remote.chunks("energy", X))
+    assert len(chunks) == 7  # of a function of one point
+    for rows, values, _, raised in chunks:
+        assert raised == ["OSError: no licence" if X[rows][0, 0] > 0 else ""]
+        np.testing.assert_array_equal(values, [np.nan if raised[0] else float(X[rows][0] @ X[rows][0])])
+
+
+@pytest.mark.long
+def test_a_point_that_ends_its_worker_is_without_a_value() -> None:
+    def deadly(x: np.ndarray) -> float:
+        if x[0] > X[:, 0].max() - 1e-9:
+            os._exit(9)
+        return float(x @ x)
+
+    problem = from_callable(deadly, dim=2, check=False)
+    with connect(workers=2, dashboard=False) as client, RemoteEvaluations(client, problem) as remote:
+        raised = {rows.start: raised[0] for rows, _, _, raised in remote.chunks("energy", X)}
+    assert {i for i, text in raised.items() if text} == {int(X[:, 0].argmax())}
+    assert raised[int(X[:, 0].argmax())].startswith("the worker process ended in it")

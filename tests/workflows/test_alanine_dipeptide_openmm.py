@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -104,6 +105,13 @@ def test_walkers_are_laid_over_one_another() -> None:
     assert np.isnan(metadynamics.differences([one, other], one, (np.inf,))[np.inf])
 
 
+def test_walkers_without_a_common_place_are_not_compared() -> None:
+    one, other = np.full((2, 72, 72), np.nan)
+    one[0], other[1] = 0.0, 7.0
+    with pytest.raises(SettingsError, match=r"walkers 0 and 1 have not yet been in a common place.*more steps"):
+        metadynamics.together([one, other])
+
+
 def test_angles_at_the_seam() -> None:
     hills = np.array([[-1e-15, 180.0, 0.3]])
     rows, columns = np.nonzero(metadynamics.visited(hills, AXIS, 5.0))
@@ -123,6 +131,37 @@ def test_says_what_it_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setattr(sys, "argv", ["run.py", "--folder", str(tmp_path)])
     with pytest.raises(SystemExit, match=r'pip install "landscape-dist\[openmm\]"'):
         alanine_openmm.main()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [("--steps", "0", "at least 500"), ("--steps-per-hill", "0", "at least 1"), ("--walkers", "0", "at least 1")],
+)
+def test_options_that_cannot_work(
+    option: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["run.py", option, value])
+    with pytest.raises(SystemExit):
+        alanine_openmm.main()
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills as POSIX does")
+def test_workers_end_with_a_killed_parent() -> None:
+    script = (
+        "import multiprocessing, time\n"
+        "from workflows.alanine_dipeptide_openmm.run import end_with_parent\n"
+        "def work():\n    end_with_parent()\n    print('up', flush=True)\n    time.sleep(60)\n"
+        "multiprocessing.get_context('fork').Process(target=work).start()\ntime.sleep(60)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == b"up\n"
+    parent.kill()
+    assert parent.stdout.read() == b""  # at its end only when the worker has closed it, too
+    parent.wait()
 
 
 # -- with OpenMM --------------------------------------------------------------------------------------------------

@@ -116,6 +116,42 @@ def test_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
         cryo_em.main()
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda x, n: (x[:, [0, 1, 1]], n), r"has 150 maps with 3 coordinates"),
+        (lambda x, n: (x[:, [0, 0]], n), r"that spread over a plane"),
+        (lambda x, n: (x[:3], n[:3]), r"has 3 maps .* give at least 5"),
+        (lambda x, n: (x, n[:-1]), r"shape \(150, 2\) and .* \(149,\)"),
+    ],
+)
+def test_maps_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Any, said: str) -> None:
+    paths = two_wells(tmp_path)
+    x, counts = change(np.load(paths[0]), np.loadtxt(paths[1]))
+    np.save(paths[0], x)
+    np.savetxt(paths[1], counts)
+    monkeypatch.setattr(sys, "argv", ["run.py", "--data", *map(str, paths), "--folder", str(tmp_path / "found")])
+    with pytest.raises(SystemExit, match=said):
+        cryo_em.main()
+    assert not (tmp_path / "found").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--data", "counts.txt", "maps.npy"], "the coordinates (.npy) first"),
+        (["--kt", "0.593"], "--kt and --energy-unit go together"),
+    ],
+)
+def test_options_that_do_not_fit(
+    options: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["run.py", *options])
+    with pytest.raises(SystemExit):
+        cryo_em.main()
+    assert said in capsys.readouterr().err
+
+
 def test_two_wells_are_found_and_what_is_beyond_is_doubtful(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -92,10 +94,50 @@ def test_low_pass_of_alanine_dipeptide_damps_each_wave() -> None:
     check_problem(low_pass.problem())  # gradient and Hessian are its derivatives
 
 
-def test_low_pass_of_alanine_dipeptide_needs_every_cell() -> None:
+def test_low_pass_of_alanine_dipeptide_is_a_weighted_mean_beside_gaps() -> None:
+    data, _ = angles_table(every=5.0)
+    gap = (np.abs(data.x[:, 0] - 60.0) < 21.0) | (np.linalg.norm(data.x + 90.0, axis=1) < 30.0)  # a band and a disk
+    kept = data.rows(np.flatnonzero(~gap))
+    low_pass = alanine_dipeptide.LowPass(kept, width=12.0)
+    X = np.array([[35.0, 170.0], [-65.0, -65.0], [-170.0, 20.0]])
+    away = (X[:, None] - kept.x + 180.0) % 360.0 - 180.0
+    weight = np.exp(-0.5 * (away**2).sum(axis=-1) / 12.0**2)
+    np.testing.assert_allclose(low_pass.energy(X), weight @ kept.energy / weight.sum(axis=1), atol=1e-6)
+    for function, derivative in ((low_pass.energy, low_pass.gradient), (low_pass.gradient, low_pass.hessian)):
+        slopes = [(function(X + e) - function(X - e)) / 2e-4 for e in 1e-4 * np.eye(2)]
+        np.testing.assert_allclose(derivative(X), np.stack(slopes, axis=-1), atol=1e-7)
+    cells = alanine_dipeptide.Cells(kept)
+    assert cells.values.shape == (72, 72)  # the band has no row left of its own
+    np.testing.assert_array_equal(cells.have(np.array([[60.0, 0.0], [-90.0, 271.0], [391.0, 2.0]])), [0, 0, 1])
+    with pytest.raises(SystemExit, match=r"cells without a value.*--widths"):
+        low_pass.problem()
+
+
+def test_alanine_dipeptide_takes_whole_turns_in_degrees() -> None:
     data, _ = angles_table(every=30.0)
-    with pytest.raises(SystemExit, match="cells without a value"):
-        alanine_dipeptide.LowPass(data.rows(np.arange(len(data) - 1)), width=5.0)
+    for x, said in ((np.radians(data.x), "not radians"), (data.x + 9.0 * (data.x > 0), "not evenly spaced")):
+        with pytest.raises(SystemExit, match=said):
+            alanine_dipeptide.Cells(replace(data, x=x))
+
+
+def test_alanine_dipeptide_checks_the_known_table_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    angles = np.arange(-180.0, 180.0, 15.0)
+    phi, psi = np.radians(np.meshgrid(angles, angles, indexing="ij"))
+    F = np.where(phi + psi > 5.5, np.nan, 2.0 + np.cos(phi) + np.cos(psi))
+    np.savez(tmp_path / "other.npz", phi=angles, psi=angles, F=F)
+    options = ["--data", str(tmp_path / "other.npz"), "--folder", str(tmp_path / "found"), "--quick", "--every", "1"]
+    monkeypatch.setattr(sys, "argv", ["run.py", *options])
+    alanine_dipeptide.main()
+    said = capsys.readouterr().out
+    assert "Reference and walkers are of another table" in said
+    assert "of the table's cells have a value; points in such cells, by index: 1/2/1." in said
+    expected = json.loads((FOLDERS[2] / "expected.json").read_text())
+    expected["table"] = alanine_dipeptide.configured(True, tmp_path / "other.npz").training_data().digest()
+    monkeypatch.setattr(alanine_dipeptide, "json", SimpleNamespace(loads=lambda _: expected))
+    with pytest.raises(SystemExit, match=r"not as expected.json has it: points by index \{0: 1, 1: 2, 2: 1\}"):
+        alanine_dipeptide.main()
 
 
 def test_alanine_dipeptide_explores_low_passes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,6 +162,10 @@ def test_alanine_dipeptide_takes_every_so_many_angles() -> None:
 def test_alanine_dipeptide_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["run.py", "--data", str(tmp_path / "none.npz")])
     with pytest.raises(SystemExit, match=r"none\.npz is not there.* give --data FILE.*F\[phi, psi\]"):
+        alanine_dipeptide.main()
+    np.save(tmp_path / "none.npz.npy", np.zeros(3))
+    monkeypatch.setattr(sys, "argv", ["run.py", "--data", str(tmp_path / "none.npz.npy")])
+    with pytest.raises(SystemExit, match="cannot be read as an .npz file"):
         alanine_dipeptide.main()
 
 
