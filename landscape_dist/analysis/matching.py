@@ -12,6 +12,7 @@ from landscape_dist.errors import SettingsError
 from landscape_dist.explore.identification import Identification
 from landscape_dist.explore.judgement import SameJudgement
 from landscape_dist.explore.tables import PointTable
+from landscape_dist.linalg import modulo
 from landscape_dist.pathways.pathway_map import PathwayMap
 from landscape_dist.records import FloatArray, IntArray, PointColumns
 
@@ -161,9 +162,7 @@ def _candidates(
         flat = np.fromiter((row for rows in near for row in rows), dtype=np.int64, count=sum(lengths))
         found.append((np.repeat(of_a, lengths), of_b[flat]))
     rows_a, rows_b = (np.concatenate(side) for side in zip(*found, strict=True))
-    away = x_a[rows_a] - x_b[rows_b]
-    if size is not None:
-        away -= size * np.round(away / np.where(size > 0, size, 1.0))
+    away = modulo(x_a[rows_a] - x_b[rows_b], np.inf if period is None else period)
     return rows_a, rows_b, np.linalg.norm(away, axis=1)
 
 

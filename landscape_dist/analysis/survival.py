@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from landscape_dist.errors import SettingsError
 from landscape_dist.explore.judgement import SameJudgement, make_judgement
 from landscape_dist.explore.symmetry import PeriodicCoordinates
+from landscape_dist.linalg import modulo
 from landscape_dist.pathways.pathway_map import PathwayMap
 from landscape_dist.records import FloatArray, IntArray
 
@@ -177,11 +178,7 @@ def matched(
 
 def _difference(difference: FloatArray, judgement: SameJudgement) -> FloatArray:
     """Modulo the periods, where there are any."""
-    if not isinstance(judgement, PeriodicCoordinates):
-        return difference
-    period = np.broadcast_to(judgement.period, difference.shape)
-    turn = np.where(np.isfinite(period), period, 1.0)
-    return difference - np.where(np.isfinite(period), turn * np.round(difference / turn), 0.0)
+    return modulo(difference, judgement.period) if isinstance(judgement, PeriodicCoordinates) else difference
 
 
 def _others(members: Sequence[PathwayMap], found: IntArray, judgement: SameJudgement) -> tuple[OtherPoint, ...]:

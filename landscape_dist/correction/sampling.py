@@ -9,6 +9,7 @@ import numpy as np
 
 from landscape_dist.errors import SettingsError
 from landscape_dist.explore.symmetry import periods_of
+from landscape_dist.linalg import modulo
 from landscape_dist.problems.domain import Box, Domain, Unbounded
 from landscape_dist.problems.fingerprint import digest
 from landscape_dist.records import FloatArray
@@ -61,9 +62,7 @@ class Frame:
 
     def difference(self, A: FloatArray, B: FloatArray) -> FloatArray:
         """A - B in x, the shortest way round where a coordinate is periodic."""
-        turn = np.where(np.isfinite(self.period), self.period, 1.0)
-        D = A - B
-        return np.asarray(D - np.where(np.isfinite(self.period), turn * np.round(D / turn), 0.0))
+        return modulo(A - B, self.period)
 
     def distance(self, A: FloatArray, B: FloatArray) -> FloatArray:
         """Distances of (..., d) points as fractions of the widths."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from landscape_dist.errors import SettingsError
 from landscape_dist.explore.judgement import SameJudgement
+from landscape_dist.linalg import modulo
 from landscape_dist.records import FloatArray, IntArray
 
 # Up to so many equivalent blocks all orders are tried at once; beyond, an assignment problem is solved for each pair.
@@ -54,10 +55,7 @@ class PeriodicCoordinates(SameJudgement):
         _fits("period", self.period, dim)
 
     def same(self, x: FloatArray, X: FloatArray) -> NDArray[np.bool_]:
-        difference = x - X
-        finite = np.where(np.isfinite(self.period), self.period, 1.0)
-        turns = np.where(np.isfinite(self.period), np.round(difference / finite), 0.0)
-        return np.asarray(np.sum((difference - turns * finite) ** 2, axis=-1) <= self.atol**2)
+        return np.asarray(np.sum(modulo(x - X, self.period) ** 2, axis=-1) <= self.atol**2)
 
     def fingerprint(self, X: FloatArray, energy: FloatArray) -> FloatArray:
         d = X.shape[1]

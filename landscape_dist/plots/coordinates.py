@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from landscape_dist.linalg import modulo
 from landscape_dist.records import FloatArray
 
 EDGE = 1e-6
@@ -94,11 +95,11 @@ class Cell:
 
     def nearest(self, where: FloatArray, to: FloatArray) -> FloatArray:
         """(n, 2), (n, 2) -> (n, 2): the images of points that are nearest to others."""
-        return where + self._turns(to - where) * self._finite
+        return to - self.apart(to - where)
 
     def apart(self, gap: FloatArray) -> FloatArray:
         """(n, 2) -> (n, 2): differences between points, modulo the periods."""
-        return gap - self._turns(gap) * self._finite
+        return modulo(gap, np.where(self.periodic, self.period, np.inf))
 
     def copies(self, curve: FloatArray, corners: FloatArray) -> list[FloatArray]:
         """The images of a curve (m, 2) that are seen between two corners (2, 2); those of the plane are itself."""
@@ -123,9 +124,6 @@ class Cell:
     @property
     def _finite(self) -> FloatArray:
         return np.where(self.periodic, self.period, 1.0)
-
-    def _turns(self, gap: FloatArray) -> FloatArray:
-        return np.where(self.periodic, np.round(gap / self._finite), 0.0)
 
 
 def cell_of(landscape: Any, columns: Sequence[int] | None) -> Cell:
