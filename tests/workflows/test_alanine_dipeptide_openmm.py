@@ -151,17 +151,17 @@ def test_workers_end_with_a_killed_parent() -> None:
     script = (
         "import multiprocessing, time\n"
         "from workflows.alanine_dipeptide_openmm.run import end_with_parent\n"
-        "def work():\n    end_with_parent()\n    print('up', flush=True)\n    time.sleep(60)\n"
-        "multiprocessing.get_context('fork').Process(target=work).start()\ntime.sleep(60)\n"
+        "def work():\n"
+        "    end_with_parent()\n    print('up', flush=True)\n    time.sleep(20)\n    print('alone', flush=True)\n"
+        "multiprocessing.get_context('fork').Process(target=work).start()\n"
+        "time.sleep(60)\n"
     )
-    parent = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}
-    )
-    assert parent.stdout is not None
-    assert parent.stdout.readline() == b"up\n"
-    parent.kill()
-    assert parent.stdout.read() == b""  # at its end only when the worker has closed it, too
-    parent.wait()
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT, env=env) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"up\n"
+        parent.kill()
+        assert parent.stdout.read() == b""  # at its end when the worker has closed it, too
 
 
 # -- with OpenMM --------------------------------------------------------------------------------------------------

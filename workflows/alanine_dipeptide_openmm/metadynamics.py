@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from landscape_dist.errors import SettingsError
 from landscape_dist.problems.fingerprint import canonical_json, digest
 from landscape_dist.records import FloatArray
 from landscape_dist.surrogates.checkpoints import read_checkpoint, write_checkpoint
@@ -98,11 +99,19 @@ def together(tables: list[FloatArray]) -> FloatArray:
 
     Each is known up to a constant, so that they are laid over one another first, by the mean difference from the first
     where both are known and below 15 kcal/mol.
+
+    Raises:
+        SettingsError: a walker has been nowhere where the first has.
     """
     laid = [tables[0]]
-    for table in tables[1:]:
+    for number, table in enumerate(tables[1:], 1):
         with np.errstate(invalid="ignore"):
             both = (table < 15.0) & (tables[0] < 15.0)
+        if not both.any():
+            raise SettingsError(
+                f"walkers 0 and {number} have not yet been in a common place, so that their free energies cannot be "
+                "compared; let them go on with more steps"
+            )
         laid.append(table - np.mean((table - tables[0])[both]))
     known = np.isfinite(laid)
     n = known.sum(axis=0)

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import sys
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from landscape_dist.errors import LandscapeError
 from landscape_dist.records import FloatArray
 from workflows.alanine_dipeptide_openmm.metadynamics import (
     Settings,
@@ -53,6 +56,19 @@ def walk(folder: Path, walker: int, settings: Settings, n_steps: int) -> tuple[F
     return hills, time.process_time() - began, one.n_steps - before
 
 
+def end_with_parent() -> None:
+    """In a worker process: end when run.py does, even if killed, so that no walker goes on beside its successor."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def draw(F: FloatArray, path: str) -> None:
     """The free energy; white where no walker has been."""
     from matplotlib.figure import Figure
@@ -82,22 +98,37 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes, at most one a walker; default 1")
     parser.add_argument("--picture", help="where to draw the free energy (png, pdf, svg)")
     options = parser.parse_args()
+    if min(options.walkers, options.workers, options.steps_per_hill) < 1 or options.seed < 0:
+        parser.error("--walkers, --workers and --steps-per-hill are at least 1, --seed at least 0")
+    if options.steps < options.steps_per_hill:
+        parser.error(f"--steps is {options.steps}; give at least {options.steps_per_hill}, the steps to the first hill")
     try:
         import openmm
     except ImportError as error:
         raise SystemExit('this workflow needs OpenMM; install it with pip install "landscape-dist[openmm]"') from error
-    options.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        work(options, openmm.__version__)
+    except LandscapeError as error:
+        raise SystemExit(str(error)) from error
+
+
+def work(options: argparse.Namespace, version: str) -> None:
+    """What the options ask for, with this version of OpenMM."""
+    out = options.out or options.folder / "alanine_fes.npz"
+    if out.suffix != ".npz":
+        out = out.with_name(out.name + ".npz")  # as NumPy does
+    for path in (options.folder / "walker_0.npz", out, Path(options.picture or "")):
+        path.parent.mkdir(parents=True, exist_ok=True)
     settings = [settings_of(i, options.seed, options.steps_per_hill) for i in range(options.walkers)]
     parts = [(options.folder, i, of, options.steps) for i, of in enumerate(settings)]
     if options.workers > 1:
-        with ProcessPoolExecutor(options.workers, multiprocessing.get_context("spawn")) as pool:
+        with ProcessPoolExecutor(options.workers, multiprocessing.get_context("spawn"), end_with_parent) as pool:
             done = list(pool.map(walk, *zip(*parts, strict=True)))
     else:
         done = [walk(*part) for part in parts]
     of = settings[0]
     tables = [free_energy(hills, AXIS, of.width, of.bias_factor) for hills, _, _ in done]
     F = together(tables)
-    out = options.out or options.folder / "alanine_fes.npz"
     np.savez_compressed(
         out,
         phi=AXIS.astype(int),
@@ -105,7 +136,7 @@ def main() -> None:
         F=F.astype(np.float32),
         walkers=np.array(tables, dtype=np.float32),
     )
-    print(f"OpenMM {openmm.__version__}, {options.walkers} walkers of {options.steps * of.step * 1e-6:.3g} ns each")
+    print(f"OpenMM {version}, {options.walkers} walkers of {options.steps * of.step * 1e-6:.3g} ns each")
     for i, ((hills, cpu, steps), table) in enumerate(zip(done, tables, strict=True)):
         speed = f", {steps} steps in {cpu:.0f} CPU s" if steps else ""
         print(

@@ -19,6 +19,7 @@ import numpy as np
 import landscape_dist as ld
 from landscape_dist.analysis.survival import DOUBTFUL, Survival, survival
 from landscape_dist.config import Config, make_config
+from landscape_dist.errors import LandscapeError
 from landscape_dist.records import FloatArray, IntArray
 from landscape_dist.surrogates import (
     Surrogate,
@@ -186,15 +187,39 @@ def main() -> None:
     parser.add_argument("--picture", help="where to draw the landscape (png, pdf, svg)")
     parser.add_argument("--scan-picture", help="where to draw those of the other regularisations")
     options = parser.parse_args()
-    if options.data is None or not all(path.exists() for path in options.data):
-        raise SystemExit(
-            f"{' and '.join(map(str, options.data or ['the maps']))}: not there, and not shipped; give --data "
-            "COORDINATES.npy PARTICLES.txt, which AlphaCryo4D calls output.npy and num.txt"
+    if (options.kt is None) != (options.energy_unit is None):
+        parser.error("--kt and --energy-unit go together: a number, and the unit that it is in")
+    if options.data is not None and options.data[1].suffix == ".npy":
+        parser.error(
+            f"--data names {options.data[1].name} second; give the coordinates (.npy) first, then the particles"
         )
+    if options.members < 0 or options.same <= 0:
+        parser.error("--members is at least 0, --same positive")
+    missing = ["the maps"] if options.data is None else [str(path) for path in options.data if not path.exists()]
+    if missing:
+        raise SystemExit(
+            f"{' and '.join(missing)}: not there, and not shipped; give --data COORDINATES.npy PARTICLES.txt, which "
+            "AlphaCryo4D calls output.npy and num.txt"
+        )
+    try:
+        work(options)
+    except LandscapeError as error:
+        raise SystemExit(str(error)) from error
+
+
+def work(options: argparse.Namespace) -> None:
+    """What the options ask for."""
     config = configured(
         options.quick, options.data, options.regularisation, kt=options.kt, energy_unit=options.energy_unit
     )
     data, settings = config.training_data(), config.training_settings()
+    if data.x.shape[1] != 2 or np.linalg.matrix_rank(data.x - data.x.mean(axis=0)) < 2 or len(data) < N_FOLDS:
+        raise SystemExit(
+            f"{options.data[0]} has {len(data)} maps with {data.x.shape[1]} coordinates; give at least {N_FOLDS} "
+            "that spread over a plane, two coordinates each"
+        )
+    for path in filter(None, (options.picture, options.scan_picture)):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
     unit, folder = str(data.energy_unit), options.folder / ("quick" if options.quick else "paper")
     support, parts, starts = Support(data.x), folds(len(data), N_FOLDS), spread_out(data.x, N_STARTS)
     counts = np.loadtxt(options.data[1])
