@@ -23,18 +23,16 @@ from landscape_dist.config import Config, make_config
 from landscape_dist.errors import LandscapeError
 from landscape_dist.records import FloatArray
 from landscape_dist.surrogates import Surrogate, TrainingData, print_progress, train_once
-from landscape_dist.toml_file import read_toml
+from landscape_dist.toml_file import read_tables
 
 HERE = Path(__file__).parent
 
 
 def configured(quick: bool, data: Path | None = None) -> Config:
     """config.toml with another table, and quick.toml over it."""
-    tables = read_toml(HERE / "config.toml")
+    tables = read_tables(HERE / ("quick.toml" if quick else "config.toml"))
     if data is not None:
         tables["data"]["path"] = str(data.resolve())
-    if quick:
-        tables["training"] |= read_toml(HERE / "quick.toml")["training"]
     return make_config(tables, "workflows/alanine_dipeptide", HERE)
 
 

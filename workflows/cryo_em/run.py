@@ -29,7 +29,7 @@ from landscape_dist.surrogates import (
     print_progress,
     train_once,
 )
-from landscape_dist.toml_file import read_toml
+from landscape_dist.toml_file import read_tables
 from workflows.cryo_em.maps import Support, folds, neighbours_scatter, resampled, spread_out
 from workflows.cryo_em.pictures import Marked, draw
 
@@ -43,14 +43,12 @@ def configured(
     quick: bool, data: list[Path] | None = None, regularisation: float | None = None, **changes: Any
 ) -> Config:
     """config.toml with other files, regularisation and, for the unit, kt and energy_unit; quick.toml over it."""
-    tables = read_toml(HERE / "config.toml")
+    tables = read_tables(HERE / ("quick.toml" if quick else "config.toml"))
     if data is not None:
         tables["data"] |= {"path": str(data[0].resolve()), "particles": str(data[1].resolve())}
     tables["data"] |= {key: value for key, value in changes.items() if value is not None}
     if regularisation is not None:
         tables["training"]["weight_decay"] = regularisation
-    if quick:
-        tables["training"] |= read_toml(HERE / "quick.toml")["training"]
     return make_config(tables, "workflows/cryo_em", HERE)
 
 
