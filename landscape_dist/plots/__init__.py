@@ -6,6 +6,7 @@ from landscape_dist.plots.animation import animate, check_film
 from landscape_dist.plots.convergence import convergence_figure
 from landscape_dist.plots.figures import KINDS, curve_figure, energy_level_figure, landscape_figure, trajectory_figure
 from landscape_dist.plots.files import FORMATS, check_path, save
+from landscape_dist.plots.paths import paths_figure
 
 __all__ = [
     "FORMATS",
@@ -17,6 +18,7 @@ __all__ = [
     "curve_figure",
     "energy_level_figure",
     "landscape_figure",
+    "paths_figure",
     "save",
     "trajectory_figure",
 ]

@@ -194,7 +194,12 @@ def test_toy_2d(tmp_path: Path) -> None:
     first = run(*options)
     assert first.count("as the true one") == 2
     assert run(*options) == first  # opens what it trained and found
-    said = run("workflows/toy_2d/products.py", str(tmp_path / "quick" / "noise_0.surrogate"))
+    picture = tmp_path / "paths.png"
+    said = run(
+        "workflows/toy_2d/searches.py", str(tmp_path / "quick" / "noise_0.surrogate"), "--paths", str(picture)
+    )  # fmt: skip
+    assert picture.stat().st_size > 10_000
+    assert said.count("(1.2842, 3.4484)") == 3
     assert all(kind in said for kind in ("dimer", "autodiff", "closed", "dense", "Nesterov"))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import landscape_dist as ld
-from landscape_dist.plots import convergence_figure
+from landscape_dist.plots import convergence_figure, paths_figure
 from landscape_dist.plots.style import COLOURS
 from workflows.muller_brown_surrogate import data_size, pictures, searches, tables
 from workflows.muller_brown_surrogate.cases import Case, trained
@@ -47,7 +47,10 @@ def figure_5(quick: bool, folder: Path, picture: Path | None) -> dict[str, Any]:
     rows.sort(key=lambda row: row["start"])
     if picture is not None:
         saddles = np.unique([row["true"] for row in rows], axis=0)
-        pictures.draw_paths(panels, case, saddles, str(picture / "picture.png"))
+        paths_figure(
+            panels, case.lower, case.upper, marked=saddles, marked_as="true saddle", levels=pictures.LEVELS,
+            file=picture / "picture.png",
+        )  # fmt: skip
     preset = "quick" if quick else "paper"
     return {"saddles": {preset: rows}, "budget": {preset: data_size.one_draw(case, quick, folder)}}
 
