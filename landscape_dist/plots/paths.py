@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from landscape_dist.pathways.trajectories import Trajectory
 
 _GRID = 160  # energies a side
+_WIDTH, _ROOM = 3.9, 1.1  # of a panel, and for title, labels and legend, in inches
 _START, _CONTOUR = "#8c5a2b", "#8593a0"
 
 
@@ -62,7 +63,8 @@ def paths_figure(
     x, y = (np.linspace(a, b, _GRID) for a, b in zip(low, high, strict=True))
     grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     points = np.asarray(marked, dtype=np.float64).reshape(-1, 2)
-    figure = Figure(figsize=size or (4.3 * len(panels), 5.0), layout="constrained", dpi=100)
+    height = _WIDTH * float(np.clip((high[1] - low[1]) / (high[0] - low[0]), 0.3, 3.0)) + _ROOM
+    figure = Figure(figsize=size or ((_WIDTH + 0.4) * len(panels), height), layout="constrained", dpi=100)
     FigureCanvasAgg(figure)
     all_axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (title, (problem, paths)) in zip(all_axes, panels.items(), strict=True):
