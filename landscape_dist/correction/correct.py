@@ -29,7 +29,7 @@ from landscape_dist.correction.result import (
 )
 from landscape_dist.correction.sampling import Frame, frame_of
 from landscape_dist.correction.truth import TrueEnergy
-from landscape_dist.errors import SettingsError, StoreError, StoreFormatError, StoreMismatchError
+from landscape_dist.errors import SettingsError, StoreError, StoreFormatError, StoreInUseError, StoreMismatchError
 from landscape_dist.explore.judgement import SameJudgement, make_judgement
 from landscape_dist.explore.settings import ExploreSettings
 from landscape_dist.explore.symmetry import PeriodicCoordinates
@@ -99,7 +99,7 @@ def correct(
     Raises:
         SettingsError: a setting that cannot work, no box to ask in, or data of another dimension or period.
         ProblemError: the true energy has a value at none of the first points.
-        StoreError: the folder cannot be used.
+        StoreError: the folder cannot be used. StoreInUseError: another process works in it.
         KeyboardInterrupt: Ctrl-C; what was asked is in the folder.
         StoreMismatchError: the folder holds a correction of another problem or other settings.
         ClusterError: no scheduler at the address, or it was lost; what was asked is in the folder.
@@ -123,7 +123,9 @@ def correct(
         "client": client, "workers": workers, "scheduler": scheduler, "scheduler_file": scheduler_file,
         "cluster": cluster, "jobs": jobs, "adapt": adapt, "preload": preload,
     }  # fmt: skip
-    with _connected(where) as connected, ExitStack() as stack:
+    with ExitStack() as stack:
+        _lock(path, stack)
+        connected = stack.enter_context(_connected(where))
         remote = None
         if connected is not None:
             from landscape_dist.distribute.evaluations import RemoteEvaluations
@@ -209,6 +211,18 @@ def _described(
         "solver": solver.as_dict(),
         "data": None if data is None else data.digest(),
     }
+
+
+def _lock(folder: Path | None, stack: ExitStack) -> None:
+    """Keep other processes out of the folder until the stack is left: two would write values of the same numbers."""
+    if folder is None:
+        return
+    from landscape_dist.store.lease import DirectoryLock
+
+    lock = DirectoryLock(folder)
+    stack.callback(lock.release)
+    if lock.busy:
+        raise StoreInUseError(f"another process corrects in {folder}; wait until it ends, or give another folder")
 
 
 def _prepare(folder: Path, described: dict[str, Any]) -> None:

@@ -13,8 +13,16 @@ import pytest
 import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
 from landscape_dist.correction.result import ArrowFate, Correction, CorrectionStatus, PointFate
-from landscape_dist.errors import ProblemError, SettingsError, StoreError, StoreFormatError, StoreMismatchError
+from landscape_dist.errors import (
+    ProblemError,
+    SettingsError,
+    StoreError,
+    StoreFormatError,
+    StoreInUseError,
+    StoreMismatchError,
+)
 from landscape_dist.problems import from_callable, vector_field
+from landscape_dist.store.lease import DirectoryLock
 from landscape_dist.surrogates import TrainingData, TrainingSettings
 from landscape_dist.surrogates.correction import CorrectionSettings
 from tests.correction.wells import SETTINGS, Wells, problem
@@ -113,6 +121,21 @@ def test_folder_of_something_else(corrected: tuple[Correction, Path], tmp_path: 
     (tmp_path / "correction.json").write_text("{")
     with pytest.raises(StoreFormatError, match=r"correction\.json is damaged"):
         ld.correct(problem(), folder=tmp_path, **SETTINGS)
+
+
+def test_one_process_at_a_time_works_in_a_folder(corrected: tuple[Correction, Path]) -> None:
+    kept = corrected[1] / "kept"
+    other = DirectoryLock(kept)
+    try:
+        with pytest.raises(StoreInUseError, match="another process corrects in"):
+            ld.correct(problem(), folder=kept, **SETTINGS)
+    finally:
+        other.release()
+    again = ld.correct(problem(), folder=kept, **SETTINGS)
+    assert again.evaluations["n_energies"] > 0
+    free = DirectoryLock(kept)
+    assert free.held
+    free.release()
 
 
 def test_workers_come_to_the_same(corrected: tuple[Correction, Path], tmp_path: Path) -> None:
