@@ -138,6 +138,7 @@ def correct(
         if connected is not None and hang_seconds is not None:
             options["hang_seconds"] = hang_seconds
         fitter = Fitter(chosen, training or NETWORK, problem, frame.domain, connected)
+        fitter.check(data)
         rounds_folder = None if path is None else path / ROUNDS
         loop = Loop(truth, chosen, frame, fitter, starts, max_index, options, rounds_folder)
         rounds = loop.run(data, on_round or (lambda one: None))

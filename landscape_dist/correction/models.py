@@ -12,7 +12,7 @@ from landscape_dist.records import FloatArray
 from landscape_dist.surrogates.correction import CorrectionSettings
 from landscape_dist.surrogates.data import TrainingData
 from landscape_dist.surrogates.ensemble import Ensemble
-from landscape_dist.surrogates.gaussian_process import GaussianProcess, fit_gaussian_process, spread
+from landscape_dist.surrogates.gaussian_process import GaussianProcess, fit_gaussian_process, need_scikit_learn, spread
 from landscape_dist.surrogates.perceptron import Perceptron
 from landscape_dist.surrogates.problem import Surrogate
 from landscape_dist.surrogates.settings import TrainingSettings
@@ -64,6 +64,21 @@ class Fitter:
     ) -> None:
         self.settings, self.training, self.problem, self.domain = settings, training, problem, domain
         self.client = client
+
+    def check(self, data: TrainingData | None) -> None:
+        """Raise, before the energy is asked for anything, where the first surrogate cannot be fitted.
+
+        Args:
+            data: values to begin with.
+
+        Raises:
+            SettingsError: it is a Gaussian process, and scikit-learn is not installed.
+        """
+        model = self.settings.model
+        if model == "auto" and (self.settings.gradients or (data is not None and self.kind(data) == "network")):
+            return
+        if model != "network":
+            need_scikit_learn()
 
     def kind(self, data: TrainingData) -> str:
         """'gaussian_process' or 'network'."""

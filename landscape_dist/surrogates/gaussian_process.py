@@ -153,13 +153,10 @@ def fit_gaussian_process(
     Raises:
         SettingsError: too many points, `like` is no Gaussian process of these variables, or scikit-learn is missing.
     """
-    try:
-        from sklearn.gaussian_process import GaussianProcessRegressor
-        from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
-    except ImportError as error:
-        raise SettingsError(
-            'a Gaussian process needs scikit-learn; install it with pip install "landscape-dist[gp]"'
-        ) from error
+    need_scikit_learn()
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+
     if len(data) > MOST_POINTS:
         raise SettingsError(f"data have {len(data)} points, beyond {MOST_POINTS} of a Gaussian process; use train")
     import warnings
@@ -199,6 +196,20 @@ def fit_gaussian_process(
         "errors": errors(surrogate, data, np.arange(len(data)), np.empty(0, dtype=np.int64)),
     }
     return surrogate
+
+
+def need_scikit_learn() -> None:
+    """Raise where Gaussian processes cannot be fitted.
+
+    Raises:
+        SettingsError: scikit-learn is not installed.
+    """
+    try:
+        import sklearn.gaussian_process  # noqa: F401
+    except ImportError as error:
+        raise SettingsError(
+            'a Gaussian process needs scikit-learn; install it with pip install "landscape-dist[gp]"'
+        ) from error
 
 
 def _begun(like: Surrogate, features: Features, scale: float) -> tuple[FloatArray, float, float]:

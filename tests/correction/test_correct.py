@@ -213,6 +213,15 @@ def test_vanished_and_merged_points_are_reported() -> None:
     assert ids == set(range(len(found.landscape.points)))
 
 
+def test_what_is_not_installed_is_said_before_the_energy_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.gaussian_process", None)
+    with pytest.raises(SettingsError, match=r'pip install "landscape-dist\[gp\]"'):
+        ld.correct(problem(str(tmp_path / "diary")), **SETTINGS)
+    assert not (tmp_path / "diary").exists()
+
+
 def test_misuse() -> None:
     with pytest.raises(SettingsError, match="is a vector field without an energy"):
         ld.correct(vector_field(lambda x: -x, dim=2))
