@@ -174,29 +174,34 @@ def test_lease_seconds_that_cannot_work(store):
         Database.open(store, "a", lease_seconds=-1)
 
 
+# It writes when told to: frozen in the middle of a write, it would finish that one later, and no plain store can hold
+# that back.
 WRITE = """
-import sys, time
+import sys
 from landscape_dist.store.conformance import example_points
 from landscape_dist.store.database import Database
 with Database.open(sys.argv[1], "a", lease_seconds=0.6) as db:
     n = db.progress().n_points
-    while True:
+    for _ in sys.stdin:
         db.append(example_points(1, n))
         db.commit({})
         n += 1
         print(n, flush=True)
-        time.sleep(0.01)
 """
 
 
 def test_a_frozen_holder_loses_the_store_and_says_so(store):
     frozen = subprocess.Popen(
-        [sys.executable, "-c", WRITE, str(store)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-c", WRITE, str(store)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     try:
+        assert frozen.stdin is not None
         assert frozen.stdout is not None
         for _ in range(3):
-            frozen.stdout.readline()
+            frozen.stdin.write("\n")
+            frozen.stdin.flush()
+            written = int(frozen.stdout.readline())
         with pytest.raises(StoreInUseError, match="is alive"):
             Database.open(store, "a", steal=True)
         os.kill(frozen.pid, signal.SIGSTOP)
@@ -208,7 +213,7 @@ def test_a_frozen_holder_loses_the_store_and_says_so(store):
             db.append(example_points(5, n))
             db.commit({})
             os.kill(frozen.pid, signal.SIGCONT)
-            _, error = frozen.communicate(timeout=30)
+            _, error = frozen.communicate("\n", timeout=30)
             assert f"process {os.getpid()} on " in error.splitlines()[-1]
             assert "took over" in error.splitlines()[-1]
             db.append(example_points(5, n + 5))
@@ -217,4 +222,5 @@ def test_a_frozen_holder_loses_the_store_and_says_so(store):
         frozen.kill()
         frozen.communicate()
     with Database.open(store) as db:
+        assert n == written
         assert same_columns(db.read().points, example_points(n + 10))
