@@ -32,6 +32,7 @@ from landscape_dist.store.consistency import contradictions
 from landscape_dist.store.database import Database, plain_json
 from landscape_dist.store.paths import StoredPaths
 from landscape_dist.store.replacing import replacing
+from landscape_dist.toml_file import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,8 +317,6 @@ def _inside(starts: FloatArray, known: _Known) -> FloatArray:
 
 
 def _status(label: str) -> SearchStatus:
-    from landscape_dist.toml_file import nearest
-
     labels = {status.label: status for status in SearchStatus}
     if label not in labels:
         raise SettingsError(f"status {label!r} is none{nearest(label, labels)}")

@@ -29,7 +29,7 @@ from landscape_dist.correction.result import (
 )
 from landscape_dist.correction.sampling import Frame, frame_of
 from landscape_dist.correction.truth import TrueEnergy
-from landscape_dist.errors import SettingsError, StoreError, StoreFormatError, StoreInUseError, StoreMismatchError
+from landscape_dist.errors import SettingsError, StoreError, StoreFormatError, StoreMismatchError
 from landscape_dist.explore.judgement import SameJudgement, make_judgement
 from landscape_dist.explore.settings import ExploreSettings
 from landscape_dist.explore.symmetry import PeriodicCoordinates
@@ -124,7 +124,10 @@ def correct(
         "cluster": cluster, "jobs": jobs, "adapt": adapt, "preload": preload,
     }  # fmt: skip
     with ExitStack() as stack:
-        _lock(path, stack)
+        if path is not None:
+            from landscape_dist.store.lease import alone_in
+
+            stack.enter_context(alone_in(path, "corrects"))  # two would write values of the same numbers
         connected = stack.enter_context(_connected(where))
         remote = None
         if connected is not None:
@@ -212,18 +215,6 @@ def _described(
         "solver": solver.as_dict(),
         "data": None if data is None else data.digest(),
     }
-
-
-def _lock(folder: Path | None, stack: ExitStack) -> None:
-    """Keep other processes out of the folder until the stack is left: two would write values of the same numbers."""
-    if folder is None:
-        return
-    from landscape_dist.store.lease import DirectoryLock
-
-    lock = DirectoryLock(folder)
-    stack.callback(lock.release)
-    if lock.busy:
-        raise StoreInUseError(f"another process corrects in {folder}; wait until it ends, or give another folder")
 
 
 def _prepare(folder: Path, described: dict[str, Any]) -> None:

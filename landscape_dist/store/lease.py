@@ -19,6 +19,8 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -247,6 +249,25 @@ class DirectoryLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+@contextmanager
+def alone_in(folder: Path, doing: str) -> Iterator[None]:
+    """Keep other processes out of a folder that is no database, where the file system has locks.
+
+    Args:
+        doing: what they would do there, for the message.
+
+    Raises:
+        StoreInUseError: another process does it.
+    """
+    lock = DirectoryLock(folder)
+    try:
+        if lock.busy:
+            raise StoreInUseError(f"another process {doing} in {folder}; wait until it ends, or give another folder")
+        yield
+    finally:
+        lock.release()
 
 
 # -- entries --------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from landscape_dist.surrogates.objective import Objective
 from landscape_dist.surrogates.perceptron import Perceptron, layers_of
 from landscape_dist.surrogates.problem import Surrogate
 from landscape_dist.surrogates.settings import TrainingSettings
+from landscape_dist.toml_file import nearest
 
 REPORT_SECONDS = 0.5
 _KEPT_LOSSES = 200
@@ -94,10 +96,6 @@ def training_settings(settings: TrainingSettings | None, changes: dict[str, Any]
     Raises:
         SettingsError: no such field, or a value that cannot work.
     """
-    import dataclasses
-
-    from landscape_dist.toml_file import nearest
-
     known = TrainingSettings.__dataclass_fields__
     for key in changes:
         if key not in known:

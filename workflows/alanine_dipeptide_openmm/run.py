@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from landscape_dist.errors import LandscapeError, StoreInUseError
+from landscape_dist.errors import LandscapeError
 from landscape_dist.records import FloatArray
-from landscape_dist.store.lease import DirectoryLock
+from landscape_dist.store.lease import alone_in
 from workflows.alanine_dipeptide_openmm.metadynamics import (
     Settings,
     Walker,
@@ -122,19 +122,12 @@ def work(options: argparse.Namespace, version: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     settings = [settings_of(i, options.seed, options.steps_per_hill) for i in range(options.walkers)]
     parts = [(options.folder, i, of, options.steps) for i, of in enumerate(settings)]
-    lock = DirectoryLock(options.folder)
-    if lock.busy:
-        raise StoreInUseError(
-            f"another process walks in {options.folder}; wait until it ends, or give another --folder"
-        )
-    try:
+    with alone_in(options.folder, "walks"):
         if options.workers > 1:
             with ProcessPoolExecutor(options.workers, multiprocessing.get_context("spawn"), end_with_parent) as pool:
                 done = list(pool.map(walk, *zip(*parts, strict=True)))
         else:
             done = [walk(*part) for part in parts]
-    finally:
-        lock.release()
     of = settings[0]
     tables = [free_energy(hills, AXIS, of.width, of.bias_factor) for hills, _, _ in done]
     F = together(tables)

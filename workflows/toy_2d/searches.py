@@ -49,11 +49,6 @@ def steps_to(distances: np.ndarray, close: float = CLOSE) -> int | None:
     return int(near[0]) if len(near) else None
 
 
-def distances(surrogate: Surrogate, options: dict[str, Any], steps: int) -> np.ndarray:
-    """|x_n - x*| of a search, x* the saddle of the surrogate."""
-    return searched(surrogate, options, steps).trajectories[0].distances(saddle(surrogate))
-
-
 def cost(surrogate: Surrogate, n: int, repeats: int = 7) -> float:
     """Median CPU time of the products of n points with one vector each, in microseconds a product."""
     rng = np.random.default_rng(0)
@@ -110,8 +105,12 @@ def main() -> None:
     print("|---|---:|---:|")
     for name, kind in kinds.items():
         print(f"| {name} | {cost(kind, 1):.0f} | {cost(kind, N):.1f} |")
+    exact = saddle(surrogate)
     curves = {
-        scheme: {name: distances(kinds[name], settings, options.steps) for name in ("dimer", "autodiff")}
+        scheme: {
+            name: searched(kinds[name], settings, options.steps).trajectories[0].distances(exact)
+            for name in ("dimer", "autodiff")
+        }
         for scheme, settings in SCHEMES.items()
     }
     print("\n| scheme | steps to 1e-6, dimer | automatic differentiation | largest difference of the paths |")
