@@ -17,6 +17,7 @@ from landscape_dist.analysis.survival import Survival, survival
 from landscape_dist.campaign import split_settings
 from landscape_dist.correction.arrows import carried_over, leading_down, searched_again
 from landscape_dist.correction.bounds import Bound, estimate_bounds
+from landscape_dist.correction.files import written_at_once
 from landscape_dist.correction.loop import Found, Loop, OnRound, Rounds, member_pathways
 from landscape_dist.correction.models import NETWORK, Fitter
 from landscape_dist.correction.refinement import Refined, groups_of_same, refine
@@ -253,12 +254,8 @@ def _differing(there: Any, now: Any) -> str:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        part.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n")
-        part.replace(path)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written ({error.strerror or error})") from error
+    with written_at_once(path) as file:
+        file.write((json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
 
 
 # -- after ------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from landscape_dist.errors import StoreError, StoreFormatError
+from landscape_dist.correction.files import written_at_once
+from landscape_dist.errors import StoreFormatError
 from landscape_dist.problems.evaluation import KINDS, evaluate, pieces
 from landscape_dist.records import Counters, FloatArray
 
@@ -119,23 +119,10 @@ class TrueEnergy:
         self._remember(kind, x, values, counted, raised)
         if self._folder is None:
             return
-        path = self._folder / f"{self._n_batches:06d}.npz"
-        part = path.with_suffix(f".{os.getpid()}.partial")
-        try:
-            with part.open("wb") as file:
-                np.savez(
-                    file, kind=np.array(kind), x=x, values=values, counters=counted, raised=np.array(raised, dtype=str)
-                )
-                file.flush()
-                os.fsync(file.fileno())
-            part.rename(path)
-        except OSError as error:
-            raise StoreError(
-                f"{path} cannot be written ({error.strerror or error}); what was asked before it is kept"
-            ) from error
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+        with written_at_once(self._folder / f"{self._n_batches:06d}.npz") as file:
+            np.savez(
+                file, kind=np.array(kind), x=x, values=values, counters=counted, raised=np.array(raised, dtype=str)
+            )
         self._n_batches += 1
 
     def _remember(self, kind: str, X: FloatArray, values: FloatArray, counted: Any, raised: list[str]) -> None:
