@@ -196,8 +196,8 @@ class _Training:
         else:
             self.curve = np.asarray(state.get("curve", np.empty((0, 3)))).tolist()
             self.spent = float(state.get("cpu_seconds", 0.0))  # by the processes that were stopped
-        # BLAS may set the flag by what lies beside small arrays, whose product it does not use; what is really not finite
-        # shows in the weights.
+        # BLAS may set the flag by what lies beside small arrays, whose product it does not use; what is really not
+        # finite shows in the weights.
         with np.errstate(invalid="ignore"):
             state = self._adam(state)
             state = self._finish(state)
