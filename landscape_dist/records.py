@@ -129,8 +129,8 @@ class Connection:
     """An arrow: downward searches from `parent_id` ended at `child_id`, `count` times.
 
     `origins` lists, for each of those searches, its number among the parent's searches (see
-    `explore.recipes`); two origins that differ are two branches of the unstable manifold. A negative one stands for a
-    search that was aimed at the child, because an upward search had led from there to the parent.
+    `exploration.recipes`); two origins that differ are two branches of the unstable manifold. A negative one stands
+    for a search that was aimed at the child, because an upward search had led from there to the parent.
     """
 
     parent_id: int

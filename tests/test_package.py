@@ -28,7 +28,7 @@ def test_public_names() -> None:
 
 
 def test_explore_stays_the_function_when_its_package_is_imported() -> None:
-    code = "import landscape_dist as ld; import landscape_dist.explore.coordinator; assert callable(ld.explore)"
+    code = "import landscape_dist as ld; import landscape_dist.exploration.coordinator; assert callable(ld.explore)"
     subprocess.run([sys.executable, "-c", code], check=True)
-    other = "import landscape_dist.explore.coordinator; assert callable(landscape_dist.explore)"
+    other = "import landscape_dist.exploration.coordinator; assert callable(landscape_dist.explore)"
     subprocess.run([sys.executable, "-c", other], check=True)

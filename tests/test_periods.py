@@ -10,13 +10,13 @@ import pytest
 
 import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
-from landscape_dist.config import make_config
+from landscape_dist.config.models import make_config
 from landscape_dist.errors import SettingsError, StoreMismatchError
 from landscape_dist.problems.domain import Box
-from landscape_dist.revision import extend
 from landscape_dist.surrogates import Surrogate, load, save
 from landscape_dist.surrogates.features import Features
 from landscape_dist.surrogates.perceptron import Perceptron
+from landscape_dist.upkeep.revision import extend
 
 
 def angles() -> Surrogate:

@@ -24,7 +24,7 @@ def test_lattice_on_workers_equals_serial(workers: int, tmp_path: Path) -> None:
 
 
 def test_every_problem_on_one_shared_cluster() -> None:
-    from landscape_dist.distribute.clusters import connect
+    from landscape_dist.distribute.clusters.connecting import connect
 
     with connect(workers=2) as client:
         for case in PROBLEMS:
@@ -41,7 +41,7 @@ def assert_same(case: ProblemCase, client: object) -> None:
 def test_problems_of_the_users_own_reach_the_workers() -> None:
     """Closures, symbols and torch functions travel by value."""
     torch = pytest.importorskip("torch")
-    from landscape_dist.distribute.clusters import connect
+    from landscape_dist.distribute.clusters.connecting import connect
 
     depth = np.array([1.0, 1.3])
     problems = [

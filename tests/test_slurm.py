@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 import landscape_dist as ld
-from landscape_dist.distribute import healing
-from landscape_dist.distribute.clusters import connect
-from landscape_dist.distribute.healing import heal
+from landscape_dist.distribute.clusters import healing
+from landscape_dist.distribute.clusters.connecting import connect
+from landscape_dist.distribute.clusters.healing import heal
 from landscape_dist.errors import StoreNotFoundError
 from tests.slurm_sandbox import Slurm, slurm, why_not
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.errors import SettingsError
-from landscape_dist.explore.identification import Identification
-from landscape_dist.explore.judgement import SameJudgement
-from landscape_dist.explore.tables import PointTable
-from landscape_dist.linalg import modulo
+from landscape_dist.exploration.identification import Identification
+from landscape_dist.exploration.tables import PointTable
+from landscape_dist.numerics.linalg import modulo
 from landscape_dist.pathways.pathway_map import PathwayMap
 from landscape_dist.records import FloatArray, IntArray, PointColumns
+from landscape_dist.spaces.judgement import SameJudgement
 
 
 def match_points(

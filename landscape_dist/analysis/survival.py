@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.errors import SettingsError
-from landscape_dist.explore.judgement import SameJudgement, make_judgement
-from landscape_dist.explore.symmetry import PeriodicCoordinates
-from landscape_dist.linalg import modulo
+from landscape_dist.numerics.linalg import modulo
 from landscape_dist.pathways.pathway_map import PathwayMap
 from landscape_dist.records import FloatArray, IntArray
+from landscape_dist.spaces.judgement import SameJudgement, make_judgement
+from landscape_dist.spaces.symmetry import PeriodicCoordinates
 
 DOUBTFUL = 0.8
 """Below this share of the members, a point or an arrow is marked."""

@@ -20,8 +20,8 @@ File = Annotated[
 @guarded
 def script(file: File, debug: Debug = False) -> None:
     """Print the script that is submitted for each job; nothing is started."""
-    from landscape_dist.distribute.backends import job_script
-    from landscape_dist.distribute.cluster_file import load_cluster_file
+    from landscape_dist.distribute.clusters.cluster_file import load_cluster_file
+    from landscape_dist.distribute.clusters.kinds import job_script
 
     found = job_script(load_cluster_file(file))
     if found is None:
@@ -41,7 +41,7 @@ def check(
 ) -> None:
     """Print the job script, start one worker, run one search on it; say what fails and what helps."""
     from landscape_dist.cli.run import hushed
-    from landscape_dist.distribute.cluster_check import check_cluster
+    from landscape_dist.distribute.clusters.cluster_check import check_cluster
 
     with hushed(not debug):
         for step in check_cluster(file, timeout):

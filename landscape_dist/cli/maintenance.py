@@ -12,7 +12,7 @@ from landscape_dist.cli.stores import AsJson, Store
 from landscape_dist.errors import SettingsError, StoreNotFoundError
 
 if TYPE_CHECKING:
-    from landscape_dist.revision import Revision
+    from landscape_dist.upkeep.revision import Revision
 
 DIFFERENT = 1
 """Exit code of `diff` where there is a difference, and of `verify` where something is wrong."""
@@ -75,7 +75,7 @@ def verify(
     Exit code 0: sound; 1: something is wrong; 2: it cannot be read. Works while a run is writing to the store. Nothing
     in a store is ever executed.
     """
-    from landscape_dist.verification import verify as look
+    from landscape_dist.upkeep.verification import verify as look
 
     built, same = _given(problem, param)
     report = look(store, problem=built, same=same)
@@ -133,7 +133,7 @@ def merge(
     debug: Debug = False,
 ) -> None:
     """Join landscapes of one problem, made with the same settings, into a new store."""
-    from landscape_dist.revision import merge as join
+    from landscape_dist.upkeep.revision import merge as join
 
     _, same = _given(problem, param)
     _report(join(stores, out, same=same), out)
@@ -154,8 +154,8 @@ def diff(
     arrows_only_in_a, arrows_only_in_b}; ids are those of the store that has them.
     """
     from landscape_dist.analysis.matching import compare
-    from landscape_dist.campaign import open_landscape
-    from landscape_dist.definitions import judgement_of
+    from landscape_dist.campaign.campaign import open_landscape
+    from landscape_dist.spaces.kinds import judgement_of
 
     a, b = open_landscape(store), open_landscape(other)
     if a.header["problem"]["dim"] != b.header["problem"]["dim"]:
@@ -205,7 +205,7 @@ def retry(
 
     The store is then one of the new settings; the old ones stay in its list of sessions.
     """
-    from landscape_dist.revision import retry as leave_out
+    from landscape_dist.upkeep.revision import retry as leave_out
 
     built, same = _to_go_on_with(store, problem, param, prepare_only)
     statuses = [label.strip() for label in status.split(",") if label.strip()]
@@ -233,7 +233,7 @@ def extend(
 ) -> None:
     """Add starts to a landscape, or raise its highest index, and go on; searches that were made are not made again."""
     from landscape_dist.cli.run import start_points
-    from landscape_dist.revision import extend as widen
+    from landscape_dist.upkeep.revision import extend as widen
 
     if not start and max_index is None and not settings:
         raise SettingsError("nothing to extend: give --start, --max-index or --set")
@@ -257,8 +257,8 @@ def _to_go_on_with(store: str, problem: str | None, param: list[str] | None, pre
         raise StoreNotFoundError(f"there is no store at {store}; check the path")
     if prepare_only:
         return built, same
-    from landscape_dist.definitions import check_same_problem, problem_of
-    from landscape_dist.header import check_header
+    from landscape_dist.campaign.header import check_header
+    from landscape_dist.problems.definition import check_same_problem, problem_of
     from landscape_dist.store.database import Database
 
     with Database.open(store) as database:
@@ -272,7 +272,7 @@ def _to_go_on_with(store: str, problem: str | None, param: list[str] | None, pre
 
 def _assigned(settings: list[str] | None) -> dict[str, Any]:
     from landscape_dist.cli.run import assignment
-    from landscape_dist.config import NONE
+    from landscape_dist.config.models import NONE
 
     values = dict(assignment("--set", text) for text in settings or [])
     return {name.rpartition(".")[2]: None if value == NONE else value for name, value in values.items()}
@@ -288,7 +288,7 @@ def _go_on(store: str, done: Revision, problem: Any, same: Any, workers: int | N
         _report(done, store)
         return
     from landscape_dist.cli.progress import progress
-    from landscape_dist.revision import go_on
+    from landscape_dist.upkeep.revision import go_on
 
     with progress(str(done.header["problem"]["name"]), False) as show:
         landscape = go_on(store, problem, same=same, workers=workers, on_status=show)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from landscape_dist.cli.guard import note
 
 if TYPE_CHECKING:
-    from landscape_dist.status import Status
+    from landscape_dist.campaign.status import Status
 
 LINE_SECONDS = 5.0
 RATE_SECONDS = 5.0

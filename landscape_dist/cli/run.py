@@ -15,8 +15,8 @@ from landscape_dist.cli.stores import info_dict
 from landscape_dist.errors import ClusterError, ConfigError, SettingsError
 
 if TYPE_CHECKING:
-    from landscape_dist.config import Config
-    from landscape_dist.landscape import Landscape
+    from landscape_dist.campaign.landscape import Landscape
+    from landscape_dist.config.models import Config
 
 MOST_LISTED = 20
 WHERE = ("workers", "scheduler", "scheduler_file", "cluster", "serial")
@@ -110,7 +110,7 @@ def run(
 
     Options override the configuration file. A system needs no more than its name: landscape-dist run muller_brown
     """
-    from landscape_dist.campaign import explore
+    from landscape_dist.campaign.campaign import explore
     from landscape_dist.cli.progress import progress
 
     where = {
@@ -195,7 +195,7 @@ def configured(
     Raises:
         ConfigError: neither file nor system, or a value that cannot work.
     """
-    from landscape_dist.config import TABLES, make_config, nearest, section_of
+    from landscape_dist.config.models import TABLES, make_config, nearest, section_of
 
     data, folder = _tables(target)
 
@@ -228,7 +228,7 @@ def configured(
 
 
 def _tables(target: str) -> tuple[dict[str, Any], Path]:
-    from landscape_dist.config import nearest, read_tables
+    from landscape_dist.config.models import nearest, read_tables
     from landscape_dist.problems.systems import names
 
     if target.endswith(".toml") or Path(target).is_file():

@@ -14,7 +14,7 @@ from landscape_dist.cli.stores import Store
 from landscape_dist.errors import SettingsError
 
 if TYPE_CHECKING:
-    from landscape_dist.monitor import Sight
+    from landscape_dist.campaign.monitor import Sight
 
 
 @guarded
@@ -31,7 +31,7 @@ def watch(
     seen yet, and how long ago the last commit was. The run is not asked, so a run that was killed looks like one that
     is silent.
     """
-    from landscape_dist.monitor import Monitor
+    from landscape_dist.campaign.monitor import Monitor
 
     if not 0.1 <= interval <= 86400:
         raise SettingsError(f"--interval is {interval}; give a number of seconds from 0.1 to 86400")

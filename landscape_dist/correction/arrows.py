@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.correction.truth import TrueEnergy
-from landscape_dist.explore.identification import Identification
-from landscape_dist.explore.judgement import SameJudgement
-from landscape_dist.explore.settings import ExploreSettings
-from landscape_dist.explore.slots import Slots
-from landscape_dist.explore.tables import PointTable
+from landscape_dist.exploration.identification import Identification
+from landscape_dist.exploration.settings import ExploreSettings
+from landscape_dist.exploration.slots import Slots
+from landscape_dist.exploration.tables import PointTable
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import solve_batch
 from landscape_dist.problems.base import Problem
@@ -25,6 +24,7 @@ from landscape_dist.records import (
     SearchKind,
     SearchStatus,
 )
+from landscape_dist.spaces.judgement import SameJudgement
 
 
 class Remembered(Problem):

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.analysis.survival import Survival, survival
-from landscape_dist.campaign import split_settings
+from landscape_dist.campaign.campaign import split_settings
+from landscape_dist.campaign.header import make_header
+from landscape_dist.campaign.landscape import Landscape
 from landscape_dist.correction.arrows import carried_over, leading_down, searched_again
 from landscape_dist.correction.bounds import Bound, estimate_bounds
 from landscape_dist.correction.files import written_at_once
@@ -31,14 +33,12 @@ from landscape_dist.correction.result import (
 from landscape_dist.correction.sampling import Frame, frame_of
 from landscape_dist.correction.truth import TrueEnergy
 from landscape_dist.errors import SettingsError, StoreError, StoreFormatError, StoreMismatchError
-from landscape_dist.explore.judgement import SameJudgement, make_judgement
-from landscape_dist.explore.settings import ExploreSettings
-from landscape_dist.explore.symmetry import PeriodicCoordinates
-from landscape_dist.header import make_header
+from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.landscape import Landscape
 from landscape_dist.pathways.pathway_map import PathwayMap, connecting
 from landscape_dist.records import FailureColumns, FloatArray, PointColumns, SearchColumns
+from landscape_dist.spaces.judgement import SameJudgement, make_judgement
+from landscape_dist.spaces.symmetry import PeriodicCoordinates
 from landscape_dist.surrogates.correction import CorrectionSettings
 from landscape_dist.surrogates.data import TrainingData
 from landscape_dist.surrogates.settings import TrainingSettings
@@ -132,7 +132,7 @@ def correct(
         connected = stack.enter_context(_connected(where))
         remote = None
         if connected is not None:
-            from landscape_dist.distribute.evaluations import RemoteEvaluations
+            from landscape_dist.distribute.runs.evaluations import RemoteEvaluations
 
             remote = stack.enter_context(RemoteEvaluations(connected, problem))
         truth = TrueEnergy(problem, None if path is None else path / VALUES, remote)
@@ -187,7 +187,7 @@ def _connected(where: dict[str, Any]) -> Iterator[Any]:
     if all(where[name] is None for name in ("client", "workers", "scheduler", "scheduler_file", "cluster")):
         yield None
         return
-    from landscape_dist.distribute.clusters import connect
+    from landscape_dist.distribute.clusters.connecting import connect
 
     with connect(**where) as client:
         yield client

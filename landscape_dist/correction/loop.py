@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.analysis.matching import match_points
-from landscape_dist.campaign import explore
+from landscape_dist.campaign.campaign import explore
+from landscape_dist.campaign.landscape import Landscape
 from landscape_dist.correction.models import Fitted, Fitter, fitted_to
 from landscape_dist.correction.result import CorrectionStatus, LeftOut, Round
 from landscape_dist.correction.sampling import Frame, along, around, infill, low_discrepancy, unique
 from landscape_dist.correction.truth import TrueEnergy
 from landscape_dist.errors import ProblemError
-from landscape_dist.landscape import Landscape
 from landscape_dist.pathways.pathway_map import PathwayMap
 from landscape_dist.records import FloatArray, IntArray
 from landscape_dist.surrogates.correction import CorrectionSettings

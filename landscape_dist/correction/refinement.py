@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from landscape_dist.correction.sampling import Frame
 from landscape_dist.correction.truth import TrueEnergy
 from landscape_dist.hisd.newton import newton_step, pseudo_inverse
-from landscape_dist.hisd.verify import spectrum
+from landscape_dist.hisd.verdict import spectrum
 from landscape_dist.records import FloatArray
 from landscape_dist.surrogates.problem import Surrogate
 

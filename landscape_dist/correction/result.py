@@ -13,7 +13,7 @@ from landscape_dist.analysis.survival import DOUBTFUL
 from landscape_dist.correction.bounds import Bound
 
 if TYPE_CHECKING:
-    from landscape_dist.landscape import Landscape
+    from landscape_dist.campaign.landscape import Landscape
     from landscape_dist.surrogates.data import TrainingData
     from landscape_dist.surrogates.problem import Surrogate
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import SettingsError
-from landscape_dist.explore.symmetry import periods_of
-from landscape_dist.linalg import modulo
+from landscape_dist.numerics.linalg import modulo
 from landscape_dist.problems.domain import Box, Domain, Unbounded
 from landscape_dist.problems.fingerprint import digest
 from landscape_dist.records import FloatArray
+from landscape_dist.spaces.symmetry import periods_of
 
 GRID = 1e-7
 """New points are rounded to this fraction of the widths: then the last digits of a search, which depend on who found

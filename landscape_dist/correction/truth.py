@@ -16,7 +16,7 @@ from landscape_dist.problems.evaluation import KINDS, evaluate, pieces
 from landscape_dist.records import Counters, FloatArray
 
 if TYPE_CHECKING:
-    from landscape_dist.distribute.evaluations import RemoteEvaluations
+    from landscape_dist.distribute.runs.evaluations import RemoteEvaluations
 
 KEPT_EVERY = 1.0
 """Seconds after which values are written, if there are any."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from landscape_dist.linalg import row_norm
+from landscape_dist.numerics.linalg import row_norm
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from landscape_dist.eigensolvers.base import Curvature, Eigensolver, project_out
-from landscape_dist.linalg import orthonormalize
+from landscape_dist.numerics.linalg import orthonormalize
 
 
 class Dense(Eigensolver):

@@ -7,7 +7,7 @@ from typing import Any
 
 from landscape_dist.eigensolvers.base import Curvature, Eigensolver, frobenius, project_out
 from landscape_dist.eigensolvers.subspace import basis, ritz, without
-from landscape_dist.linalg import column_dot, identity, orthonormalize
+from landscape_dist.numerics.linalg import column_dot, identity, orthonormalize
 
 
 class Flow(Eigensolver):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.eigensolvers.base import Curvature, Eigensolver, project_out
-from landscape_dist.linalg import orthonormalize
+from landscape_dist.numerics.linalg import orthonormalize
 
 # The exponent of one step, at most, relative to the size of H: beyond it the columns become parallel in rounding.
 LONGEST = 8.0

@@ -6,7 +6,7 @@ from typing import Any
 
 from landscape_dist.eigensolvers.base import Curvature, Eigensolver, project_out
 from landscape_dist.eigensolvers.subspace import DEPENDENT, flow_angle, turned, without
-from landscape_dist.linalg import orthonormalize
+from landscape_dist.numerics.linalg import orthonormalize
 
 
 class Sirqit(Eigensolver):

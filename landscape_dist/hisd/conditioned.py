@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from landscape_dist.hisd.davidson import RitzPairs, lowest_pairs
-from landscape_dist.hisd.lanczos import lowest_outside
 from landscape_dist.hisd.memory import memory_of
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.spectra import LowestSpectrum, certified, counted, patient
-from landscape_dist.linalg import canonical_signs, orthonormalize, row_norm, runs
+from landscape_dist.numerics.davidson import RitzPairs, lowest_pairs
+from landscape_dist.numerics.lanczos import lowest_outside
+from landscape_dist.numerics.linalg import canonical_signs, orthonormalize, row_norm, runs
 from landscape_dist.problems.conditioned import Conditioned
 from landscape_dist.records import FloatArray, ResultBatch, SearchBatch
 

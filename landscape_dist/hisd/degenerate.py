@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.hisd.newton import newton_step, pseudo_inverse
-from landscape_dist.hisd.state import to_numpy
+from landscape_dist.numerics.arrays import to_numpy
 from landscape_dist.records import FloatArray
 
 # At a root of multiplicity m each Newton step leaves the part (1 - 1/m) of the error, and the m-th power of that of the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from landscape_dist.linalg import column_dot
+from landscape_dist.numerics.linalg import column_dot
 
 
 def reflect(V: Any, f: Any) -> Any:

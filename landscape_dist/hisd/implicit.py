@@ -8,9 +8,10 @@ import numpy as np
 
 from landscape_dist.eigensolvers.base import frobenius
 from landscape_dist.hisd.dynamics import rayleigh, reflect
-from landscape_dist.hisd.sparse import SparseHessians
-from landscape_dist.hisd.state import State, nonzero
-from landscape_dist.linalg import identity, row_dot, row_norm
+from landscape_dist.hisd.state import State
+from landscape_dist.numerics.arrays import nonzero
+from landscape_dist.numerics.linalg import identity, row_dot, row_norm
+from landscape_dist.numerics.sparse import SparseHessians
 
 # A full Newton step may be this many trust radii long when every followed mode contracts.
 NEWTON_REACH = 1.0

@@ -11,9 +11,10 @@ import numpy as np
 from landscape_dist.eigensolvers.base import Curvature, Eigensolver
 from landscape_dist.hisd.paths import Paths
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.hisd.sparse import SparseHessians
-from landscape_dist.hisd.state import State, to_numpy
-from landscape_dist.linalg import row_dot, row_norm
+from landscape_dist.hisd.state import State
+from landscape_dist.numerics.arrays import to_numpy
+from landscape_dist.numerics.linalg import row_dot, row_norm
+from landscape_dist.numerics.sparse import SparseHessians
 from landscape_dist.problems.domain import Domain, Unbounded
 from landscape_dist.records import FloatArray, IntArray, SearchStatus
 

@@ -9,11 +9,12 @@ import numpy as np
 from landscape_dist.eigensolvers.base import frobenius
 from landscape_dist.hisd import conditioned
 from landscape_dist.hisd.dynamics import rayleigh, reflect
-from landscape_dist.hisd.lanczos import hessian_operator
 from landscape_dist.hisd.newton import newton_step, pseudo_inverse
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.spectra import lowest_spectrum
-from landscape_dist.hisd.state import State, to_numpy
+from landscape_dist.hisd.state import State
+from landscape_dist.numerics.arrays import to_numpy
+from landscape_dist.numerics.lanczos import hessian_operator
 from landscape_dist.problems.conditioned import Conditioned
 from landscape_dist.records import FloatArray
 

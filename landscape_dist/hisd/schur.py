@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape_dist.linalg import canonical_eigenbasis
+from landscape_dist.numerics.linalg import canonical_eigenbasis
 from landscape_dist.records import FloatArray
 
 

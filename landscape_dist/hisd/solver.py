@@ -13,11 +13,12 @@ from landscape_dist.hisd.conditioned import in_coordinates, moved, moved_back, w
 from landscape_dist.hisd.implicit import ImplicitStep, first_trust
 from landscape_dist.hisd.loop import NORM_FLOOR, Outcome, StepRule, power_norm, run
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.hisd.sparse import SparseHessians
 from landscape_dist.hisd.spectra import uses_sparse
 from landscape_dist.hisd.start import Starts, expand
-from landscape_dist.hisd.state import State, to_numpy
-from landscape_dist.hisd.verify import verify
+from landscape_dist.hisd.state import State
+from landscape_dist.hisd.verdict import verify
+from landscape_dist.numerics.arrays import to_numpy
+from landscape_dist.numerics.sparse import SparseHessians
 from landscape_dist.problems.conditioned import Conditioned
 from landscape_dist.records import ResultBatch, SearchBatch, SearchKind, SearchStatus, join_results
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from landscape_dist.hisd.davidson import Block, RitzPairs, lowest_pairs
-from landscape_dist.hisd.lanczos import FAILURE, ends_of_spectrum, hessian_operator, lowest_outside
 from landscape_dist.hisd.memory import memory_of
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.hisd.sparse import below_spectrum, count_below
-from landscape_dist.linalg import canonical_eigenbasis, orthonormalize
+from landscape_dist.numerics.davidson import Block, RitzPairs, lowest_pairs
+from landscape_dist.numerics.lanczos import FAILURE, ends_of_spectrum, hessian_operator, lowest_outside
+from landscape_dist.numerics.linalg import canonical_eigenbasis, orthonormalize
+from landscape_dist.numerics.sparse import below_spectrum, count_below
 from landscape_dist.records import FloatArray
 
 # Residuals relative to the Hessian's size; eigenvalues are off by their squares.

@@ -10,10 +10,10 @@ import numpy as np
 
 from landscape_dist.hisd import conditioned, schur
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.hisd.sparse import SparseHessians
 from landscape_dist.hisd.spectra import lowest_eigenvectors
-from landscape_dist.hisd.state import to_numpy
-from landscape_dist.linalg import canonical_eigenbasis, orthonormalize
+from landscape_dist.numerics.arrays import to_numpy
+from landscape_dist.numerics.linalg import canonical_eigenbasis, orthonormalize
+from landscape_dist.numerics.sparse import SparseHessians
 from landscape_dist.problems.conditioned import Conditioned
 from landscape_dist.records import FloatArray, SearchBatch, SearchKind
 

@@ -65,17 +65,3 @@ class State:
             else:
                 parts[f.name] = None if value is None else value[device_keep]
         return State(**parts)
-
-
-def to_numpy(array: Any) -> Any:
-    """A NumPy view or copy of an array of any namespace."""
-    if isinstance(array, np.ndarray):
-        return array
-    if hasattr(array, "detach"):
-        array = array.detach().cpu()
-    return np.asarray(array)
-
-
-def nonzero(mask: Any, xp: Any) -> Any:
-    """Indices where a (n,) mask is true, in its own namespace."""
-    return np.flatnonzero(mask) if xp is np else xp.nonzero(mask)[0]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from landscape_dist.linalg import modulo
+from landscape_dist.numerics.linalg import modulo
 from landscape_dist.records import FloatArray
 
 EDGE = 1e-6

@@ -10,17 +10,17 @@ import numpy as np
 import numpy.ma
 import numpy.random
 
-from landscape_dist.campaign import explore
-from landscape_dist.distribute import runner as _runner  # noqa: F401 - loaded here, not in the first run
+from landscape_dist.campaign.campaign import explore
+from landscape_dist.campaign.header import versions
+from landscape_dist.distribute.runs import runner as _runner  # noqa: F401 - loaded here, not in the first run
 from landscape_dist.errors import SettingsError
-from landscape_dist.explore.judgement import make_judgement
-from landscape_dist.header import versions
 from landscape_dist.records import FloatArray
 from landscape_dist.saddlescape.parameters import ADDITIONS, ALIASES, PARAMETERS, Values, canonical, column
 from landscape_dist.saddlescape.progress import LiveReport, search_lines
 from landscape_dist.saddlescape.results import Saddle, SaddleTable, save
 from landscape_dist.saddlescape.settings import explore_settings, solver_settings
 from landscape_dist.saddlescape.systems import make_problem
+from landscape_dist.spaces.judgement import make_judgement
 
 # Parameters that the problem is made of.
 SYSTEM = {

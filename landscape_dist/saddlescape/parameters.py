@@ -95,7 +95,7 @@ def _gradient(name: str, value: Any) -> Any:
 
 
 def _judgement(name: str, value: Any) -> Any:
-    from landscape_dist.explore.judgement import SameJudgement
+    from landscape_dist.spaces.judgement import SameJudgement
 
     if callable(value) or isinstance(value, SameJudgement):
         return value
@@ -104,7 +104,7 @@ def _judgement(name: str, value: Any) -> Any:
     except SettingsError:
         raise SettingsError(
             f"{name} is {value!r}; give a distance, a function of two (d, 1) arrays, or a judgement of "
-            "landscape_dist.explore.judgement"
+            "landscape_dist.spaces.judgement"
         ) from None
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from landscape_dist.campaign.landscape import Landscape
 from landscape_dist.errors import SettingsError
-from landscape_dist.landscape import Landscape
 from landscape_dist.pathways.trajectories import PathList
 from landscape_dist.plots import landscape_figure
 from landscape_dist.records import (

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from landscape_dist.campaign.status import Status
 from landscape_dist.records import FloatArray, IntArray, SearchKind, SearchStatus
-from landscape_dist.status import Status
 
 
 class LiveReport:

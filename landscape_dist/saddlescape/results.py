@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import SettingsError
-from landscape_dist.explore.judgement import SameJudgement
 from landscape_dist.pathways.trajectories import Trajectory
 from landscape_dist.records import FloatArray, IntArray, PointColumns, SearchKind
+from landscape_dist.spaces.judgement import SameJudgement
 
 FORMATS = ("json", "pickle", "mat")
 

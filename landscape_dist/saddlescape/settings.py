@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape_dist.explore.judgement import SameJudgement
 from landscape_dist.hisd.custom import CustomStep, History
 from landscape_dist.records import FloatArray
 from landscape_dist.saddlescape.parameters import Values
+from landscape_dist.spaces.judgement import SameJudgement
 
 ACCELERATIONS = {"none": "none", "heavyball": "heavy_ball", "nesterov": "nesterov"}
 EIGENSOLVERS = {"lobpcg": "lobpcg", "euler": "euler", "power": "power"}

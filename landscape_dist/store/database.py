@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.errors import StoreError
+from landscape_dist.numerics.plain_json import plain_json
 from landscape_dist.records import FailureColumns, FloatArray, PointColumns, SearchColumns, TrajectoryColumns
 from landscape_dist.store.columns import pack_failures, pack_points, pack_searches, pack_trajectories, unpack
 from landscape_dist.store.schema import (
@@ -371,26 +370,3 @@ def _finish_despite_interrupts(work: Future[None]) -> KeyboardInterrupt | None:
 
 def _progress(pointer: dict[str, Any]) -> Progress:
     return Progress(**{name: pointer[name] for name in Progress.__slots__})
-
-
-def plain_json(name: str, value: dict[str, Any]) -> dict[str, Any]:
-    """A deep copy of `value` as JSON gives it back; NumPy numbers and arrays become numbers and lists.
-
-    Raises:
-        StoreError: `value` holds something else.
-    """
-    try:
-        copy = json.loads(json.dumps(value, default=_plain))
-    except (TypeError, ValueError) as error:
-        raise StoreError(f"{name} cannot be stored as JSON: {error}; give numbers, text, lists and dicts") from error
-    if not isinstance(copy, dict):
-        raise StoreError(f"{name} is a {type(value).__name__}; give a dict")
-    return copy
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    raise TypeError(f"{value!r} is a {type(value).__name__}")

@@ -19,7 +19,6 @@ from zarr.errors import ContainsArrayError, GroupNotFoundError
 from zarr.storage import LocalStore
 
 from landscape_dist.errors import StoreError, StoreFormatError, StoreNotFoundError
-from landscape_dist.store.safety import RegularFiles, bounded_codecs, check_array_metadata
 from landscape_dist.store.schema import (
     BLOCK_AT,
     BLOCKS_OF_VERSION,
@@ -30,6 +29,7 @@ from landscape_dist.store.schema import (
     Contents,
     check_attributes,
 )
+from landscape_dist.store.untrusted import RegularFiles, bounded_codecs, check_array_metadata
 
 CHUNKS_READ = 64
 """Chunks of a table read together."""

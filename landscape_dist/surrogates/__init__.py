@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from landscape_dist.surrogates.data import TrainingData, sample, sample_family
     from landscape_dist.surrogates.ensemble import Ensemble, load_ensemble, train_ensemble
     from landscape_dist.surrogates.gaussian_process import fit_gaussian_process
-    from landscape_dist.surrogates.once import train_once
     from landscape_dist.surrogates.problem import Surrogate
     from landscape_dist.surrogates.progress import print_progress
     from landscape_dist.surrogates.readers import (
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from landscape_dist.surrogates.settings import TrainingSettings
     from landscape_dist.surrogates.storage import load, save
     from landscape_dist.surrogates.training import TrainingStatus, train
+    from landscape_dist.surrogates.training_once import train_once
 
 _WHERE = {
     "Ensemble": "ensemble",
@@ -48,7 +48,7 @@ _WHERE = {
     "save": "storage",
     "train": "training",
     "train_ensemble": "ensemble",
-    "train_once": "once",
+    "train_once": "training_once",
 }
 
 __all__ = [

@@ -141,8 +141,8 @@ def test_branches_of_index_one_points():
 
 
 def test_branches_follow_the_recipes():
-    from landscape_dist.explore.recipes import downward
-    from landscape_dist.explore.settings import ExploreSettings
+    from landscape_dist.exploration.recipes import downward
+    from landscape_dist.exploration.settings import ExploreSettings
     from landscape_dist.pathways.pathway_map import searches_per_branch
 
     for n_random in (0, 1, 3):

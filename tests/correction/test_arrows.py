@@ -12,12 +12,12 @@ from landscape_dist.correction.loop import Comparison, Found, Loop
 from landscape_dist.correction.models import NETWORK, Fitter
 from landscape_dist.correction.sampling import Frame, frame_of
 from landscape_dist.correction.truth import TrueEnergy
-from landscape_dist.explore.judgement import make_judgement
-from landscape_dist.explore.settings import ExploreSettings
+from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.pathways.pathway_map import PathwayMap
 from landscape_dist.problems.domain import Box
 from landscape_dist.records import PointColumns
+from landscape_dist.spaces.judgement import make_judgement
 from landscape_dist.surrogates.correction import CorrectionSettings
 
 FRAME = frame_of(ld.systems.muller_brown(), None)

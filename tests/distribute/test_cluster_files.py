@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import landscape_dist as ld
-from landscape_dist.distribute.backends import cluster_arguments, cluster_class, job_script
-from landscape_dist.distribute.cluster_file import load_cluster_file
-from landscape_dist.distribute.clusters import connect
+from landscape_dist.distribute.clusters.cluster_file import load_cluster_file
+from landscape_dist.distribute.clusters.connecting import connect
+from landscape_dist.distribute.clusters.kinds import cluster_arguments, cluster_class, job_script
 from landscape_dist.errors import ClusterError, ConfigError, SettingsError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -197,8 +197,8 @@ def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_importing_leaves_ctrl_c_alone() -> None:
     code = (
         "import signal\n"
-        "from landscape_dist.distribute.backends import cluster_class\n"
-        "from landscape_dist.distribute.cluster_file import load_cluster_file\n"
+        "from landscape_dist.distribute.clusters.kinds import cluster_class\n"
+        "from landscape_dist.distribute.clusters.cluster_file import load_cluster_file\n"
         f"cluster_class(load_cluster_file({str(REPOSITORY / 'cluster' / 'slurm.toml')!r}))\n"
         "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
     )

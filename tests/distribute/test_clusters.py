@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from distribute_fakes import FakeCoordinator, FakeProblem, FakeSettings, fake_solve
 
-from landscape_dist.distribute.clusters import connect
-from landscape_dist.distribute.runner import DaskRunner, RunEnd
+from landscape_dist.distribute.clusters.connecting import connect
+from landscape_dist.distribute.runs.runner import DaskRunner, RunEnd
 from landscape_dist.errors import ClusterError, SettingsError
 
 HERE = Path(__file__).parent
@@ -184,8 +184,8 @@ def test_a_script_needs_no_main_guard(tmp_path):
     text = """
         print("script runs")
         from distribute_fakes import FakeCoordinator, FakeSettings, fake_solve
-        from landscape_dist.distribute.clusters import connect
-        from landscape_dist.distribute.runner import DaskRunner
+        from landscape_dist.distribute.clusters.connecting import connect
+        from landscape_dist.distribute.runs.runner import DaskRunner
 
         class MyProblem:
             dim = 4
@@ -209,8 +209,8 @@ def test_ctrl_c_in_a_terminal(tmp_path, seconds):
     text = f"""
         import sys
         from distribute_fakes import FakeCoordinator, FakeProblem, FakeSettings, fake_solve
-        from landscape_dist.distribute.clusters import connect
-        from landscape_dist.distribute.runner import DaskRunner
+        from landscape_dist.distribute.clusters.connecting import connect
+        from landscape_dist.distribute.runs.runner import DaskRunner
 
         coordinator = FakeCoordinator(7)
         coordinator.tell(fake_solve(FakeProblem(7), coordinator.ask(1), FakeSettings()))
@@ -272,7 +272,7 @@ def test_any_scheduler_by_its_address(tmp_path):
 def test_serial_runs_do_not_import_dask():
     code = """
 import sys
-import landscape_dist.distribute.runner, landscape_dist.distribute.clusters
+import landscape_dist.distribute.runs.runner, landscape_dist.distribute.clusters.connecting
 heavy = {"dask", "distributed", "torch", "sympy", "matplotlib", "zarr", "pandas"} & set(sys.modules)
 assert not heavy, heavy
 """

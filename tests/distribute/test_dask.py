@@ -11,12 +11,12 @@ from collections import Counter
 import pytest
 from distribute_fakes import FakeCoordinator, FakeProblem, FakeSettings, fake_solve, searches_to
 
-from landscape_dist.distribute import broadcast
-from landscape_dist.distribute.broadcast import Broadcast, plugin_name, run_searches
-from landscape_dist.distribute.clusters import connect
-from landscape_dist.distribute.plugins import bring
-from landscape_dist.distribute.runner import DaskRunner, RunEnd, run_serial
-from landscape_dist.distribute.watchdog import HangWatch
+from landscape_dist.distribute.clusters.connecting import connect
+from landscape_dist.distribute.runs.runner import DaskRunner, RunEnd, run_serial
+from landscape_dist.distribute.worker import broadcast
+from landscape_dist.distribute.worker.broadcast import Broadcast, plugin_name, run_searches
+from landscape_dist.distribute.worker.plugins import bring
+from landscape_dist.distribute.worker.watchdog import HangWatch
 from landscape_dist.errors import ClusterError, ProblemError
 from landscape_dist.records import SearchStatus
 

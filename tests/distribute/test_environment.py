@@ -14,8 +14,8 @@ import pytest
 from test_clusters import environment, free_port
 
 import landscape_dist as ld
-from landscape_dist.distribute.clusters import connect
-from landscape_dist.distribute.environment import VersionCheck, differences
+from landscape_dist.distribute.clusters.connecting import connect
+from landscape_dist.distribute.clusters.environment import VersionCheck, differences
 from landscape_dist.errors import ClusterError, ConfigError
 
 HERE = {"landscape_dist": "1.2.3", "distributed": "2026.8.0", "python": "3.11.7", "numpy": "2.4.6"}

@@ -8,10 +8,10 @@ import pytest
 from distributed import Client
 
 import landscape_dist as ld
-from landscape_dist.distribute.broadcast import ProblemMissingError, plugin_name
-from landscape_dist.distribute.clusters import connect
-from landscape_dist.distribute.evaluations import RemoteEvaluations
-from landscape_dist.distribute.plugins import withdraw
+from landscape_dist.distribute.clusters.connecting import connect
+from landscape_dist.distribute.runs.evaluations import RemoteEvaluations
+from landscape_dist.distribute.worker.broadcast import ProblemMissingError, plugin_name
+from landscape_dist.distribute.worker.plugins import withdraw
 from landscape_dist.problems import from_callable
 from landscape_dist.records import Counters
 

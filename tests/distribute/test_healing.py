@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from landscape_dist.distribute import healing
-from landscape_dist.distribute.backends import cluster_class
-from landscape_dist.distribute.cluster_file import load_cluster_file
-from landscape_dist.distribute.clusters import connect
-from landscape_dist.distribute.healing import heal
+from landscape_dist.distribute.clusters import healing
+from landscape_dist.distribute.clusters.cluster_file import load_cluster_file
+from landscape_dist.distribute.clusters.connecting import connect
+from landscape_dist.distribute.clusters.healing import heal
+from landscape_dist.distribute.clusters.kinds import cluster_class
 from landscape_dist.errors import ClusterError
 
 pytestmark = pytest.mark.skipif(find_spec("dask_jobqueue") is None, reason="dask-jobqueue is not installed")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import landscape_dist as ld
-from landscape_dist.distribute.clusters import connect
+from landscape_dist.distribute.clusters.connecting import connect
 
 SYSTEMS = {
     "lattice": lambda: ld.systems.coupled_lattice(dim=4, coupling=0.2),

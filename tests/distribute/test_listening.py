@@ -7,7 +7,7 @@ import urllib.request
 import psutil
 import pytest
 
-from landscape_dist.distribute.clusters import connect
+from landscape_dist.distribute.clusters.connecting import connect
 
 
 def test_everything_listens_on_the_loopback_interface_only():

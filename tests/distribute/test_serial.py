@@ -10,8 +10,8 @@ import time
 import pytest
 from distribute_fakes import FakeCoordinator, FakeProblem, FakeSettings, fake_solve, searches_to
 
-from landscape_dist.distribute.interrupts import Interrupts
-from landscape_dist.distribute.runner import RunEnd, run_serial
+from landscape_dist.distribute.runs.interrupts import Interrupts
+from landscape_dist.distribute.runs.runner import RunEnd, run_serial
 from landscape_dist.records import SearchStatus
 
 

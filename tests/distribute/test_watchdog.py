@@ -8,9 +8,9 @@ import pytest
 from distribute_fakes import FakeCoordinator, FakeProblem, FakeSettings, fake_solve, searches_to
 from distributed import Client
 
-from landscape_dist.distribute.clusters import connect
-from landscape_dist.distribute.futures import HANG_TRIES
-from landscape_dist.distribute.runner import DaskRunner, RunEnd, run_serial
+from landscape_dist.distribute.clusters.connecting import connect
+from landscape_dist.distribute.runs.futures import HANG_TRIES
+from landscape_dist.distribute.runs.runner import DaskRunner, RunEnd, run_serial
 from landscape_dist.errors import SettingsError
 from landscape_dist.records import SearchStatus
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from landscape_dist.eigensolvers import Curvature, Dense, Eigensolver, Flow, Lobpcg, Sirqit, make_eigensolver
-from landscape_dist.eigensolvers.conformance import check_eigensolver
 from landscape_dist.hisd.settings import EIGENSOLVERS, SolverSettings
+from landscape_dist.testing.eigensolvers import check_eigensolver
 
 MAKERS = {
     "flow": Flow,

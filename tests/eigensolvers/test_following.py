@@ -8,7 +8,7 @@ from scipy.linalg import expm
 
 from landscape_dist.eigensolvers import Curvature, Flow, Lobpcg, Sirqit
 from landscape_dist.eigensolvers.subspace import basis, ritz, turned
-from landscape_dist.linalg import orthonormalize, subspace_overlap
+from landscape_dist.numerics.linalg import orthonormalize, subspace_overlap
 
 RNG = np.random.default_rng(0)
 

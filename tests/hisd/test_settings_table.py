@@ -7,14 +7,14 @@ import pytest
 
 import landscape_dist as ld
 from landscape_dist.errors import SettingsError
-from landscape_dist.explore.coordinator import Coordinator
-from landscape_dist.explore.judgement import Distance
-from landscape_dist.explore.settings import COMBINATIONS, UPWARD, ExploreSettings
+from landscape_dist.exploration.coordinator import Coordinator
+from landscape_dist.exploration.settings import COMBINATIONS, UPWARD, ExploreSettings
 from landscape_dist.hisd.custom import CustomStep
 from landscape_dist.hisd.settings import ACCELERATIONS, EIGENSOLVERS, PERTURBATIONS, STEP_RULES, SolverSettings
 from landscape_dist.hisd.solver import solve_batch
 from landscape_dist.hisd.start import expand
 from landscape_dist.records import SearchKind
+from landscape_dist.spaces.judgement import Distance
 
 WELL = "(x1**2-1)**2 + 2*(x2**2-1)**2 + 0.1*x1*x2"
 # What a setting may change: the way (paths and their cost), the start (where searches begin), the search (which are

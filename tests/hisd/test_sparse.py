@@ -8,7 +8,7 @@ from scipy.sparse import csc_array, random_array
 
 import landscape_dist as ld
 from landscape_dist.hisd.implicit import ImplicitStep
-from landscape_dist.hisd.sparse import SparseHessians, count_below
+from landscape_dist.numerics.sparse import SparseHessians, count_below
 
 
 def indefinite(d: int, seed: int, density: float = 0.05) -> csc_array:

@@ -10,10 +10,10 @@ import pytest
 import zarr
 
 import landscape_dist as ld
-from landscape_dist.hisd.davidson import lowest_pairs
-from landscape_dist.hisd.lanczos import ends_of_spectrum, lowest_outside
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.spectra import lowest_eigenvectors, lowest_spectrum
+from landscape_dist.numerics.davidson import lowest_pairs
+from landscape_dist.numerics.lanczos import ends_of_spectrum, lowest_outside
 from landscape_dist.records import SearchStatus
 
 FREE = SolverSettings(dense_limit=10, sparse_hessians=False)

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 import landscape_dist as ld
+from landscape_dist.campaign.landscape import Landscape
 from landscape_dist.errors import SettingsError
-from landscape_dist.landscape import Landscape
 from landscape_dist.plots import animate, check_film
 from landscape_dist.plots.animation import _frames, moments
 from landscape_dist.plots.figures import scene

@@ -8,8 +8,8 @@ import pytest
 
 import landscape_dist as ld
 from landscape_dist.errors import SettingsError
-from landscape_dist.explore.translations import Translations
 from landscape_dist.plots.fields import field_figure
+from landscape_dist.spaces.translations import Translations
 
 
 @pytest.mark.parametrize("shape", [(20,), (9, 8), (5, 4, 3)])

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import landscape_dist as ld
+from landscape_dist.campaign.landscape import Landscape
 from landscape_dist.errors import SettingsError
-from landscape_dist.landscape import Landscape
 from landscape_dist.plots import check_path, energy_level_figure, landscape_figure, save
 from landscape_dist.plots.contours import levels, problem_of, window
 from landscape_dist.plots.layout import heights_in_rows, row_positions

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import landscape_dist as ld
-from landscape_dist.landscape import Landscape
+from landscape_dist.campaign.landscape import Landscape
 from landscape_dist.plots import animate, curve_figure, energy_level_figure, landscape_figure, trajectory_figure
 from landscape_dist.plots.coordinates import Cell, axis_names, cell_of, energy_name
 from landscape_dist.surrogates import Surrogate

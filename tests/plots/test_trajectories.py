@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import landscape_dist as ld
+from landscape_dist.campaign.landscape import Landscape
 from landscape_dist.errors import SettingsError
-from landscape_dist.landscape import Landscape
 from landscape_dist.plots import curve_figure, landscape_figure, save, trajectory_figure
 from landscape_dist.plots.projections import make_projection
 from landscape_dist.plots.style import index_name

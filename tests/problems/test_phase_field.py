@@ -13,11 +13,11 @@ import scipy.sparse.linalg
 
 import landscape_dist as ld
 from landscape_dist.errors import ProblemError
-from landscape_dist.explore.translations import Translations
 from landscape_dist.hisd.conditioned import spectrum
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.hisd.verify import lowest_spectrum
+from landscape_dist.hisd.verdict import lowest_spectrum
 from landscape_dist.problems import systems
+from landscape_dist.spaces.translations import Translations
 from landscape_dist.testing import check_problem
 
 ROOT = Path(__file__).resolve().parents[2]

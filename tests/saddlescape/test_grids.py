@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from landscape_dist.errors import ProblemError
-from landscape_dist.explore.translations import Translations
 from landscape_dist.saddlescape import Landscape
 from landscape_dist.saddlescape.grids import GridProblem, PolynomialReaction, recognise
 from landscape_dist.saddlescape.settings import ColumnJudgement
+from landscape_dist.spaces.translations import Translations
 
 
 def phase_field(shape, kappa):

@@ -22,11 +22,11 @@ from numcodecs import zstd
 
 import landscape_dist as ld
 from landscape_dist.errors import LandscapeError
-from landscape_dist.revision import extend, merge
 from landscape_dist.store.compact import compact
 from landscape_dist.store.database import Database
 from landscape_dist.store.repair import repair
-from landscape_dist.verification import verify
+from landscape_dist.upkeep.revision import extend, merge
+from landscape_dist.upkeep.verification import verify
 
 START, MAX_INDEX, N_SEARCHES = [0.1, 0.1], 2, 20
 CASES: dict[str, Callable[[Path], None]] = {}
@@ -388,7 +388,7 @@ def resume(path: Path) -> None:
 
 
 def info(path: Path) -> None:
-    from landscape_dist.campaign import open_overview, open_sessions
+    from landscape_dist.campaign.campaign import open_overview, open_sessions
 
     str(open_overview(path))
     open_sessions(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from zarr.storage import LocalStore, MemoryStore
 
-from landscape_dist.store.conformance import DatabaseTests
+from landscape_dist.testing.databases import DatabaseTests
 
 
 class TestPath(DatabaseTests):

@@ -19,8 +19,8 @@ from zarr.storage import MemoryStore
 from landscape_dist.errors import StoreError, StoreFormatError, StoreNotFoundError
 from landscape_dist.records import FailureColumns, PointColumns, SearchColumns
 from landscape_dist.store import schema
-from landscape_dist.store.conformance import example_failures, example_points, example_searches, same_columns
 from landscape_dist.store.database import Database
+from landscape_dist.testing.databases import example_failures, example_points, example_searches, same_columns
 
 
 def create(store, **header):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from numcodecs import zstd
 
-from landscape_dist.store.safety import frame_content
+from landscape_dist.store.untrusted import frame_content
 
 SCRIPT = Path(__file__).with_name("doctored.py")
 SECONDS, MEGABYTES = 20.0, 300.0

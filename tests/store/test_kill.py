@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from landscape_dist.errors import StoreError, StoreNotFoundError
-from landscape_dist.store.conformance import example_failures, example_points, example_searches, same_columns
 from landscape_dist.store.database import Database
+from landscape_dist.testing.databases import example_failures, example_points, example_searches, same_columns
 
 # A fork server that has imported everything makes a writer in some 10 ms; it never runs Zarr's threads itself.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["landscape_dist.store.conformance", "landscape_dist.store.zarr_backend"])
+FORKS.set_forkserver_preload(["landscape_dist.testing.databases", "landscape_dist.store.zarr_backend"])
 
 
 def write_forever(store, pipe, seed):

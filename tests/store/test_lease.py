@@ -16,8 +16,8 @@ from zarr.storage import MemoryStore
 
 from landscape_dist.errors import SettingsError, StoreError, StoreInUseError
 from landscape_dist.store import lease
-from landscape_dist.store.conformance import example_points, example_searches, same_columns
 from landscape_dist.store.database import Database
+from landscape_dist.testing.databases import example_points, example_searches, same_columns
 
 ELSEWHERE = {"host": "node7", "pid": 4711, "since": "2026-01-01T00:00:00+00:00", "machine": "another", "process": "1"}
 
@@ -178,7 +178,7 @@ def test_lease_seconds_that_cannot_work(store):
 # that back.
 WRITE = """
 import sys
-from landscape_dist.store.conformance import example_points
+from landscape_dist.testing.databases import example_points
 from landscape_dist.store.database import Database
 with Database.open(sys.argv[1], "a", lease_seconds=0.6) as db:
     n = db.progress().n_points

@@ -17,15 +17,15 @@ from zarr.storage import MemoryStore
 from landscape_dist.errors import StoreError, StoreInUseError
 from landscape_dist.store import replacing
 from landscape_dist.store.compact import CHUNKS_PER_FILE, compact
-from landscape_dist.store.conformance import (
+from landscape_dist.store.database import Database
+from landscape_dist.store.repair import repair
+from landscape_dist.testing.databases import (
     example_failures,
     example_points,
     example_searches,
     example_trajectories,
     same_columns,
 )
-from landscape_dist.store.database import Database
-from landscape_dist.store.repair import repair
 
 SPAWN = multiprocessing.get_context("spawn")
 N_SEARCHES = 3000

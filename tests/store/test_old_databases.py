@@ -11,11 +11,11 @@ import pytest
 
 import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
-from landscape_dist.campaign import open_overview, open_sessions
-from landscape_dist.revision import extend
+from landscape_dist.campaign.campaign import open_overview, open_sessions
 from landscape_dist.store.compact import compact
 from landscape_dist.store.database import Database
-from landscape_dist.verification import verify
+from landscape_dist.upkeep.revision import extend
+from landscape_dist.upkeep.verification import verify
 
 FOLDER = Path(__file__).with_name("databases")
 NAMES = sorted(path.stem for path in FOLDER.glob("*.zip"))

@@ -17,12 +17,12 @@ import landscape_dist as ld
 from landscape_dist.errors import SettingsError, StoreError, StoreFormatError, StoreNotFoundError
 from landscape_dist.records import SearchKind, TrajectoryColumns
 from landscape_dist.store import schema
-from landscape_dist.store.conformance import example_searches, example_trajectories, same_columns
 from landscape_dist.store.database import Database
 from landscape_dist.store.paths import StoredPaths
+from landscape_dist.testing.databases import example_searches, example_trajectories, same_columns
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["landscape_dist.store.conformance", "landscape_dist.store.zarr_backend"])
+FORKS.set_forkserver_preload(["landscape_dist.testing.databases", "landscape_dist.store.zarr_backend"])
 
 
 def create(store):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import landscape_dist as ld
-from landscape_dist.distribute.clusters import connect
+from landscape_dist.distribute.clusters.connecting import connect
 from landscape_dist.surrogates import Surrogate, TrainingData, sample, train
 from landscape_dist.surrogates.features import Features
 from landscape_dist.surrogates.perceptron import Perceptron

@@ -16,7 +16,8 @@ import pytest
 
 import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
-from landscape_dist.distribute.broadcast import (
+from landscape_dist.distribute.clusters.connecting import connect
+from landscape_dist.distribute.worker.broadcast import (
     Broadcast,
     ProblemMissingError,
     ProblemPlugin,
@@ -24,7 +25,6 @@ from landscape_dist.distribute.broadcast import (
     plugin_name,
     run_searches,
 )
-from landscape_dist.distribute.clusters import connect
 from landscape_dist.surrogates import Surrogate, TrainingData, train
 from landscape_dist.surrogates.perceptron import Perceptron
 

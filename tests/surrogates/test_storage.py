@@ -141,7 +141,7 @@ def test_trained_once(plane: TrainingData, tmp_path: Path, monkeypatch: Any) -> 
     settings = TrainingSettings(hidden=(8,), epochs=2)
     first = train_once(tmp_path / "s", plane, settings)
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
-    monkeypatch.setattr("landscape_dist.surrogates.once.train", None)  # not called again
+    monkeypatch.setattr("landscape_dist.surrogates.training_once.train", None)  # not called again
     assert train_once(tmp_path / "s", plane, settings).fingerprint() == first.fingerprint()
     with pytest.raises(StoreMismatchError, match="other data, with other settings"):
         train_once(tmp_path / "s", plane, TrainingSettings(hidden=(8,), epochs=3))

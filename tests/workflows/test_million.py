@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from landscape_dist.explore.coordinator import Coordinator
-from landscape_dist.explore.judgement import Distance
-from landscape_dist.explore.settings import ExploreSettings
+from landscape_dist.exploration.coordinator import Coordinator
+from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.pathways.pathway_map import count_connections
+from landscape_dist.spaces.judgement import Distance
 
 FILE = Path(__file__).parents[2] / "workflows" / "benchmarks" / "million" / "synthetic.py"
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import landscape_dist as ld
-from landscape_dist.distribute.clusters import connect
-from landscape_dist.distribute.runner import DaskRunner
+from landscape_dist.distribute.clusters.connecting import connect
+from landscape_dist.distribute.runs.runner import DaskRunner
 from landscape_dist.surrogates import sample, train
 from workflows.benchmarks import surrogate_search as bench
 

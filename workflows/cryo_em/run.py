@@ -18,7 +18,7 @@ import numpy as np
 
 import landscape_dist as ld
 from landscape_dist.analysis.survival import DOUBTFUL, Survival, survival
-from landscape_dist.config import Config, make_config
+from landscape_dist.config.models import Config, make_config
 from landscape_dist.errors import LandscapeError
 from landscape_dist.records import FloatArray, IntArray
 from landscape_dist.surrogates import (
@@ -59,7 +59,7 @@ def trained(jobs: list[Job], workers: int | None) -> list[Surrogate]:
             train_once(folder, data, settings, on_status=print_progress(f"{folder.parent.name}/{folder.stem}"))
             for folder, data, settings in jobs
         ]
-    from landscape_dist.distribute.local_cluster import local_client
+    from landscape_dist.distribute.clusters.local import local_client
 
     with local_client(workers, timeout=60.0) as client:
         futures = [client.submit(train_once, *job, pure=False) for job in jobs]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import landscape_dist as ld
-from landscape_dist.distribute.clusters import connect
+from landscape_dist.distribute.clusters.connecting import connect
 from landscape_dist.errors import ClusterError, StoreError
 from landscape_dist.hisd import solver
 from landscape_dist.hisd.solver import solve_batch

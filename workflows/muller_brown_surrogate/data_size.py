@@ -73,7 +73,7 @@ def study(
             rows.append(one_draw(case, quick, folder))
             on_row(rows[-1])
         return rows
-    from landscape_dist.distribute.clusters import connect
+    from landscape_dist.distribute.clusters.connecting import connect
 
     with connect(workers=workers) as client:
         futures: dict[Case, Any] = {}

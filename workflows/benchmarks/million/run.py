@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 from synthetic import NOISE, Product, product
 
-from landscape_dist.campaign import Journal
-from landscape_dist.explore.coordinator import Coordinator
-from landscape_dist.explore.judgement import make_judgement
-from landscape_dist.explore.settings import ExploreSettings
-from landscape_dist.header import make_header, versions
+from landscape_dist.campaign.campaign import Journal
+from landscape_dist.campaign.header import make_header, versions
+from landscape_dist.exploration.coordinator import Coordinator
+from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.spaces.judgement import make_judgement
 from landscape_dist.store.database import Database
 
 PIECE = 16384

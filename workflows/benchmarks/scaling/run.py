@@ -24,14 +24,14 @@ from pathlib import Path
 from typing import Any
 
 import landscape_dist as ld
-from landscape_dist import campaign
-from landscape_dist.explore.coordinator import Coordinator
-from landscape_dist.explore.identification import Identification
-from landscape_dist.explore.judgement import Distance
-from landscape_dist.explore.settings import ExploreSettings
-from landscape_dist.header import versions
+from landscape_dist.campaign import campaign
+from landscape_dist.campaign.header import versions
+from landscape_dist.exploration.coordinator import Coordinator
+from landscape_dist.exploration.identification import Identification
+from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.records import ResultBatch, SearchBatch
+from landscape_dist.spaces.judgement import Distance
 
 DIM = 10
 BESIDE = str(Path(__file__).parents[1] / "million")
@@ -136,7 +136,7 @@ def simulate(n_workers: int, seconds: float, target: float | None, duration: flo
     """Searches a second that get done, of those that so many workers could do."""
     from distributed import Client, LocalCluster
 
-    from landscape_dist.distribute.runner import DaskRunner
+    from landscape_dist.distribute.runs.runner import DaskRunner
     from landscape_dist.store.database import Database
 
     work = product()

@@ -1,0 +1,1 @@
+"""Clusters: files that describe them, starting them, reaching them, keeping them at their size."""

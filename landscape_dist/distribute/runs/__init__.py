@@ -1,0 +1,1 @@
+"""The loop between a coordinator and what computes: pieces of work, their futures, what comes back."""

@@ -1,0 +1,1 @@
+"""Which searches to make, and what their results mean."""

@@ -1,0 +1,407 @@
+"""The coordinator: asks for searches, is told results, decides what is new.  No I/O, no clock.
+
+The exploration proceeds in rounds.  Round 0 runs the starts and, from every point found, all downward searches.
+When these have run dry, a round of upward searches is opened, chosen by the content of the points and not by the
+order in which they came, followed again by all downward searches of what it finds; and so on until a round finds
+nothing new.
+
+An upward search that leads from a point S to a saddle P says that P may have an arrow to S.  Where the downward
+searches of P did not end at S (their directions are the eigenvectors, and a narrow wedge between them can lead to S), a
+round of its own aims from P at S.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape_dist.errors import SettingsError
+from landscape_dist.exploration.identification import Identification
+from landscape_dist.exploration.sampling import content_hash
+from landscape_dist.exploration.settings import ExploreSettings
+from landscape_dist.exploration.slot_sets import SlotSet
+from landscape_dist.exploration.slots import Slots, confirm_pair, confirm_slot
+from landscape_dist.exploration.tables import Column, PointTable, SearchTable
+from landscape_dist.exploration.upward import UpwardSearches
+from landscape_dist.records import (
+    FailureColumns,
+    FloatArray,
+    IntArray,
+    PointColumns,
+    ResultBatch,
+    SearchBatch,
+    SearchColumns,
+    SearchKind,
+    SearchStatus,
+)
+from landscape_dist.spaces.judgement import SameJudgement
+
+BLOCK = 65536
+"""Points whose searches are looked at together; bounds the memory."""
+
+
+@dataclass(slots=True)
+class Decisions:
+    """What one `tell` added: new points, the searches accounted for, and the failures among them."""
+
+    points: PointColumns
+    searches: SearchColumns
+    failures: FailureColumns
+
+
+class Coordinator:
+    """Decides which searches to make and what their results mean.
+
+    Args:
+        starts: (s, d) the user's starting points.
+        settings: which searches to make.
+        judgement: when two points are the same.
+        n_eigenvalues: width of the eigenvalue columns.
+    """
+
+    def __init__(
+        self, starts: FloatArray, settings: ExploreSettings, judgement: SameJudgement, n_eigenvalues: int
+    ) -> None:
+        self.starts = np.atleast_2d(np.asarray(starts, dtype=np.float64))
+        self.settings = settings
+        self.judgement = judgement
+        self.dim = self.starts.shape[1]
+        if settings.max_index > self.dim:
+            raise SettingsError(
+                f"max_index is {settings.max_index}, above the dimension {self.dim}; give at most {self.dim}"
+            )
+        self.n_eigenvalues = n_eigenvalues
+        self.points = PointTable(self.dim, n_eigenvalues)
+        self.searches = SearchTable()
+        self.round = 0
+        self.known = Identification(judgement, self.points)
+        self._slots = Slots(self.starts, settings, self.points)
+        self._hash = Column(np.uint64)
+        self._child = Column(np.int32)  # where each plain slot ended, -1 for nowhere yet
+        self._child.extend(np.full(self._slots.n, -1, dtype=np.int32))
+        self._done = SlotSet()
+        self._in_flight = SlotSet()
+        self._pending: dict[tuple[SearchKind, int], deque[IntArray]] = {}
+        self._n_pending = 0
+        self._issued = SlotSet()  # slots upward and to confirm that a round opened, or that were told without one
+        limit = settings.patience if settings.upward == "auto" else None
+        self._upward = UpwardSearches(self._slots, self._hash, self._issued, limit)
+        self._last_upward = (0, 0)  # round and size of the last sample of upward searches
+        self._push(np.arange(len(self.starts)) * self._slots.per_start)
+
+    # -- state ----------------------------------------------------------------------------------------------
+    @property
+    def slots(self) -> Slots:
+        """The numbers of all searches."""
+        return self._slots
+
+    def told(self, slots: IntArray) -> NDArray[np.bool_]:
+        """(n,) which of these searches were told."""
+        return self._done.has(slots)
+
+    @property
+    def n_pending(self) -> int:
+        """Searches known but not handed out."""
+        return self._n_pending
+
+    @property
+    def n_in_flight(self) -> int:
+        """Searches handed out and not told."""
+        return len(self._in_flight)
+
+    @property
+    def budget_spent(self) -> bool:
+        """Whether `max_searches` or `max_points` has been reached."""
+        s = self.settings
+        return (s.max_searches is not None and len(self.searches) >= s.max_searches) or (
+            s.max_points is not None and len(self.points) >= s.max_points
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Whether every search that there is to make has been told."""
+        if len(self._in_flight):
+            return False
+        if not self._n_pending:
+            self._open_round()
+        return not self._n_pending
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will be handed out: complete, or a budget is spent."""
+        return not len(self._in_flight) and (self.budget_spent or self.complete)
+
+    # -- ask ------------------------------------------------------------------------------------------------
+    def ask(self, max_searches: int) -> SearchBatch | None:
+        """Hand out up to `max_searches` searches of one kind and target index; None if there is none just now.
+
+        Highest target first, so that levels are wide when their turn comes.
+        """
+        if self.budget_spent or max_searches < 1:
+            return None
+        if not self._n_pending:
+            if len(self._in_flight):
+                return None
+            self._open_round()
+            if not self._n_pending:
+                return None
+        if self.settings.max_searches is not None:
+            max_searches = min(max_searches, self.settings.max_searches - len(self.searches) - len(self._in_flight))
+            if max_searches < 1:
+                return None
+        key = max((k for k, queue in self._pending.items() if queue), key=lambda k: (k[1], -k[0]))
+        queue = self._pending[key]
+        parts: list[IntArray] = []
+        room = max_searches
+        while queue and room:
+            slots = queue.popleft()
+            if len(slots) > room:
+                queue.appendleft(slots[room:])
+                slots = slots[:room]
+            parts.append(slots)
+            room -= len(slots)
+        taken = np.concatenate(parts)
+        self._n_pending -= len(taken)
+        self._in_flight.add(taken)
+        return self._slots.batch(key[0], key[1], taken)
+
+    def forget(self, slots: Any) -> None:
+        """Take back searches that were handed out and will not be told."""
+        back = np.unique(np.asarray(slots, dtype=np.int64))
+        back = back[self._in_flight.has(back)]
+        self._in_flight.discard(back)
+        if len(back):
+            self._push(back)
+
+    # -- tell -----------------------------------------------------------------------------------------------
+    def tell(self, result: ResultBatch) -> Decisions:
+        """Account for results; searches already told change nothing.
+
+        Returns:
+            what was added, for the journal.
+        """
+        first_search, first_point = len(self.searches), len(self.points)
+        fresh = np.flatnonzero(~self._done.has(result.slot))
+        if len(fresh):
+            _, once = np.unique(result.slot[fresh], return_index=True)
+            fresh = fresh[once]
+        slot = result.slot[fresh]
+        parent, kind, ordinal, target = self._slots.describe(slot)
+        late = ~self._in_flight.has(slot) & ((kind < SearchKind.UP) | self._issued.has(slot))
+        if late.any():  # they may have been forgotten
+            self._withdraw(slot[late])
+        self._in_flight.discard(slot)
+        self._issued.add(slot[kind >= SearchKind.UP])  # news only for searches that were made under another coordinator
+        status = result.status[fresh].copy()
+        found = result.index[fresh] >= 0
+        child = np.full(len(fresh), -1, dtype=np.int64)
+        if found.any():
+            child[found] = self._identify(result, fresh[found], slot[found])
+        status[found & (child == parent) & (parent >= 0)] = SearchStatus.SAME_AS_PARENT
+        self._mark_done(slot, child)
+        n_steps = result.n_steps[fresh]
+        rounds = np.full(len(fresh), self.round, dtype=np.int32)
+        self.searches.extend(SearchColumns(slot, parent, kind, ordinal, target, status, child, n_steps, rounds))
+        self._follow_starts(slot, found & (result.index[fresh] <= self.settings.max_index))
+        self._enqueue_downward(first_point)
+        lost = np.flatnonzero(~found)
+        failures = FailureColumns(
+            slot[lost],
+            result.x[fresh[lost]],
+            result.gradient_norm[fresh[lost]],
+            [result.messages.get(int(s), "") for s in slot[lost]],
+        )
+        return Decisions(self.points.view(first_point), self.searches.view(first_search), failures)
+
+    def _identify(self, result: ResultBatch, rows: IntArray, slot: IntArray) -> IntArray:
+        """Ids of the points at result rows; unknown ones are added."""
+
+        def append(new: IntArray) -> None:
+            of = rows[new]
+            rounds = np.full(len(new), self.round, dtype=np.int32)
+            self._append(
+                PointColumns(
+                    result.x[of],
+                    result.energy[of],
+                    result.index[of],
+                    result.nullity[of],
+                    result.gradient_norm[of],
+                    result.eigenvalues[of],
+                    slot[new],
+                    rounds,
+                )
+            )
+
+        return self.known.identify(result.x[rows], result.energy[rows], result.index[rows], append)
+
+    def _append(self, points: PointColumns) -> None:
+        """Append points and give them their slots."""
+        self.points.extend(points)
+        self._number(points)
+
+    def _number(self, points: PointColumns) -> None:
+        self._slots.add(points)
+        self._child.extend(np.full(self._slots.n - len(self._child), -1, dtype=np.int32))
+        self._hash.extend(content_hash(points.x))
+
+    def _mark_done(self, slots: IntArray, child: IntArray) -> None:
+        self._done.add(slots)
+        plain = slots >= 0
+        self._child.view()[slots[plain]] = child[plain]
+
+    # -- what comes next --------------------------------------------------------------------------------------
+    def _push(self, slots: IntArray) -> None:
+        """Queue slots by kind and target."""
+        _, kind, _, target = self._slots.describe(slots)
+        code = kind.astype(np.int64) * (self.dim + 1) + target
+        for value in np.unique(code).tolist():
+            key = (SearchKind(value // (self.dim + 1)), value % (self.dim + 1))
+            self._pending.setdefault(key, deque()).append(slots[code == value])
+        self._n_pending += len(slots)
+
+    def _withdraw(self, slots: IntArray) -> None:
+        """Take these slots out of the queues that they are in."""
+        for key, queue in self._pending.items():
+            parts = [part[~np.isin(part, slots)] for part in queue]
+            self._n_pending -= sum(map(len, queue)) - sum(map(len, parts))
+            self._pending[key] = deque(part for part in parts if len(part))
+
+    def _enqueue_downward(self, first_point: int) -> None:
+        """Queue the downward searches of the points from `first_point` on."""
+        slots, _ = self._slots.downward(np.arange(first_point, len(self.points)))
+        if len(slots):
+            self._push(slots)
+
+    def _follow_starts(self, slot: IntArray, found: np.ndarray) -> None:
+        """A start that found nothing at one index, or only what is above all indices, tries the next lower one.
+
+        No searches start from a point above `max_index`, so the exploration would end with it.
+        """
+        for i in np.flatnonzero((slot >= 0) & (slot < self._slots.n_start) & ~found).tolist():
+            following = int(slot[i]) + 1
+            if following % self._slots.per_start and not self._done.has(np.array([following]))[0]:
+                self._push(np.array([following]))
+
+    def _open_round(self) -> None:
+        """Queue the next round, if there is to be one."""
+        slots = self._to_confirm(self.round + 1)
+        # Arrows are confirmed all the same; a further sample of upward searches needs a reason.
+        if not len(slots) and not self._fruitless():
+            slots = self._upward_sample(self.round + 1)
+        if len(slots):
+            self._open(slots)
+            self._push(np.sort(slots))
+
+    def _open(self, slots: IntArray) -> None:
+        """Count a round of these slots."""
+        self.round += 1
+        self._issued.add(slots)
+        if slots[0] >= 0:
+            self._last_upward = (self.round, len(slots))
+
+    def _fruitless(self) -> bool:
+        """Whether the last full sample of upward searches, and what followed it, found nothing new."""
+        number, size = self._last_upward
+        if self.settings.upward != "auto" or size < self.settings.patience:
+            return False
+        return self._n_points_before(number) == len(self.points)
+
+    # Rounds follow one another, so the columns `round` of points and searches ascend.
+    def _n_points_before(self, number: int) -> int:
+        return int(np.searchsorted(self.points.view().round, np.int32(number)))
+
+    def _upward_sample(self, number: int) -> IntArray:
+        """Slots of round `number`, if it is one of upward searches."""
+        return self._upward.take(self._n_points_before(number))
+
+    def _to_confirm(self, number: int) -> IntArray:
+        """Slots of round `number`, if it is one to confirm arrows: those that the upward searches of the round before
+        suggest and no downward search has found."""
+        points, searches = self.points.view(), self.searches.view()
+        begin, end = np.searchsorted(searches.round, np.array([number - 1, number], dtype=np.int32))
+        up = begin + np.flatnonzero((searches.kind[begin:end] == SearchKind.UP) & (searches.child[begin:end] >= 0))
+        lower, upper = searches.parent[up], searches.child[up]
+        # From an index-1 point the downward searches go along its only unstable direction, both ways, already.
+        right = (points.index[upper] == points.index[lower] + 1) & (points.index[lower] >= 1)
+        right &= points.index[upper] <= self.settings.max_index
+        suggested = np.unique(confirm_slot(upper[right], lower[right]))
+        suggested = suggested[~self._issued.has(suggested)]
+        if not len(suggested):
+            return suggested
+        parents = np.unique(confirm_pair(suggested)[0])
+        slots, row = self._slots.downward(parents)
+        return suggested[~np.isin(suggested, confirm_slot(parents[row], self._child.view()[slots].astype(np.int64)))]
+
+    # -- resume -----------------------------------------------------------------------------------------------
+    def replay(self, points: PointColumns, searches: SearchColumns) -> None:
+        """Restore the state that told these searches and found these points (from a database), and take them over.
+
+        Must be called on a new coordinator with the same starts, settings and judgement.
+        """
+        if len(self.searches) or len(self.points):
+            raise SettingsError("replay needs a new coordinator; this one has been told results already")
+        if len(points):
+            self.points.adopt(points)
+            self._number(points)
+            self.known.add(points)
+        if int(searches.slot.max(initial=-1)) >= self._slots.n:
+            raise SettingsError(
+                f"replay: there is no search {searches.slot.max()} among {self._slots.n}; give the settings, starts "
+                "and points that the searches were made with"
+            )
+        self.searches.adopt(searches)
+        self._mark_done(searches.slot, searches.child)
+        self._pending.clear()
+        self._n_pending = 0
+        self._replay_rounds(searches)
+        waiting = [self._open_starts(searches), self._issued.all()]
+        for first in range(0, len(self.points), BLOCK):
+            down, _ = self._slots.downward(np.arange(first, min(first + BLOCK, len(self.points))))
+            waiting.append(down[~self._done.has(down)])
+        slots = np.concatenate(waiting)
+        self._push(slots[~self._done.has(slots)])
+
+    def _replay_rounds(self, searches: SearchColumns) -> None:
+        """Reopen the rounds as they were: each chose among what the rounds before it had found."""
+        last = int(searches.round.max(initial=0))
+        ends = np.searchsorted(searches.round, np.arange(last + 1, dtype=np.int32), side="right")
+        for number, (begin, end) in enumerate(pairwise([0, *ends.tolist()]), start=1):
+            self._issued.add(searches.slot[begin:end][searches.kind[begin:end] >= SearchKind.UP])
+            if number <= last:
+                slots = self._to_confirm(number)
+                self._open(slots if len(slots) else self._upward_sample(number))
+
+    def _open_starts(self, searches: SearchColumns) -> IntArray:
+        """For each start, the next index to try: the highest not tried, unless one above it found a point from which
+        searches start."""
+        mine = np.flatnonzero(searches.kind == SearchKind.START)
+        found, open_ = np.zeros(self._slots.n_start, dtype=bool), np.ones(self._slots.n_start, dtype=bool)
+        open_[searches.slot[mine]] = False
+        mine = mine[searches.child[mine] >= 0]
+        found[searches.slot[mine]] = self.points.view().index[searches.child[mine]] <= self.settings.max_index
+        ends = (found | open_).reshape(len(self.starts), self._slots.per_start)
+        first = np.arange(len(ends)) * self._slots.per_start + np.argmax(ends, axis=1)
+        return np.asarray(first[open_[first]], dtype=np.int64)
+
+    # -- invariants -------------------------------------------------------------------------------------------
+    def validate(self) -> None:
+        """Raise AssertionError where the state contradicts itself; called at the end of tests and runs."""
+        points, searches = self.points.view(), self.searches.view()
+        assert len(np.unique(searches.slot)) == len(searches), "a slot was told twice"
+        assert self._done.has(searches.slot).all(), "a told slot is not marked"
+        assert len(self._done) == len(searches), "a marked slot was not told"
+        assert (searches.child < len(points)).all(), "a search ended at an unknown point"
+        assert (searches.parent < len(points)).all(), "a search started from an unknown point"
+        by = np.argsort(searches.slot)
+        where = by[np.searchsorted(searches.slot[by], points.found_by)]
+        assert (searches.slot[where] == points.found_by).all(), "a point's search is missing"
+        assert (searches.child[where] == np.arange(len(points))).all(), "a point was not found by its search"
+        waiting = np.concatenate([s for q in self._pending.values() for s in q] or [np.zeros(0, dtype=np.int64)])
+        assert len(waiting) == self._n_pending == len(np.unique(waiting)), "a slot waits twice"
+        assert not self._done.has(waiting).any(), "a told slot still waits"
+        assert not self._in_flight.has(waiting).any(), "a slot is in flight and waits"

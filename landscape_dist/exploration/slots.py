@@ -1,0 +1,185 @@
+"""Slots: the numbers by which searches are known, and what each number means.
+
+First come the user's starts (one slot for each start and target index), then, for each point in the order of discovery,
+its downward searches and its upward ones.  Searches that confirm an arrow are known by its two points and have negative
+slots.  So a slot is the same number in every resume of a store.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape_dist.exploration.recipes import Recipes, downward, upward
+from landscape_dist.exploration.settings import ExploreSettings
+from landscape_dist.exploration.tables import Column, PointTable
+from landscape_dist.records import FloatArray, IntArray, PointColumns, SearchBatch, SearchKind
+
+# Ids of points stay below this.
+_IDS = 1 << 31
+
+
+class Slots:
+    """Numbers all searches that there can be.
+
+    Args:
+        starts: (s, d) the user's starting points.
+        settings: which searches there are.
+        points: the points found so far; `add` must be called for each.
+    """
+
+    def __init__(self, starts: FloatArray, settings: ExploreSettings, points: PointTable) -> None:
+        self.starts = starts
+        self.settings = settings
+        self.points = points
+        self.dim = starts.shape[1]
+        self.per_start = settings.max_index - settings.min_index + 1
+        self.n_start = len(starts) * self.per_start
+        self.n = self.n_start
+        self._first = Column(np.int64)  # slot of each point's first downward search
+        self._n_down = Column(np.int64)
+        self._recipes: dict[tuple[SearchKind, int, int], Recipes] = {}
+
+    def add(self, points: PointColumns) -> None:
+        """Number the searches of points just found."""
+        n_down, n_up = np.zeros(len(points), dtype=np.int64), np.zeros(len(points), dtype=np.int64)
+        for m, z, rows in _alike(points.index, points.nullity):
+            n_down[rows] = len(self.recipes(SearchKind.DOWN, m, z))
+            n_up[rows] = len(self.recipes(SearchKind.UP, m, z))
+        ends = self.n + np.cumsum(n_down + n_up)
+        self._first.extend(np.concatenate([[self.n], ends[:-1]]))
+        self._n_down.extend(n_down)
+        self.n = int(ends[-1])
+
+    def recipes(self, kind: SearchKind, index: int, nullity: int) -> Recipes:
+        """The searches of a kind from points of this index and nullity."""
+        # Downward recipes do not depend on the nullity; points beyond max_index are kept but not expanded.
+        key = (kind, index, nullity if kind == SearchKind.UP else 0)
+        if key not in self._recipes:
+            if kind == SearchKind.UP:
+                self._recipes[key] = upward(index, nullity, self.dim, self.settings)
+            else:
+                self._recipes[key] = downward(index if index <= self.settings.max_index else 0, self.settings)
+        return self._recipes[key]
+
+    def downward(self, points: IntArray) -> tuple[IntArray, IntArray]:
+        """All downward slots of some points, and which of these points each belongs to."""
+        n = self._n_down.view()[points]
+        return ranges(self._first.view()[points], n), np.repeat(np.arange(len(points)), n)
+
+    def upward(self, first_point: int, last_point: int) -> tuple[IntArray, IntArray, IntArray]:
+        """Of the points from `first_point` up to `last_point`, all upward slots, the point of each, and its place among
+        that point's."""
+        some = slice(first_point, last_point)
+        first = self._first.view()[some] + self._n_down.view()[some]
+        ends = self._first.view()[first_point + 1 : last_point + 1]
+        if last_point == len(self._first):
+            ends = np.append(ends, self.n)
+        owner = np.repeat(np.arange(last_point - first_point), ends - first)
+        slots = ranges(first, ends - first)
+        return slots, first_point + owner, slots - first[owner]
+
+    def number(self, points: IntArray, up: NDArray[np.bool_], ordinal: IntArray) -> IntArray:
+        """(n,) slots of the searches of these places among the upward or the downward ones of these points."""
+        return np.asarray(self._first.view()[points] + np.where(up, self._n_down.view()[points], 0) + ordinal)
+
+    # -- what a slot means --------------------------------------------------------------------------------------
+    def describe(self, slots: IntArray) -> tuple[IntArray, Any, Any, Any]:
+        """Parent, kind, ordinal and target of each slot."""
+        parent = np.full(len(slots), -1, dtype=np.int64)
+        kind = np.full(len(slots), SearchKind.START, dtype=np.int8)
+        ordinal = slots.astype(np.int32)
+        target = (self.settings.max_index - slots % self.per_start).astype(np.int32)
+        index = self.points.view().index
+        aimed = slots < 0
+        if aimed.any():
+            upper, lower = confirm_pair(slots[aimed])
+            parent[aimed], kind[aimed] = upper, SearchKind.CONFIRM
+            ordinal[aimed], target[aimed] = -1 - lower, index[upper] - 1
+        rows = np.flatnonzero(slots >= self.n_start)
+        if len(rows):
+            p = np.searchsorted(self._first.view(), slots[rows], side="right") - 1
+            place, n_down = slots[rows] - self._first.view()[p], self._n_down.view()[p]
+            up = place >= n_down
+            parent[rows], kind[rows] = p, np.where(up, SearchKind.UP, SearchKind.DOWN)
+            ordinal[rows] = np.where(up, place - n_down, place)
+            wanted = index[p] + 1
+            for m in np.unique(index[p][~up]).tolist():
+                these = ~up & (index[p] == m)
+                wanted[these] = self.recipes(SearchKind.DOWN, m, 0).target[place[these]]
+            target[rows] = wanted
+        return parent, kind, ordinal, target
+
+    def batch(self, kind: SearchKind, target: int, slots: IntArray) -> SearchBatch:
+        """The searches of these slots, all of one kind and target index."""
+        if kind == SearchKind.START:
+            return self._start_batch(target, slots)
+        parent, _, ordinal, _ = self.describe(slots)
+        parents, row = np.unique(parent, return_inverse=True)
+        points = self.points.view()
+        X, indices = points.x[parents], points.index[parents].astype(np.int64)
+        if kind == SearchKind.CONFIRM:
+            towards = points.x[-1 - ordinal.astype(np.int64)]
+            return SearchBatch(target, kind, parents, X, indices, slots, row, *_no_recipe(len(slots), target), towards)
+        leave, sign, keep, repeat = self._recipe_columns(kind, target, parent, ordinal)
+        return SearchBatch(target, kind, parents, X, indices, slots, row, leave, sign, keep, repeat)
+
+    def _start_batch(self, target: int, slots: IntArray) -> SearchBatch:
+        n = len(slots)
+        none, X = np.full(n, -1), self.starts[slots // self.per_start]
+        return SearchBatch(target, SearchKind.START, none, X, none, slots, np.arange(n), *_no_recipe(n, target))
+
+    def _recipe_columns(
+        self, kind: SearchKind, target: int, parent: IntArray, ordinal: Any
+    ) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+        """Columns `leave`, `sign`, `keep` and `repeat` of a batch."""
+        n = len(parent)
+        points = self.points.view()
+        index, nullity = points.index[parent], points.nullity[parent]
+        groups = []
+        for m, z, rows in _alike(index, nullity):
+            recipes = self.recipes(kind, m, z)
+            groups.append((rows, recipes, *recipes.left()))
+        width = max(left.shape[1] for _, _, left, _ in groups)
+        leave, sign = np.full((n, width), -1), np.zeros((n, width), dtype=np.int64)
+        keep, repeat = np.zeros((n, target), dtype=np.int64), np.zeros(n, dtype=np.int64)
+        for rows, recipes, left, signs in groups:
+            o = ordinal[rows]
+            leave[rows, : left.shape[1]], sign[rows, : left.shape[1]] = left[o], signs[o]
+            keep[rows], repeat[rows] = recipes.kept(target)[o], recipes.repeat[o]
+        return leave, sign, keep, repeat
+
+
+def _alike(index: Any, nullity: Any) -> list[tuple[int, int, IntArray]]:
+    """Rows of points of equal index and nullity, with both."""
+    code = index.astype(np.int64) * (1 << 31) + nullity
+    groups = []
+    for value in np.unique(code).tolist():
+        groups.append((value >> 31, value & ((1 << 31) - 1), np.flatnonzero(code == value)))
+    return groups
+
+
+def _no_recipe(n: int, target: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """Columns of searches that leave along no eigenvector: the lowest `target` ones are kept."""
+    none = np.zeros(n, dtype=np.int64)
+    return np.full((n, 1), -1), none[:, None], np.tile(np.arange(target), (n, 1)), none
+
+
+def confirm_slot(upper: IntArray, lower: IntArray) -> IntArray:
+    """Slots of searches from the points `upper` aimed at the points `lower`; negative, unlike all others."""
+    return -1 - (upper * _IDS + lower)
+
+
+def confirm_pair(slots: IntArray) -> tuple[IntArray, IntArray]:
+    """The inverse of `confirm_slot`."""
+    return (-1 - slots) // _IDS, (-1 - slots) % _IDS
+
+
+def ranges(first: IntArray, n: IntArray) -> IntArray:
+    """Concatenation of arange(first_i, first_i + n_i)."""
+    total = int(n.sum())
+    if not total:
+        return np.zeros(0, dtype=np.int64)
+    return np.arange(total) + np.repeat(first - np.concatenate([[0], np.cumsum(n)[:-1]]), n)

@@ -1,0 +1,1 @@
+"""Small batched linear algebra, Krylov methods, sparse matrices: mathematics that knows no problem."""

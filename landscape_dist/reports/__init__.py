@@ -1,0 +1,1 @@
+"""What is said of a landscape on one page."""

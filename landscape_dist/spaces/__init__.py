@@ -1,0 +1,1 @@
+"""Where points live, and when two of them are the same."""

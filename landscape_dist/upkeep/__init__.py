@@ -1,0 +1,1 @@
+"""Looking after stores: whether they are sound; merged, freed of failures, extended."""
