@@ -10,12 +10,27 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+# What a problem takes and gives: NumPy's arrays, or those of its own namespace (torch's tensors), which share no type.
+Points = FloatArray | Any
+"""(n, d): n points of d variables."""
+Energies = FloatArray | Any
+"""(n,): a number for each point."""
+Gradients = FloatArray | Any
+"""(n, d)."""
+Hessians = FloatArray | Any
+"""(n, d, d)."""
+Directions = FloatArray | Any
+"""(n, d, k): k vectors at each point, in columns."""
+SparseHessian = Any
+"""(d, d) `scipy.sparse.csc_array`, which has no type."""
 
 
 class SearchKind(enum.IntEnum):

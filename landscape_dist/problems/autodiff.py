@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import ProblemError
-from landscape_dist.problems.base import Problem
 from landscape_dist.problems.callables import checked_dim
 from landscape_dist.problems.domain import Domain, domain_from_dict
 from landscape_dist.problems.fingerprint import canonical_json, digest
 from landscape_dist.problems.starts import checked_start
 from landscape_dist.problems.torch_namespace import DeviceNamespace
+from landscape_dist.problems.user_problem import UserProblem
 
 MAX_HESSIAN_DIM = 300
 """Largest number of variables for which a full Hessian counts as cheap."""
@@ -248,7 +248,7 @@ def like(reference: Any, result: Any) -> Any:
     return result.to(dtype=reference.dtype, device=reference.device)
 
 
-class TorchProblem(Problem):
+class TorchProblem(UserProblem):
     """An energy of a torch function; made by `from_torch`."""
 
     def __init__(
@@ -284,17 +284,14 @@ class TorchProblem(Problem):
 
     @property
     def batched(self) -> bool:
-        """Whether the user's function takes batches."""
         return self.function.batched
 
     @property
     def batch_bytes(self) -> int | None:
-        """Bytes of Hessians that the solver should hold at a time; None where its own choice, for caches, is right."""
         return None if self.function.device.type == "cpu" else DEVICE_BATCH_BYTES
 
     @property
     def eps(self) -> float:
-        """Rounding unit of the computation."""
         import torch
 
         return float(torch.finfo(self.function.dtype).eps)

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 from landscape_dist.errors import ProblemError
+from landscape_dist.numerics.differences import dimer_products
 from landscape_dist.problems.autodiff import MAX_HESSIAN_DIM, TorchFunction, like
-from landscape_dist.problems.base import Problem
-from landscape_dist.problems.callables import DIMER_LENGTH, UserFunction, checked_dim, dimer_products
-from landscape_dist.problems.checks import Labels, check_problem_once
+from landscape_dist.problems.callables import DIMER_LENGTH, UserFunction, checked_dim
+from landscape_dist.problems.checks import check_problem_once
 from landscape_dist.problems.codegen import Output, generate
 from landscape_dist.problems.domain import Domain, domain_from_dict
 from landscape_dist.problems.expressions import Vocabulary, canonical_symbol, from_sympy, parse
@@ -25,10 +25,11 @@ from landscape_dist.problems.symbolic_problem import (
     fill_in_blocks,
     split_constants,
 )
+from landscape_dist.problems.user_problem import Labels, UserProblem
 from landscape_dist.records import Counters, FloatArray
 
 
-class VectorField(Problem):
+class VectorField(UserProblem):
     """dx/dt = F(x), not necessarily the gradient of anything.
 
     As a `Problem` its gradient is -F and its Hessian minus the Jacobian (for F = -grad E they are those of E), not
@@ -255,7 +256,6 @@ class CallableVectorField(VectorField):
         self.dimer_length = dimer_length
         self.user_force = UserFunction(F, "F", batched)
         self.user_hessian = None if jacobian is None else UserFunction(jacobian, "jacobian", batched)
-        self.user_hvp = None
         self.has_hessian = jacobian is not None
         self._fingerprint = fingerprint
 
@@ -271,6 +271,17 @@ class CallableVectorField(VectorField):
     def user_functions(self) -> list[UserFunction]:
         """The functions that were given."""
         return [f for f in (self.user_force, self.user_hessian) if f is not None]
+
+    @property
+    def batched(self) -> bool:
+        return self.user_force.batched
+
+    def answered(self) -> dict[str, np.dtype[Any]]:
+        return {f.label: f.seen_dtype for f in self.user_functions() if f.seen_dtype is not None}
+
+    @property
+    def derived(self) -> frozenset[str]:
+        return frozenset({"hvp"} if self.user_hessian is not None else {"hessian", "hvp"})
 
     def fingerprint(self) -> str:
         content = self._fingerprint or [digest(f.function) for f in self.user_functions()]
@@ -338,7 +349,6 @@ class TorchVectorField(VectorField):
 
     @property
     def batched(self) -> bool:
-        """Whether the user's function takes batches."""
         return self.function.batched
 
     def _force(self, X: Any) -> Any:

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.ma
 import numpy.random
+from numpy.typing import ArrayLike
 
 from landscape_dist.campaign.campaign import explore
 from landscape_dist.campaign.header import versions
+from landscape_dist.campaign.landscape import Landscape as Explored
 from landscape_dist.distribute.runs import runner as _runner  # noqa: F401 - loaded here, not in the first run
 from landscape_dist.errors import SettingsError
 from landscape_dist.records import FloatArray
@@ -77,7 +79,7 @@ class Landscape:
             raise SettingsError(f"Dim is {self._values['Dim']} but InitialPoint has {dim} numbers; make them agree")
         self.problem = make_problem(self._values)
         self.calHiSD = Parameters(self)
-        self.landscape: Any = None
+        self.landscape: Explored | None = None
         self._table: SaddleTable | None = None
         self._n_restarts = 0
         self._stale = False
@@ -125,7 +127,7 @@ class Landscape:
         self._table, self._n_restarts = None, 0
         self._explore(self._values["InitialPoint"], self._values["MaxIndex"], -1, self._values["store"])
 
-    def RestartFromPoint(self, RestartPoint: Any, MaxIndex: int) -> None:
+    def RestartFromPoint(self, RestartPoint: ArrayLike, MaxIndex: int) -> None:
         """Search from another point and add what is found.
 
         Args:
@@ -133,7 +135,7 @@ class Landscape:
         """
         self._restart(self._point("RestartPoint", RestartPoint), MaxIndex, -1)
 
-    def RestartFromSaddle(self, BeginID: int, Perturbation: Any, MaxIndex: int) -> None:
+    def RestartFromSaddle(self, BeginID: int, Perturbation: ArrayLike, MaxIndex: int) -> None:
         """Search from beside a known point and add what is found.
 
         Args:
@@ -211,7 +213,7 @@ class Landscape:
             raise SettingsError("nothing has been searched yet; call Run() first")
         return self._table
 
-    def Save(self, filepath: Any, fileformat: str = "json") -> None:
+    def Save(self, filepath: str | os.PathLike[str], fileformat: str = "json") -> None:
         """Write <filepath>.<fileformat>, 'json', 'pickle' or 'mat': SaddleID, Position, MorseIndex, FatherSet."""
         save(self._run_table().rows, filepath, fileformat)
 

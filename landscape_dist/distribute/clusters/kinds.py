@@ -327,7 +327,7 @@ def job_script(file: ClusterFile) -> str | None:
     arguments = cluster_arguments(file, cls)
     if not is_job_queue(cls):
         return None
-    from dask_jobqueue import JobQueueCluster
+    from dask_jobqueue.core import JobQueueCluster
 
     of_cluster = _parameters(JobQueueCluster) - {"interface", "protocol", "config_name"}
     with building(file):

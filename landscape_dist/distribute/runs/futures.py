@@ -50,7 +50,7 @@ RESUME = (
 
 @dataclass(slots=True)
 class _Flight:
-    future: Future
+    future: Future[Solved]
     batch: SearchBatch
     number: int
     attempt: int
