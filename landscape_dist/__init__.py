@@ -19,9 +19,11 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    public: (module, name)
-    for module, name, public in re.findall(
-        r"^from (\S+) import (\w+) as (\w+)$", Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"), re.M
+    other or name: (module, name)
+    for module, name, other in re.findall(
+        r"^from (\S+) import (\w+)(?: as \2|\n+(\w+) = \2)$",
+        Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"),
+        re.M,
     )
 }
 __all__ = sorted(_PUBLIC)
