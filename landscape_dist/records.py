@@ -18,16 +18,18 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# What a problem takes and gives: NumPy's arrays, or those of its own namespace (torch's tensors), which share no type.
-Points = FloatArray | Any
+Array = FloatArray | Any
+"""Float64 numbers in an array of NumPy's, or of a problem's own namespace (torch's tensors): these share no type."""
+# What a problem takes and gives.
+Points = Array
 """(n, d): n points of d variables."""
-Energies = FloatArray | Any
+Energies = Array
 """(n,): a number for each point."""
-Gradients = FloatArray | Any
+Gradients = Array
 """(n, d)."""
-Hessians = FloatArray | Any
+Hessians = Array
 """(n, d, d)."""
-Directions = FloatArray | Any
+Directions = Array
 """(n, d, k): k vectors at each point, in columns."""
 SparseHessian = Any
 """(d, d) `scipy.sparse.csc_array`, which has no type."""

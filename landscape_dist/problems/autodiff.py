@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems.callables import checked_dim
@@ -15,6 +16,7 @@ from landscape_dist.problems.fingerprint import canonical_json, digest
 from landscape_dist.problems.starts import checked_start
 from landscape_dist.problems.torch_namespace import DeviceNamespace
 from landscape_dist.problems.user_problem import UserProblem
+from landscape_dist.records import Directions, Energies, Gradients, Hessians, Points
 
 MAX_HESSIAN_DIM = 300
 """Largest number of variables for which a full Hessian counts as cheap."""
@@ -33,7 +35,7 @@ def from_torch(
     name: str = "torch",
     domain: Domain | dict[str, Any] | None = None,
     euler_characteristic: int | None = None,
-    suggested_start: Any = None,
+    suggested_start: ArrayLike | None = None,
     suggested_max_index: int | None = None,
     fingerprint: str | None = None,
     check: bool = True,
@@ -262,7 +264,7 @@ class TorchProblem(UserProblem):
         name: str = "torch",
         domain: Domain | dict[str, Any] | None = None,
         euler_characteristic: int | None = None,
-        suggested_start: Any = None,
+        suggested_start: ArrayLike | None = None,
         suggested_max_index: int | None = None,
         fingerprint: str | None = None,
     ) -> None:
@@ -314,20 +316,20 @@ class TorchProblem(UserProblem):
     def __repr__(self) -> str:
         return f"{self.name}(dim={self.dim})"
 
-    def _energy(self, X: Any) -> Any:
+    def _energy(self, X: Points) -> Energies:
         return like(X, self.function.values(self.function.tensor(X)))
 
-    def _gradient(self, X: Any) -> Any:
+    def _gradient(self, X: Points) -> Gradients:
         return like(X, self.function.gradient(self.function.tensor(X)))
 
-    def _hvp(self, X: Any, V: Any) -> Any:
+    def _hvp(self, X: Points, V: Directions) -> Directions:
         function = self.function
         return like(X, function.gradient_and_products(function.tensor(X), function.tensor(V))[1])
 
-    def _hessian(self, X: Any) -> Any:
+    def _hessian(self, X: Points) -> Hessians:
         return self._gradient_hessian(X)[1]
 
-    def _gradient_hessian(self, X: Any) -> tuple[Any, Any]:
+    def _gradient_hessian(self, X: Points) -> tuple[Gradients, Hessians]:
         import torch
 
         tensor = self.function.tensor(X)

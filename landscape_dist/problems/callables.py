@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from landscape_dist.errors import ProblemError
 from landscape_dist.numerics.differences import ENERGY_STEP, central_gradient, dimer_products
@@ -13,7 +14,7 @@ from landscape_dist.problems.domain import Domain, domain_from_dict
 from landscape_dist.problems.fingerprint import canonical_json, digest
 from landscape_dist.problems.starts import checked_start
 from landscape_dist.problems.user_problem import UserProblem
-from landscape_dist.records import FloatArray
+from landscape_dist.records import Directions, FloatArray, Points, SparseHessian
 
 DIMER_LENGTH = 1e-5
 """Half the dimer's length where the gradient is given."""
@@ -23,21 +24,21 @@ NOISE = 2.0  # rounding errors of a user's energy, in units of the last place
 
 
 def from_callable(
-    energy: Callable[[Any], Any],
-    gradient: Callable[[Any], Any] | None = None,
-    hessian: Callable[[Any], Any] | None = None,
-    hvp: Callable[[Any, Any], Any] | None = None,
+    energy: Callable[[FloatArray], ArrayLike],
+    gradient: Callable[[FloatArray], ArrayLike] | None = None,
+    hessian: Callable[[FloatArray], ArrayLike] | None = None,
+    hvp: Callable[[FloatArray, FloatArray], ArrayLike] | None = None,
     *,
     dim: int,
     batched: bool = False,
     dimer_length: float | None = None,
     gradient_length: float | None = None,
-    sparse_hessian: Callable[[Any], Any] | None = None,
-    preconditioner: Callable[[Any], Any] | None = None,
+    sparse_hessian: Callable[[FloatArray], SparseHessian] | None = None,
+    preconditioner: Callable[[FloatArray], Callable[[FloatArray], FloatArray]] | None = None,
     name: str = "callable",
     domain: Domain | dict[str, Any] | None = None,
     euler_characteristic: int | None = None,
-    suggested_start: Any = None,
+    suggested_start: ArrayLike | None = None,
     suggested_max_index: int | None = None,
     fingerprint: str | None = None,
     check: bool = True,
@@ -205,21 +206,21 @@ class CallableProblem(UserProblem):
 
     def __init__(
         self,
-        energy: Callable[[Any], Any],
-        gradient: Callable[[Any], Any] | None,
-        hessian: Callable[[Any], Any] | None,
-        hvp: Callable[[Any, Any], Any] | None,
+        energy: Callable[[FloatArray], ArrayLike],
+        gradient: Callable[[FloatArray], ArrayLike] | None,
+        hessian: Callable[[FloatArray], ArrayLike] | None,
+        hvp: Callable[[FloatArray, FloatArray], ArrayLike] | None,
         *,
         dim: int,
         batched: bool,
         dimer_length: float | None,
         gradient_length: float | None,
-        sparse_hessian: Callable[[Any], Any] | None,
-        preconditioner: Callable[[Any], Any] | None,
+        sparse_hessian: Callable[[FloatArray], SparseHessian] | None,
+        preconditioner: Callable[[FloatArray], Callable[[FloatArray], FloatArray]] | None,
         name: str,
         domain: Domain | dict[str, Any] | None,
         euler_characteristic: int | None,
-        suggested_start: Any,
+        suggested_start: ArrayLike | None,
         suggested_max_index: int | None,
         fingerprint: str | None,
     ) -> None:
@@ -297,19 +298,19 @@ class CallableProblem(UserProblem):
         return f"{self.name}(dim={self.dim})"
 
     # -- public evaluation: what is counted is what is called ---------------------------------------------------
-    def energy(self, X: Any) -> FloatArray:
+    def energy(self, X: Points) -> FloatArray:
         return self._energy(X)
 
-    def gradient(self, X: Any) -> FloatArray:
+    def gradient(self, X: Points) -> FloatArray:
         return self._gradient(X)
 
-    def hessian(self, X: Any) -> FloatArray:
+    def hessian(self, X: Points) -> FloatArray:
         return self._hessian(X)
 
-    def gradient_hessian(self, X: Any) -> tuple[FloatArray, FloatArray]:
+    def gradient_hessian(self, X: Points) -> tuple[FloatArray, FloatArray]:
         return self._gradient_hessian(X)
 
-    def hvp(self, X: Any, V: Any) -> FloatArray:
+    def hvp(self, X: Points, V: Directions) -> FloatArray:
         return self._hvp(X, V)
 
     def _energy(self, X: FloatArray) -> FloatArray:
@@ -337,7 +338,7 @@ class CallableProblem(UserProblem):
         H = dimer_products(self._gradient, X, eye, self.dimer_length)
         return 0.5 * (H + H.transpose(0, 2, 1))
 
-    def _sparse_hessian(self, x: FloatArray) -> Any:
+    def _sparse_hessian(self, x: FloatArray) -> SparseHessian:
         from scipy.sparse import csc_array, issparse
 
         if self.user_sparse_hessian is None:
@@ -351,7 +352,7 @@ class CallableProblem(UserProblem):
             )
         return csc_array(H, dtype=np.float64, copy=True)
 
-    def preconditioner(self, x: Any) -> Callable[[Any], Any] | None:
+    def preconditioner(self, x: FloatArray) -> Callable[[FloatArray], FloatArray] | None:
         """The one that was given."""
         return None if self.user_preconditioner is None else self.user_preconditioner.function(read_only(x))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from landscape_dist.errors import ProblemError
 from landscape_dist.numerics.differences import dimer_products
@@ -26,7 +27,7 @@ from landscape_dist.problems.symbolic_problem import (
     split_constants,
 )
 from landscape_dist.problems.user_problem import Labels, UserProblem
-from landscape_dist.records import Counters, FloatArray
+from landscape_dist.records import Counters, Directions, Energies, FloatArray, Gradients, Hessians, Points
 
 
 class VectorField(UserProblem):
@@ -46,7 +47,7 @@ class VectorField(UserProblem):
         *,
         name: str,
         domain: Domain | dict[str, Any] | None,
-        suggested_start: Any,
+        suggested_start: ArrayLike | None,
         suggested_max_index: int | None,
     ) -> None:
         super().__init__()
@@ -57,44 +58,44 @@ class VectorField(UserProblem):
         self.suggested_start = checked_start(suggested_start, self.dim)
         self.suggested_max_index = suggested_max_index
 
-    def force(self, X: Any) -> Any:
+    def force(self, X: Points) -> Gradients:
         """(n, d) -> (n, d): F."""
         self.counters.n_gradients += len(X)
         return self._force(X)
 
-    def jacobian(self, X: Any) -> Any:
+    def jacobian(self, X: Points) -> Hessians:
         """(n, d) -> (n, d, d): entry [n, i, j] is dF_i / dx_j."""
         self.counters.n_hessians += len(X)
         return self._jacobian(X)
 
-    def jvp(self, X: Any, V: Any) -> Any:
+    def jvp(self, X: Points, V: Directions) -> Directions:
         """(n, d), (n, d, k) -> (n, d, k): Jacobian products."""
         self.counters.n_hvps += len(X) * V.shape[-1]
         return self._jvp(X, V)
 
     @abc.abstractmethod
-    def _force(self, X: Any) -> Any: ...
+    def _force(self, X: Points) -> Gradients: ...
 
     @abc.abstractmethod
-    def _jacobian(self, X: Any) -> Any: ...
+    def _jacobian(self, X: Points) -> Hessians: ...
 
-    def _jvp(self, X: Any, V: Any) -> Any:
+    def _jvp(self, X: Points, V: Directions) -> Directions:
         return self._jacobian(X) @ V
 
-    def energy(self, X: Any) -> Any:
+    def energy(self, X: Points) -> Energies:
         """Raises ProblemError: there is none."""
         raise ProblemError(f"{self.name} is a vector field and has no energy; use force, jacobian and jvp")
 
-    def _energy(self, X: Any) -> Any:
+    def _energy(self, X: Points) -> Energies:
         return self.energy(X)
 
-    def _gradient(self, X: Any) -> Any:
+    def _gradient(self, X: Points) -> Gradients:
         return -self._force(X)
 
-    def _hessian(self, X: Any) -> Any:
+    def _hessian(self, X: Points) -> Hessians:
         return -self._jacobian(X)
 
-    def _hvp(self, X: Any, V: Any) -> Any:
+    def _hvp(self, X: Points, V: Directions) -> Directions:
         return -self._jvp(X, V)
 
     def __repr__(self) -> str:
@@ -104,7 +105,7 @@ class VectorField(UserProblem):
 def vector_field(
     F: Sequence[Any] | Callable[[Any], Any],
     dim: int | None = None,
-    jacobian: Callable[[Any], Any] | None = None,
+    jacobian: Callable[[FloatArray], ArrayLike] | None = None,
     *,
     batched: bool = False,
     backend: Literal["numpy", "torch"] = "numpy",
@@ -113,7 +114,7 @@ def vector_field(
     dimer_length: float = DIMER_LENGTH,
     name: str = "vector_field",
     domain: Domain | dict[str, Any] | None = None,
-    suggested_start: Any = None,
+    suggested_start: ArrayLike | None = None,
     suggested_max_index: int | None = None,
     fingerprint: str | None = None,
     gradient_system: bool | None = None,
@@ -242,7 +243,7 @@ class CallableVectorField(VectorField):
     def __init__(
         self,
         F: Callable[[Any], Any],
-        jacobian: Callable[[Any], Any] | None,
+        jacobian: Callable[[FloatArray], ArrayLike] | None,
         dim: int,
         *,
         batched: bool,
@@ -288,19 +289,19 @@ class CallableVectorField(VectorField):
         domain = canonical_json(self.domain.as_dict())
         return digest("field", content, self.user_force.batched, self.dim, domain, float(self.dimer_length))
 
-    def jacobian(self, X: Any) -> Any:
+    def jacobian(self, X: Points) -> Hessians:
         return self._jacobian(X)
 
-    def hessian(self, X: Any) -> Any:
+    def hessian(self, X: Points) -> Hessians:
         return self._hessian(X)
 
-    def jvp(self, X: Any, V: Any) -> Any:
+    def jvp(self, X: Points, V: Directions) -> Directions:
         return self._jvp(X, V)
 
-    def hvp(self, X: Any, V: Any) -> Any:
+    def hvp(self, X: Points, V: Directions) -> Directions:
         return self._hvp(X, V)
 
-    def gradient_hessian(self, X: Any) -> tuple[Any, Any]:
+    def gradient_hessian(self, X: Points) -> tuple[Gradients, Hessians]:
         return self.gradient(X), self._hessian(X)
 
     def _force(self, X: FloatArray) -> FloatArray:
@@ -351,15 +352,15 @@ class TorchVectorField(VectorField):
     def batched(self) -> bool:
         return self.function.batched
 
-    def _force(self, X: Any) -> Any:
+    def _force(self, X: Points) -> Gradients:
         return like(X, self.function.values(self.function.tensor(X)))
 
-    def _jvp(self, X: Any, V: Any) -> Any:
+    def _jvp(self, X: Points, V: Directions) -> Directions:
         if V.shape[-1] == 0 or len(X) == 0:
             return V + 0.0
         return like(X, self.function.jvp(self.function.tensor(X), self.function.tensor(V)))
 
-    def _jacobian(self, X: Any) -> Any:
+    def _jacobian(self, X: Points) -> Hessians:
         tensor = self.function.tensor(X)
         if len(X) == 0:
             return like(X, tensor.new_zeros((0, self.dim, self.dim)))
