@@ -272,7 +272,7 @@ def _to_go_on_with(store: str, problem: str | None, param: list[str] | None, pre
 
 def _assigned(settings: list[str] | None) -> dict[str, Any]:
     from landscape_dist.cli.run import assignment
-    from landscape_dist.config.models import NONE
+    from landscape_dist.config import NONE
 
     values = dict(assignment("--set", text) for text in settings or [])
     return {name.rpartition(".")[2]: None if value == NONE else value for name, value in values.items()}
