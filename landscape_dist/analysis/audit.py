@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.analysis.morse import MorseEvidence, morse_evidence
-from landscape_dist.pathways.pathway_map import Connections, count_hits, searches_per_branch
+from landscape_dist.pathways.connections import Connections, count_hits, searches_per_branch
 from landscape_dist.records import IntArray, PointColumns, SearchColumns, SearchKind, SearchStatus
 
 COVERAGE_CAVEAT = (

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from landscape_dist.analysis.overview import Overview
-from landscape_dist.pathways.pathway_map import Connections, PathwayMap, count_connections
+from landscape_dist.pathways.connections import Connections, count_connections
+from landscape_dist.pathways.pathway_map import PathwayMap
 from landscape_dist.pathways.trajectories import PathSource, Trajectories, Trajectory, no_path
 from landscape_dist.records import (
     FailureColumns,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape_dist.pathways.pathway_map import connecting
+from landscape_dist.pathways.connections import connecting
 from landscape_dist.plots.coordinates import Cell
 from landscape_dist.plots.options import PictureOptions
 from landscape_dist.plots.style import FRESH, INK, index_name, index_style, marker_areas, present

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import SettingsError
-from landscape_dist.pathways.pathway_map import connecting
+from landscape_dist.pathways.connections import connecting
 from landscape_dist.plots.arrows import MOST_ARROWS, Look, arcs_clear_of, draw_arrows, legend_line, make_look, shown
 from landscape_dist.plots.canvas import (
     Scene,

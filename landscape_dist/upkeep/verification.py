@@ -23,7 +23,8 @@ from landscape_dist.records import FloatArray, IntArray, PointColumns, SearchCol
 from landscape_dist.spaces.judgement import SameJudgement
 from landscape_dist.spaces.kinds import judgement_of
 from landscape_dist.store.consistency import contradictions
-from landscape_dist.store.database import Database, Snapshot
+from landscape_dist.store.database import Database
+from landscape_dist.store.snapshot import Snapshot
 
 POINTS_TOGETHER = 4096
 PATH_NUMBERS_TOGETHER = 1 << 22
