@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import networkx as nx
 
-    from landscape_dist.analysis.audit import Audit
+    from landscape_dist.analysis.evidence import Audit
 
 
 class Points(Sequence[StationaryPoint]):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from landscape_dist.errors import LandscapeError
+from landscape_dist.pathways.landscape_like import LandscapeLike
 from landscape_dist.problems import definition
 from landscape_dist.problems.base import Problem
 from landscape_dist.problems.domain import Box, Domain
@@ -16,7 +15,7 @@ GRID = 240
 MARGIN = 0.22
 
 
-def problem_of(landscape: Any) -> Problem | None:
+def problem_of(landscape: LandscapeLike) -> Problem | None:
     """The landscape's problem: at hand, or built from what its store says; None where that cannot be.
 
     One that is built counts only if its fingerprint is the stored one: a store may be of a version that knew it under

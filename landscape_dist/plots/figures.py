@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from landscape_dist.errors import SettingsError
+from landscape_dist.pathways.landscape_like import LandscapeLike
 from landscape_dist.plots.canvas import Scene
 from landscape_dist.plots.curves import curve_scene
 from landscape_dist.plots.graphs import graph_scene
@@ -19,7 +20,7 @@ KINDS = ("auto", "plane", "graph", "levels", "projection", "curve")
 
 
 def landscape_figure(
-    landscape: Any, kind: str = "auto", *, file: str | os.PathLike[str] | None = None, **options: Any
+    landscape: LandscapeLike, kind: str = "auto", *, file: str | os.PathLike[str] | None = None, **options: Any
 ) -> Any:
     """Draw a landscape.
 
@@ -43,7 +44,7 @@ def landscape_figure(
     return _saved(scene(landscape, kind, **options).figure, file)
 
 
-def energy_level_figure(landscape: Any, **options: Any) -> Any:
+def energy_level_figure(landscape: LandscapeLike, **options: Any) -> Any:
     """The connection graph with the energy as vertical axis; options as for `landscape_figure`.
 
     Raises:
@@ -53,7 +54,7 @@ def energy_level_figure(landscape: Any, **options: Any) -> Any:
 
 
 def trajectory_figure(
-    landscape: Any,
+    landscape: LandscapeLike,
     *,
     detailed: bool = True,
     which: str | Iterable[int] = "arrows",
@@ -83,7 +84,7 @@ def trajectory_figure(
     return _saved(scene(landscape, kind, trajectories=which if detailed else False, **options).figure, file)
 
 
-def curve_figure(landscape: Any, *, file: str | os.PathLike[str] | None = None, **options: Any) -> Any:
+def curve_figure(landscape: LandscapeLike, *, file: str | os.PathLike[str] | None = None, **options: Any) -> Any:
     """The energy of one variable (or the force of a vector field) with the points on it.
 
     Args:
@@ -92,7 +93,7 @@ def curve_figure(landscape: Any, *, file: str | os.PathLike[str] | None = None, 
     return _saved(scene(landscape, "curve", **options).figure, file)
 
 
-def scene(landscape: Any, kind: str = "auto", **options: Any) -> Scene:
+def scene(landscape: LandscapeLike, kind: str = "auto", **options: Any) -> Scene:
     """The figure of `landscape_figure` in layers, as an animation needs it; the same arguments but `file`."""
     if kind not in KINDS:
         raise SettingsError(f"kind is {kind!r}; use one of {', '.join(map(repr, KINDS))}")
