@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from landscape_dist.analysis.discovery import chao1
 from landscape_dist.analysis.evidence import ArrowEvidence, Audit, HitEvidence, StatusCount, UpwardEvidence
 from landscape_dist.analysis.morse import morse_evidence
 from landscape_dist.pathways.connections import Connections, count_hits, searches_per_branch
@@ -79,7 +80,7 @@ def _hit_evidence(points: PointColumns, hits: IntArray) -> HitEvidence:
         n_hit=n_hit,
         singletons=f1,
         doubletons=f2,
-        chao1=n_hit + f1 * (f1 - 1) / (2 * (f2 + 1)),
+        chao1=chao1(hits),
         coverage=1 - f1 / n_hits if n_hits else None,
         by_index=by_index,
     )
