@@ -68,6 +68,7 @@ _MOVED = {
     "run_log": "campaign.run_log",
     "status": "campaign.status",
     "store.conformance": "testing.databases",
+    "store.paths": "store.trajectories",
     "surrogates.once": "surrogates.training_once",
     "verification": "upkeep.verification",
     **{f"hisd.{name}": f"numerics.{name}" for name in ("davidson", "lanczos", "sparse")},

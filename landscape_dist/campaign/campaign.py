@@ -147,7 +147,7 @@ def open_landscape(store: Any) -> Landscape:
     """
     from landscape_dist.store.consistency import check_rows
     from landscape_dist.store.database import Database
-    from landscape_dist.store.paths import StoredPaths
+    from landscape_dist.store.trajectories import StoredPaths
 
     with Database.open(store) as database:
         check_header(database.header, database.dim, str(store))

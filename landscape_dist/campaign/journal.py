@@ -104,7 +104,7 @@ class Journal:
         """What there is now; paths that are in a store are read from there."""
         paths: Any = self.paths
         if self.database is not None:
-            from landscape_dist.store.paths import StoredPaths
+            from landscape_dist.store.trajectories import StoredPaths
 
             paths = StoredPaths(self.store)
         return Landscape(

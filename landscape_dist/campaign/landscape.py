@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from landscape_dist.analysis.overview import Overview
-from landscape_dist.pathways.pathway_map import Connections, PathwayMap, count_connections
+from landscape_dist.pathways.connections import Connections, count_connections
+from landscape_dist.pathways.pathway_map import PathwayMap
 from landscape_dist.pathways.trajectories import PathSource, Trajectories, Trajectory, no_path
 from landscape_dist.records import (
     FailureColumns,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     import networkx as nx
 
-    from landscape_dist.analysis.audit import Audit
+    from landscape_dist.analysis.evidence import Audit
 
 
 class Points(Sequence[StationaryPoint]):

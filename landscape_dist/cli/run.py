@@ -16,7 +16,7 @@ from landscape_dist.errors import ClusterError, ConfigError, SettingsError
 
 if TYPE_CHECKING:
     from landscape_dist.campaign.landscape import Landscape
-    from landscape_dist.config.models import Config
+    from landscape_dist.config import Config
 
 MOST_LISTED = 20
 WHERE = ("workers", "scheduler", "scheduler_file", "cluster", "serial")
@@ -195,7 +195,7 @@ def configured(
     Raises:
         ConfigError: neither file nor system, or a value that cannot work.
     """
-    from landscape_dist.config.models import TABLES, make_config, section_of
+    from landscape_dist.config import TABLES, make_config, section_of
     from landscape_dist.toml_file import nearest
 
     data, folder = _tables(target)

@@ -35,7 +35,8 @@ from landscape_dist.correction.truth import TrueEnergy
 from landscape_dist.errors import SettingsError, StoreError, StoreFormatError, StoreMismatchError
 from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.pathways.pathway_map import PathwayMap, connecting
+from landscape_dist.pathways.connections import connecting
+from landscape_dist.pathways.pathway_map import PathwayMap
 from landscape_dist.records import FailureColumns, FloatArray, PointColumns, SearchColumns
 from landscape_dist.spaces.judgement import SameJudgement, make_judgement
 from landscape_dist.spaces.symmetry import PeriodicCoordinates

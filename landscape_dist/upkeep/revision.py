@@ -32,8 +32,8 @@ from landscape_dist.spaces.judgement import SameJudgement
 from landscape_dist.spaces.kinds import judgement_of
 from landscape_dist.store.consistency import contradictions
 from landscape_dist.store.database import Database
-from landscape_dist.store.paths import StoredPaths
 from landscape_dist.store.replacing import replacing
+from landscape_dist.store.trajectories import StoredPaths
 from landscape_dist.toml_file import nearest
 
 

@@ -26,7 +26,7 @@ from landscape_dist.store.compact import compact
 from landscape_dist.store.database import Database
 from landscape_dist.store.repair import repair
 from landscape_dist.upkeep.revision import extend, merge
-from landscape_dist.upkeep.verification import verify
+from landscape_dist.upkeep.verification import verify_store
 
 START, MAX_INDEX, N_SEARCHES = [0.1, 0.1], 2, 20
 CASES: dict[str, Callable[[Path], None]] = {}
@@ -395,7 +395,7 @@ def info(path: Path) -> None:
 
 
 def look(path: Path) -> None:
-    report = verify(path)
+    report = verify_store(path)
     if report.findings:
         raise LandscapeError(report.findings[0])
 
