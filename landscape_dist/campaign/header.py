@@ -25,6 +25,7 @@ def make_header(
             "fingerprint": problem.fingerprint(),
             "domain": problem.domain.as_dict(),
             "euler_characteristic": problem.euler_characteristic,
+            "space": problem.space.as_dict(),
             "has_energy": problem.has_energy,
             "definition": getattr(problem, "definition", None),
         },
@@ -73,7 +74,11 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     for part in ("problem", "start", "explore", "solver", "same"):
         # A setting that the older version did not have was, in effect, at its default.
         before = {**_DEFAULTS[part], **(old.get(part) or {})} if part in _DEFAULTS else old.get(part)
-        a, b = dict(_flat(part, before)), dict(_flat(part, new.get(part)))
+        after = new.get(part)
+        if part == "problem" and not (before and after and "space" in before and "space" in after):
+            # An older version did not say the space, whose periods the judgement names.
+            before, after = ({k: v for k, v in (some or {}).items() if k != "space"} for some in (before, after))
+        a, b = dict(_flat(part, before)), dict(_flat(part, after))
         free = {f"{part}.{name}" for name in FREE_SETTINGS.get(part, ())}
         changed = [k for k in {**a, **b} if k not in free and a.get(k) != b.get(k)]
         if len(changed) > 1:
@@ -106,6 +111,9 @@ def check_header(header: dict[str, Any], dim: int, where: str) -> None:
     check("problem.dim", about.get("dim"), about.get("dim") == dim, f"{dim} as its arrays")
     euler = about.get("euler_characteristic")
     check("problem.euler_characteristic", euler, euler is None or type(euler) is int, "a whole number or null")
+    space = about.get("space")
+    named = space is None or (isinstance(space, dict) and isinstance(space.get("kind"), str))
+    check("problem.space", space, named, "a space with its kind")
     for name in ("min_index", "max_index"):
         value = explore.get(name)
         check(f"explore.{name}", value, type(value) is int and 0 <= value <= dim, f"a whole number from 0 to {dim}")
