@@ -31,8 +31,10 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'landscape_dist' has no attribute {name!r}")
     module, attribute = _PUBLIC[name]
-    place = importlib.import_module(module)
-    value = getattr(place, attribute) if hasattr(place, attribute) else importlib.import_module(f"{module}.{attribute}")
+    if module == __name__:
+        value: Any = importlib.import_module(f"{module}.{attribute}")
+    else:
+        value = getattr(importlib.import_module(module), attribute)
     globals()[name] = value
     return value
 
