@@ -12,12 +12,14 @@ from landscape_dist.errors import StoreFormatError
 from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.records import FloatArray
+from landscape_dist.spaces.flat import Euclidean
 
 
 def make_header(
     problem: Any, starts: FloatArray, explore: ExploreSettings, solver: SolverSettings, same: dict[str, Any]
 ) -> dict[str, Any]:
     """What a store says about itself: what must agree for a resume, and where it comes from."""
+    space = {} if isinstance(problem.space, Euclidean) else {"space": problem.space.as_dict()}
     return {
         "problem": {
             "name": problem.name,
@@ -25,9 +27,9 @@ def make_header(
             "fingerprint": problem.fingerprint(),
             "domain": problem.domain.as_dict(),
             "euler_characteristic": problem.euler_characteristic,
-            "space": problem.space.as_dict(),
             "has_energy": problem.has_energy,
             "definition": getattr(problem, "definition", None),
+            **space,
         },
         "start": starts.tolist(),
         "explore": explore.as_dict(),
@@ -76,7 +78,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         before = {**_DEFAULTS[part], **(old.get(part) or {})} if part in _DEFAULTS else old.get(part)
         after = new.get(part)
         if part == "problem" and not (before and after and "space" in before and "space" in after):
-            # An older version did not say the space, whose periods the judgement names.
+            # An older version did not say the space; the judgement names its periods.
             before, after = ({k: v for k, v in (some or {}).items() if k != "space"} for some in (before, after))
         a, b = dict(_flat(part, before)), dict(_flat(part, after))
         free = {f"{part}.{name}" for name in FREE_SETTINGS.get(part, ())}

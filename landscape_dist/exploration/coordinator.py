@@ -7,8 +7,8 @@ nothing new.
 
 An upward search that leads from a point S to a saddle P says that P may have an arrow to S.  Where the downward
 searches of P did not end at S (their directions are the eigenvectors, and a narrow wedge between them can lead to S), a
-round of its own aims from P at S.  Where S has several images that is the nearest one, and for searches that miss it
-the next round aims at the next one.
+round of its own aims from P at S.  Where S has several images that is the nearest one, and where it is missed the next
+round aims at the others.
 """
 
 from __future__ import annotations
@@ -342,7 +342,7 @@ class Coordinator:
         right &= points.index[upper] <= self.settings.max_index
         suggested = np.unique(confirm_slot(upper[right], lower[right], int(self.space.n_images > 1)))
         if self.space.n_images > 1:
-            suggested = np.union1d(suggested, self._next_images(begin, end))
+            suggested = np.union1d(suggested, self._other_images(begin, end))
         suggested = suggested[~self._issued.has(suggested)]
         if not len(suggested):
             return suggested
@@ -352,14 +352,15 @@ class Coordinator:
         found = confirm_slot(parents[row], self._child.view()[slots].astype(np.int64))
         return suggested[~np.isin(confirm_slot(upper, lower), found)]
 
-    def _next_images(self, begin: int, end: int) -> IntArray:
-        """Slots aimed at the next image of what the searches `begin`, ..., `end` - 1 were aimed at and missed."""
+    def _other_images(self, begin: int, end: int) -> IntArray:
+        """Slots aimed at all other images where searches `begin`, ..., `end` - 1 missed the nearest."""
         searches = self.searches.view()
         aimed = begin + np.flatnonzero(searches.kind[begin:end] == SearchKind.CONFIRM)
         missed = aimed[searches.child[aimed] != -1 - searches.ordinal[aimed]]
         upper, lower, image = confirmed(searches.slot[missed])
-        further = image < self.space.n_images
-        return confirm_slot(upper[further], lower[further], image[further] + 1)
+        nearest = np.flatnonzero(image == 1)
+        others = np.arange(2, self.space.n_images + 1)
+        return confirm_slot(upper[nearest, None], lower[nearest, None], others).ravel()
 
     # -- resume -----------------------------------------------------------------------------------------------
     def replay(self, points: PointColumns, searches: SearchColumns) -> None:

@@ -21,7 +21,7 @@ from landscape_dist.spaces.flat import Euclidean
 from landscape_dist.spaces.space import Space
 
 # Ids of points stay below this, and below the second where points have several images that a search can be aimed at.
-_IDS, _IDS_WITH_IMAGES = 1 << 31, 1 << 30
+_IDS, _IDS_WITH_IMAGES = 1 << 31, 1 << 29
 
 
 class Slots:
@@ -179,7 +179,7 @@ def confirm_slot(upper: IntArray, lower: IntArray, image: Any = 0) -> IntArray:
     """Slots of searches from the points `upper` aimed at the points `lower`; negative, unlike all others.
 
     Args:
-        image: (n,) 0 for the point itself, 1 for its nearest image, 2 for the next one, ..., 4 at most.
+        image: (n,) 0 for the point itself, 1 for its nearest image, 2 for the next one, ..., 16 at most.
     """
     nearer = (image - 1) * _IDS_WITH_IMAGES**2 + upper * _IDS_WITH_IMAGES + lower
     return np.asarray(-1 - np.where(np.asarray(image) > 0, _IDS**2 + nearer, upper * _IDS + lower))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from landscape_dist.errors import SettingsError
 from landscape_dist.records import FloatArray
@@ -70,3 +71,11 @@ def space_of_store(header: dict[str, Any]) -> Space:
         return space_of_points(space, judgement_of(header))
     except SettingsError:  # told apart by a function of Python
         return space
+
+
+def images_in_store(header: dict[str, Any], X: FloatArray) -> NDArray[Any] | None:
+    """(n, d) -> (n,) how many points of the space each point of a store stands for; None where that cannot be told."""
+    try:
+        return judgement_of(header).orbit_size(X)
+    except SettingsError:  # told apart by a function of Python
+        return None

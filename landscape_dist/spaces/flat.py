@@ -12,8 +12,11 @@ from landscape_dist.errors import SettingsError
 from landscape_dist.records import FloatArray
 from landscape_dist.spaces.space import Space, fixed_direction
 
-MOST_IMAGES = 4
-"""Images of a point that are worth a search: all that surround another point on a torus of two dimensions."""
+MOST_IMAGES = 8
+"""Images of a point that a search can be aimed at: on a torus of two dimensions, all around another point but the
+farthest; slots of searches have room for so many."""
+EASIEST = 3
+"""Periodic coordinates, the easiest to go the other way round, in which these images differ from the nearest one."""
 
 
 class Flat(Space):
@@ -83,7 +86,7 @@ class Torus(Flat):
         self._all_periodic = bool(self.periodic.all())
         self.compact = self._all_periodic
         n = int(self.periodic.sum())
-        self.n_images = min(2**n, MOST_IMAGES)
+        self.n_images = min(3**n, MOST_IMAGES)
         # A circle has b = (1, 1) and a line (1, 0); products multiply (Kuenneth).
         self.betti = tuple(comb(n, k) for k in range(self.dim + 1))
 
@@ -101,16 +104,17 @@ class Torus(Flat):
 
     def image(self, X: Any, Y: Any, rank: Any) -> Any:
         nearest = self.log(X, Y)
-        # Where a coordinate goes the other way round, the square of the distance grows by so much.
-        more = np.where(self.periodic, self._turn * (self._turn - 2.0 * np.abs(nearest)), np.inf)
-        size = min(int(self.periodic.sum()), MOST_IMAGES - 1)
-        easiest = np.argsort(more, axis=1, kind="stable")[:, :size]
-        ways = np.array(list(product((0, 1), repeat=size)), dtype=np.float64)
-        costs = np.take_along_axis(more, easiest, axis=1) @ ways.T
-        chosen = ways[np.take_along_axis(np.argsort(costs, axis=1, kind="stable"), rank[:, None], axis=1)[:, 0]]
+        size = min(int(self.periodic.sum()), EASIEST)
+        far = np.where(self.periodic, np.abs(nearest) / self._turn, -1.0)
+        easiest = np.argsort(-far, axis=1, kind="stable")[:, :size]
+        ways = np.array(list(product((0.0, -1.0, 1.0), repeat=size)))
+        offset = np.take_along_axis(nearest, easiest, axis=1)
+        turn = np.copysign(self._turn[easiest], offset)
+        squares = ((offset[:, None] + ways * turn[:, None]) ** 2).sum(axis=2)
+        chosen = np.take_along_axis(np.argsort(squares, axis=1, kind="stable"), rank[:, None], axis=1)[:, 0]
         turns = np.zeros_like(nearest)
-        np.put_along_axis(turns, easiest, chosen, axis=1)
-        return X + nearest - turns * np.copysign(self._turn, nearest)
+        np.put_along_axis(turns, easiest, ways[chosen] * turn, axis=1)
+        return X + nearest + turns
 
     def fingerprint(self, X: FloatArray) -> FloatArray:
         # Phases without symmetry, so that mirror images do not share a fingerprint.

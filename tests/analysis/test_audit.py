@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landscape_dist.analysis.audit import audit
-from landscape_dist.analysis.morse import betti_numbers, morse_evidence
+from landscape_dist.analysis.morse import MorseEvidence, topology
+from landscape_dist.analysis.morse import morse_evidence as evidence_for
 from landscape_dist.records import SearchKind, SearchStatus
+from landscape_dist.spaces.flat import Euclidean
 from tests.pathways.lattice import lattice, point_columns, search_columns
 
 
@@ -30,6 +32,10 @@ def without_point(points, searches, gone):
         ids[ids > gone] -= 1
     searches.child[lost] = -1
     return only(points, keep), searches
+
+
+def morse_evidence(points, euler, min_index, max_index) -> MorseEvidence:
+    return evidence_for(points, topology(Euclidean(points.x.shape[1]), euler), min_index, max_index)
 
 
 def whole(points, searches, **changes):
@@ -104,7 +110,7 @@ def test_inequalities_hold_where_they_must(drawn):
     """Any M(t) = P(t) + (1 + t) Q(t) with Q >= 0 passes with slack Q; the torus and the ball alike."""
     dim, q = drawn
     for euler in (0, 1):
-        betti = betti_numbers(euler, dim)
+        betti = topology(Euclidean(dim), euler).betti
         counts = [betti[k] + (q[k] if k < dim else 0) + (q[k - 1] if k else 0) for k in range(dim + 1)]
         index = np.repeat(np.arange(dim + 1), counts)
         evidence = morse_evidence(point_columns(np.zeros((len(index), dim)), index), euler, 0, dim)
