@@ -6,9 +6,11 @@ import numpy as np
 
 from landscape_dist.analysis.discovery import chao1
 from landscape_dist.analysis.evidence import ArrowEvidence, Audit, HitEvidence, StatusCount, UpwardEvidence
-from landscape_dist.analysis.morse import morse_evidence
+from landscape_dist.analysis.morse import morse_evidence, topology
 from landscape_dist.pathways.connections import Connections, count_hits, searches_per_branch
 from landscape_dist.records import IntArray, PointColumns, SearchColumns, SearchKind, SearchStatus
+from landscape_dist.spaces.flat import Euclidean
+from landscape_dist.spaces.space import Space
 
 
 def audit(
@@ -17,6 +19,10 @@ def audit(
     euler_characteristic: int | None,
     min_index: int,
     max_index: int,
+    *,
+    space: Space | None = None,
+    images: Any = 1,
+    everywhere: bool = True,
 ) -> Audit:
     """Gather what speaks for and against completeness.
 
@@ -25,14 +31,19 @@ def audit(
         euler_characteristic: sum of (-1)^index that the problem declares: 1 for growth at infinity, 0 on a torus,
             None where unknown.
         min_index, max_index: the indices that were searched for.
+        space: in which the points are told apart; default that of so many coordinates without periods.
+        images: how many points of it each stands for, (p,) or one number; None where that is not known.
+        everywhere: whether the whole space was searched, and not a domain in it.
     """
     connections = Connections(searches)
+    space = Euclidean(points.x.shape[1]) if space is None else space
+    demanded = topology(space, euler_characteristic, everywhere=everywhere)
     return Audit(
         n_points=len(points),
         n_searches=len(searches),
         min_index=min_index,
         max_index=max_index,
-        morse=morse_evidence(points, euler_characteristic, min_index, max_index),
+        morse=morse_evidence(points, demanded, min_index, max_index, dim=space.dim, images=images),
         arrows=_arrow_evidence(points, searches, connections, min_index),
         hits=_hit_evidence(points, count_hits(len(points), searches)),
         upward=_upward_evidence(points, searches),

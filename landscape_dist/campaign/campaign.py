@@ -23,11 +23,8 @@ from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import check_settings, eigenvalue_columns
 from landscape_dist.records import FloatArray
-from landscape_dist.spaces.judgement import SameJudgement, make_judgement
-from landscape_dist.spaces.symmetry import PeriodicCoordinates, periods_of
+from landscape_dist.spaces.default_judgement import chosen_judgement, space_of_points
 from landscape_dist.toml_file import nearest
-
-SAME_ATOL = 1e-4
 
 
 def explore(
@@ -111,9 +108,10 @@ def explore(
     if explore_settings.max_index > problem.dim:
         raise SettingsError(f"max_index is {max_index}, above the dimension {problem.dim}; give at most {problem.dim}")
     check_settings(problem, solver_settings)
-    judgement = _judgement(same, problem, starts, explore_settings.same_atol, store)
+    judgement = chosen_judgement(same, explore_settings.same_atol, problem.space, starts, lambda: _same_in(store))
     n_eigenvalues = eigenvalue_columns(problem, solver_settings)
-    coordinator = Coordinator(starts, explore_settings, judgement, n_eigenvalues)
+    space = space_of_points(problem.space, judgement)
+    coordinator = Coordinator(starts, explore_settings, judgement, n_eigenvalues, space)
     header = make_header(problem, starts, explore_settings, solver_settings, judgement.as_dict())
     check_hang_seconds(hang_seconds)
     lease = {
@@ -233,37 +231,6 @@ def _starts(problem: Any, start: Any) -> FloatArray:
             "enlarge the domain"
         )
     return starts
-
-
-def judgement_by(same: Any, dim: int, periods: FloatArray | None) -> SameJudgement:
-    """As `make_judgement`; a number is a distance on the torus where there are periods (d,)."""
-    if periods is not None and np.ndim(same) == 0 and isinstance(same, int | float | np.number | np.ndarray):
-        return PeriodicCoordinates(periods, float(same))
-    return make_judgement(same, dim)
-
-
-def default_atol(starts: FloatArray, periods: FloatArray | None) -> float:
-    """The distance up to which points are the same where the user gives none.
-
-    Args:
-        starts: (s, d). periods: (d,) inf for coordinates that are not periodic; None where none is.
-    """
-    extent = np.abs(starts).max(axis=0)
-    if periods is not None:
-        extent = np.where(np.isfinite(periods), periods / 2, extent)
-    return SAME_ATOL * max(1.0, float(extent.max()))
-
-
-def _judgement(same: Any, problem: Any, starts: FloatArray, same_atol: float | None, store: Any) -> SameJudgement:
-    """When two points are the same; a distance is one on the torus where the problem has periods."""
-    periods = periods_of(problem)
-    wanted = same_atol if same is None else same
-    judgement = judgement_by(default_atol(starts, periods) if wanted is None else wanted, problem.dim, periods)
-    if judgement is wanted or not isinstance(judgement, PeriodicCoordinates):
-        return judgement
-    # Versions to which problems did not say their periods told points apart in the plane: their stores go on so.
-    plain = make_judgement(default_atol(starts, None) if wanted is None else wanted, problem.dim)
-    return plain if _same_in(store) == plain.as_dict() else judgement
 
 
 def _same_in(store: Any) -> Any:

@@ -147,14 +147,18 @@ class Landscape:
     def audit(self) -> Audit:
         """What speaks for and against completeness (Morse theory, arrows due, hits, failures)."""
         from landscape_dist.analysis.audit import audit
+        from landscape_dist.spaces.default_judgement import images_in_store, space_of_store
 
-        explore = self.header["explore"]
+        explore, about = self.header["explore"], self.header["problem"]
         return audit(
             self.columns,
             self.searches,
-            self.header["problem"]["euler_characteristic"],
+            about["euler_characteristic"],
             explore["min_index"],
             explore["max_index"],
+            space=space_of_store(self.header),
+            images=images_in_store(self.header, self.columns.x),
+            everywhere=about["domain"]["kind"] == "unbounded",
         )
 
     def summary(self) -> str:

@@ -40,6 +40,7 @@ class Remembered(Problem):
         self.name, self.dim, self.domain = problem.name, problem.dim, problem.domain
         self.has_hessian = problem.has_hessian
         self.euler_characteristic = problem.euler_characteristic
+        self.space = problem.space
 
     @property
     def xp(self) -> Any:
@@ -113,7 +114,7 @@ def searched_again(
     table.extend(points)
     known = Identification(judgement, table)
     known.add(points)
-    slots = Slots(np.zeros((0, problem.dim)), explore, table)
+    slots = Slots(np.zeros((0, problem.dim)), explore, table, problem.space)
     slots.add(points)
     index = points.index
     parts: list[SearchColumns] = []

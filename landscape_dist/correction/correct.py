@@ -37,8 +37,11 @@ from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.pathways.connections import connecting
 from landscape_dist.pathways.pathway_map import PathwayMap
+from landscape_dist.problems.base import Problem
 from landscape_dist.records import FailureColumns, FloatArray, PointColumns, SearchColumns
-from landscape_dist.spaces.judgement import SameJudgement, make_judgement
+from landscape_dist.spaces.default_judgement import judgement_by
+from landscape_dist.spaces.flat import space_with
+from landscape_dist.spaces.judgement import SameJudgement
 from landscape_dist.spaces.symmetry import PeriodicCoordinates
 from landscape_dist.surrogates.correction import CorrectionSettings
 from landscape_dist.surrogates.data import TrainingData
@@ -52,7 +55,7 @@ FREE = ("max_values", "max_rounds", "check_arrows", "check_bounds")
 
 
 def correct(
-    problem: Any,
+    problem: Problem,
     start: Any = None,
     max_index: int | None = None,
     *,
@@ -166,7 +169,7 @@ def _check_kinds(correction: Any, training: Any, data: Any) -> None:
             raise SettingsError(f"{name} is a {type(value).__name__}; give a {kind.__name__}, or leave it out")
 
 
-def _starts(problem: Any, start: Any, frame: Frame) -> FloatArray:
+def _starts(problem: Problem, start: Any, frame: Frame) -> FloatArray:
     if start is None:
         start = problem.suggested_start
     if start is None:
@@ -194,17 +197,14 @@ def _connected(where: dict[str, Any]) -> Iterator[Any]:
         yield client
 
 
-def _judgement(problem: Any, frame: Frame) -> SameJudgement:
+def _judgement(problem: Problem, frame: Frame) -> SameJudgement:
     """When ends of searches on the true energy are the same point."""
-    atol = SAME * float(frame.width.max())
-    if np.isfinite(frame.period).any():
-        return PeriodicCoordinates(frame.period, atol)
-    return make_judgement(atol, problem.dim)
+    return judgement_by(SAME * float(frame.width.max()), space_with(frame.period, problem.dim))
 
 
 # -- folder -----------------------------------------------------------------------------------------------------------
 def _described(
-    problem: Any, starts: FloatArray, correction: CorrectionSettings, training: TrainingSettings,
+    problem: Problem, starts: FloatArray, correction: CorrectionSettings, training: TrainingSettings,
     explore: ExploreSettings, solver: SolverSettings, data: TrainingData | None,
 ) -> dict[str, Any]:  # fmt: skip
     """What must agree for a correction to be gone on with."""

@@ -85,7 +85,7 @@ def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense:
     radius = on_scale(X, settings)[row]
     if batch.towards is not None:
         m = batch.target_index + 1
-        away, V = _aimed(frames[row, :, :m], batch.towards - X[row])
+        away, V = _aimed(frames[row, :, :m], problem.space.towards(X[row], batch.towards))
         return Starts(X[row] + radius[:, None] * away, V, away, radius, None if H is None else H[row])
     V = np.zeros((n, d, batch.keep.shape[1]))
     for j in range(batch.keep.shape[1]):

@@ -17,6 +17,8 @@ from landscape_dist.records import (
     Points,
     SparseHessian,
 )
+from landscape_dist.spaces.flat import space_with
+from landscape_dist.spaces.space import Space
 
 
 class Problem(abc.ABC):
@@ -31,14 +33,15 @@ class Problem(abc.ABC):
         name: short name for tables and file names.
         dim: number of variables d.
         domain: where searches may go (`Box`, `Ball` or `Unbounded`).
-        euler_characteristic: sum over stationary points of (-1)^index that Morse theory demands: 1 for an energy
-            that grows at infinity, 0 on a torus, None where unknown.
+        euler_characteristic: sum over stationary points of (-1)^index that Morse theory demands; None where unknown.
+            For an energy that grows wherever its space is not compact that of the space: 1 for R^d, 0 with a period.
         has_hessian: whether `hessian` is available at reasonable cost.
         has_sparse_hessian: whether `sparse_hessian` is available.
         has_energy: False for vector fields.
         symmetric: False for vector fields that are no gradients; `hessian` is then minus the Jacobian.
         periods: (d,) of the coordinates, in their unit, inf where one is not periodic; None where none is. `explore`
             then takes points that differ by whole periods for the same.
+        space: where points live; by default the flat one with these periods.
         suggested_start, suggested_max_index: used where the user gives none; None if there is nothing sensible.
         xp: array namespace in which the solver should work.
     """
@@ -54,9 +57,19 @@ class Problem(abc.ABC):
     periods: Any = None
     suggested_start: Any = None
     suggested_max_index: int | None = None
+    _space: Space | None = None
 
     def __init__(self) -> None:
         self.counters = Counters()
+
+    @property
+    def space(self) -> Space:
+        return space_with(self.periods, self.dim) if self._space is None else self._space
+
+    @space.setter
+    def space(self, space: Space) -> None:
+        space.check(self.dim)
+        self._space = space
 
     # -- public, counted ------------------------------------------------------------------------------------
     def energy(self, X: Points) -> Energies:

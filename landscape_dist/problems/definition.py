@@ -7,6 +7,7 @@ from typing import Any
 
 from landscape_dist.errors import LandscapeError, SettingsError, StoreMismatchError
 from landscape_dist.problems.base import Problem
+from landscape_dist.spaces.kinds import space_of
 
 
 def problem_of(header: dict[str, Any], check: bool = True) -> Problem:
@@ -58,6 +59,8 @@ def problem_of(header: dict[str, Any], check: bool = True) -> Problem:
             f"({str(error)[:300]}); give it with --problem CONFIG.toml (problem=)"
         ) from error
     check_same_problem(header, problem)
+    if "space" in about:
+        problem.space = space_of(header)
     return problem
 
 

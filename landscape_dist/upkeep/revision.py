@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from landscape_dist.campaign.campaign import default_atol, explore, judgement_by, split_settings
+from landscape_dist.campaign.campaign import explore, split_settings
 from landscape_dist.campaign.header import check_header, differences, session_details
 from landscape_dist.campaign.journal import Journal
 from landscape_dist.campaign.landscape import Landscape
@@ -28,8 +28,9 @@ from landscape_dist.numerics.plain_json import plain_json
 from landscape_dist.problems.definition import problem_of
 from landscape_dist.problems.domain import domain_from_dict
 from landscape_dist.records import FloatArray, SearchColumns, SearchStatus
+from landscape_dist.spaces.default_judgement import default_atol, judgement_by, space_of_points, space_of_store
 from landscape_dist.spaces.judgement import SameJudgement
-from landscape_dist.spaces.kinds import judgement_of
+from landscape_dist.spaces.kinds import judgement_of, space_of
 from landscape_dist.store.consistency import contradictions
 from landscape_dist.store.database import Database
 from landscape_dist.store.replacing import replacing
@@ -188,7 +189,8 @@ def _make(
     # Budgets end a run, not the telling of what is known.
     unlimited = dataclasses.replace(explore, max_searches=None, max_points=None)
     width = max(one.n_eigenvalues for one in known)
-    coordinator = Coordinator(starts, unlimited, judgement, width)
+    space = space_of_points(space_of(header), judgement)
+    coordinator = Coordinator(starts, unlimited, judgement, width, space)
     session = session_details(explore, solver) | details
     with Database.create(out, header, dim=first.dim, n_eigenvalues=width, session=session, earlier=earlier) as database:
         journal = Journal(header, None, coordinator, database)
@@ -217,6 +219,7 @@ class _Known:
         if found:
             raise StoreFormatError(f"{self.where} is damaged: {found[0]}; see landscape-dist verify")
         self.header = snapshot.header
+        self.space = space_of_store(self.header)
         self.starts = np.array(self.header["start"], dtype=np.float64)
         try:
             self.explore = ExploreSettings(**self.header["explore"])
@@ -267,7 +270,7 @@ class _Known:
     def judgement_for(self, starts: FloatArray, same: Any) -> SameJudgement:
         """The judgement of the store, with other starts."""
         if same is not None:
-            judgement = judgement_by(same, self.dim, self._periods())
+            judgement = judgement_by(same, self.space)
             if plain_json("same", judgement.as_dict()) != self.header["same"]:
                 raise StoreMismatchError(
                     f"{self.where} was made with same = {self.header['same']}, and now it is {judgement.as_dict()}; "
@@ -280,15 +283,7 @@ class _Known:
 
     def _default(self, starts: FloatArray) -> SameJudgement:
         """What `explore` takes by default with these starts."""
-        periods = self._periods()
-        return judgement_by(default_atol(starts, periods), self.dim, periods)
-
-    def _periods(self) -> FloatArray | None:
-        """(d,) of the torus on which points are told apart; None where it is the plane."""
-        same = self.header["same"]
-        if same.get("kind") != "periodic_coordinates":
-            return None
-        return np.broadcast_to([np.inf if period is None else period for period in same["period"]], self.dim)
+        return judgement_by(default_atol(starts, self.space), self.space)
 
 
 def _joined(starts: Sequence[FloatArray]) -> FloatArray:

@@ -22,7 +22,7 @@ from landscape_dist.problems.base import Problem
 from landscape_dist.problems.definition import check_same_problem, problem_of
 from landscape_dist.records import FloatArray, IntArray, PointColumns, SearchColumns
 from landscape_dist.spaces.judgement import SameJudgement
-from landscape_dist.spaces.kinds import judgement_of
+from landscape_dist.spaces.kinds import judgement_of, space_of
 from landscape_dist.store.consistency import contradictions
 from landscape_dist.store.database import Database
 from landscape_dist.store.snapshot import Snapshot
@@ -152,7 +152,7 @@ def _slots(snapshot: Snapshot, skipped: list[str]) -> list[str]:
         skipped.append(f"numbers of searches: settings that this version does not know ({error})")
         return []
     table = _table(points)
-    slots = Slots(np.array(header["start"], dtype=np.float64), settings, table)
+    slots = Slots(np.array(header["start"], dtype=np.float64), settings, table, space_of(header))
     if len(points):  # none yet, before the first commit of a run
         slots.add(points)
     beyond = searches.slot >= slots.n
