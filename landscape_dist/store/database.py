@@ -72,6 +72,11 @@ class Snapshot:
     state: dict[str, Any]
     progress: Progress
 
+    @property
+    def finished(self) -> bool:
+        """Whether it was declared final."""
+        return self.progress.final
+
 
 class Database:
     """Points, searches and failures of one landscape in a Zarr v3 group.

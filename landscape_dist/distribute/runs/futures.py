@@ -18,8 +18,6 @@ from distributed import KilledWorker, as_completed
 from landscape_dist.distribute.clusters.environment import VersionCheck
 from landscape_dist.distribute.clusters.healing import heal
 from landscape_dist.distribute.runs.interrupts import Interrupts
-from landscape_dist.distribute.runs.isolation import Solve, Solved
-from landscape_dist.distribute.runs.packing import failed, halves, take
 from landscape_dist.distribute.runs.slowest import Underway
 from landscape_dist.distribute.worker.broadcast import (
     Broadcast,
@@ -28,6 +26,8 @@ from landscape_dist.distribute.worker.broadcast import (
     dump,
     run_searches,
 )
+from landscape_dist.distribute.worker.isolation import Solve, Solved
+from landscape_dist.distribute.worker.pieces import failed, halves, take
 from landscape_dist.distribute.worker.watchdog import Hang, HangWatch
 from landscape_dist.errors import ClusterError, LandscapeError, ProblemError
 from landscape_dist.records import SearchBatch, SearchStatus

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from landscape_dist.distribute.runs.interrupts import Interrupts
-from landscape_dist.distribute.runs.isolation import Solve, Solved, solve_isolated
 from landscape_dist.distribute.runs.packing import Coordinator, Feed, PackSizer
 from landscape_dist.distribute.runs.settings import check_hang_seconds
 from landscape_dist.distribute.runs.slowest import Underway
+from landscape_dist.distribute.worker.isolation import Solve, Solved, solve_isolated
 from landscape_dist.records import ResultBatch, SearchBatch
 
 if TYPE_CHECKING:

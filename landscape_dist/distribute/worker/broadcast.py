@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 import cloudpickle
 from distributed import WorkerPlugin, get_worker
 
-from landscape_dist.distribute.runs.isolation import Solved, solve_isolated, solve_one_by_one
+from landscape_dist.distribute.worker.isolation import Solved, solve_isolated, solve_one_by_one
 from landscape_dist.distribute.worker.plugins import bring, withdraw
 from landscape_dist.distribute.worker.watchdog import watching
 from landscape_dist.errors import LandscapeError, ProblemError

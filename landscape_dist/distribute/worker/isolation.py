@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from landscape_dist.distribute.runs.packing import failed, halves, take
+from landscape_dist.distribute.worker.pieces import failed, halves, take
 from landscape_dist.records import ResultBatch, SearchBatch, SearchStatus, join_results
 
 RAISE_TRIES = 2
