@@ -12,6 +12,7 @@ import numpy.random
 
 from landscape_dist.campaign.campaign import explore
 from landscape_dist.campaign.header import versions
+from landscape_dist.campaign.landscape import Landscape as Explored
 from landscape_dist.distribute.clusters.shorthands import place_and_lease
 from landscape_dist.distribute.runs import runner as _runner  # noqa: F401 - loaded here, not in the first run
 from landscape_dist.errors import SettingsError
@@ -78,7 +79,7 @@ class Landscape:
             raise SettingsError(f"Dim is {self._values['Dim']} but InitialPoint has {dim} numbers; make them agree")
         self.problem = make_problem(self._values)
         self.calHiSD = Parameters(self)
-        self.landscape: Any = None
+        self.landscape: Explored | None = None
         self._table: SaddleTable | None = None
         self._n_restarts = 0
         self._stale = False

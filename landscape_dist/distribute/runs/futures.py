@@ -35,6 +35,9 @@ from landscape_dist.records import SearchBatch, SearchStatus
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+    from landscape_dist.hisd.settings import SolverSettings
+    from landscape_dist.problems.base import Problem
+
 POLL_SECONDS = 0.25
 REFRESH_SECONDS = 2.0
 SLOW_SECONDS = 10.0
@@ -88,8 +91,8 @@ class DaskExecutor:
     def __init__(
         self,
         client: Client,
-        problem: Any,
-        settings: Any,
+        problem: Problem,
+        settings: SolverSettings,
         solve: Solve,
         *,
         hang_seconds: float | None = None,

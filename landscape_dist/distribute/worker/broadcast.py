@@ -27,6 +27,8 @@ from landscape_dist.errors import LandscapeError, ProblemError
 if TYPE_CHECKING:
     from distributed import Client
 
+    from landscape_dist.problems.base import Problem
+
 
 class ProblemMissingError(LandscapeError):
     """A task came to a worker that has not (or no longer) the version of the problem that it needs."""
@@ -138,7 +140,7 @@ class Broadcast:
         version: hash of the problem's bytes; tasks name it.
     """
 
-    def __init__(self, client: Client, problem: Any) -> None:
+    def __init__(self, client: Client, problem: Problem) -> None:
         self._client = client
         blob = dump(problem, "the problem")
         self.version = hashlib.blake2b(blob, digest_size=12).hexdigest()
