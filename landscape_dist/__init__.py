@@ -91,7 +91,7 @@ _MOVED = {
         for name, place in (
             ("backends", "clusters.kinds"),
             ("broadcast", "worker.broadcast"),
-            ("cluster_check", "clusters.cluster_check"),
+            ("cluster_check", "runs.cluster_check"),
             ("cluster_file", "clusters.cluster_file"),
             ("environment", "clusters.environment"),
             ("evaluations", "runs.evaluations"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import numpy as np
 
@@ -25,6 +25,29 @@ if TYPE_CHECKING:
     import networkx as nx
 
     from landscape_dist.analysis.evidence import Audit
+    from landscape_dist.problems.base import Problem
+
+
+class Snapshot(Protocol):
+    """What a landscape is made of: the tables of a moment, as in a commit of a store."""
+
+    @property
+    def header(self) -> dict[str, Any]: ...
+
+    @property
+    def points(self) -> PointColumns: ...
+
+    @property
+    def searches(self) -> SearchColumns: ...
+
+    @property
+    def failures(self) -> FailureColumns: ...
+
+    @property
+    def counters(self) -> dict[str, Any]: ...
+
+    @property
+    def finished(self) -> bool: ...
 
 
 class Points(Sequence[StationaryPoint]):
@@ -82,7 +105,7 @@ class Landscape:
         counters: dict[str, Any],
         *,
         finished: bool,
-        problem: Any = None,
+        problem: Problem | None = None,
         paths: PathSource | None = None,
     ) -> None:
         self.header = header
@@ -94,6 +117,24 @@ class Landscape:
         self.problem = problem
         self.pathways = PathwayMap(columns, searches)
         self.trajectories = Trajectories(paths, searches)
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, *, problem: Problem | None = None, paths: PathSource | None = None) -> Landscape:
+        """The landscape of a moment.
+
+        Args:
+            snapshot: its tables. problem: where it is at hand. paths: of its searches, where some are kept.
+        """
+        return cls(
+            snapshot.header,
+            snapshot.points,
+            snapshot.searches,
+            snapshot.failures,
+            snapshot.counters,
+            finished=snapshot.finished,
+            problem=problem,
+            paths=paths,
+        )
 
     def __repr__(self) -> str:
         return f"<Landscape of {self.name}: {len(self.points)} points, {len(self.connections)} connections>"

@@ -156,7 +156,7 @@ def diff(
     arrows_only_in_a, arrows_only_in_b}; ids are those of the store that has them.
     """
     from landscape_dist.analysis.matching import compare
-    from landscape_dist.campaign.campaign import open_landscape
+    from landscape_dist.campaign.opening import open_landscape
     from landscape_dist.spaces.kinds import judgement_of
 
     a, b = open_landscape(store), open_landscape(other)

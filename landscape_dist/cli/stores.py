@@ -34,7 +34,7 @@ class Format(enum.StrEnum):
 
 def opened(store: str) -> Landscape:
     """The landscape in a store."""
-    from landscape_dist.campaign.campaign import open_landscape
+    from landscape_dist.campaign.opening import open_landscape
 
     return open_landscape(store)
 
@@ -67,7 +67,7 @@ def info_dict(overview: Overview) -> dict[str, Any]:
 @guarded
 def info(store: Store, as_json: AsJson = False, debug: Debug = False) -> None:
     """Say what is in a store: points by index, searches, evaluations, settings. Works while a run is writing to it."""
-    from landscape_dist.campaign.campaign import open_overview, open_sessions
+    from landscape_dist.campaign.opening import open_overview, open_sessions
     from landscape_dist.cli.tables import numbers, print_json
 
     overview = open_overview(store)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from landscape_dist.campaign.campaign import explore
 from landscape_dist.campaign.header import versions
 from landscape_dist.campaign.landscape import Landscape as Explored
+from landscape_dist.distribute.clusters.shorthands import place_and_lease
 from landscape_dist.distribute.runs import runner as _runner  # noqa: F401 - loaded here, not in the first run
 from landscape_dist.errors import SettingsError
 from landscape_dist.records import FloatArray
@@ -171,10 +172,10 @@ class Landscape:
         if self._table is None:
             self._table = SaddleTable(policy["same"], self._frame)
         self._table.judgement = policy["same"]
-        where = {name: values[name] for name in ("client", "workers") if values[name] is not None}
+        place, _ = place_and_lease(client=values["client"], workers=values["workers"])
         landscape = explore(
             problem, start, store=store, on_status=LiveReport(values["ReportInterval"]) if values["Verbose"] else None,
-            **where, **policy, **solver_settings(values, problem),
+            on=place, **policy, **solver_settings(values, problem),
         )  # fmt: skip
         self.landscape = landscape
         ids = self._table.add(landscape, begin)

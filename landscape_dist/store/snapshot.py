@@ -46,3 +46,8 @@ class Snapshot:
     counters: dict[str, Any]
     state: dict[str, Any]
     progress: Progress
+
+    @property
+    def finished(self) -> bool:
+        """Whether it was declared final."""
+        return self.progress.final

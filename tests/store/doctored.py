@@ -388,7 +388,7 @@ def resume(path: Path) -> None:
 
 
 def info(path: Path) -> None:
-    from landscape_dist.campaign.campaign import open_overview, open_sessions
+    from landscape_dist.campaign.opening import open_overview, open_sessions
 
     str(open_overview(path))
     open_sessions(path)

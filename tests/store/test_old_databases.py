@@ -11,7 +11,7 @@ import pytest
 
 import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
-from landscape_dist.campaign.campaign import open_overview, open_sessions
+from landscape_dist.campaign.opening import open_overview, open_sessions
 from landscape_dist.store.compact import compact
 from landscape_dist.store.database import Database
 from landscape_dist.upkeep.revision import extend

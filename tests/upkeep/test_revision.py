@@ -12,7 +12,7 @@ from zarr.storage import MemoryStore
 
 import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
-from landscape_dist.campaign.campaign import open_sessions
+from landscape_dist.campaign.opening import open_sessions
 from landscape_dist.errors import SettingsError, StoreError, StoreInUseError, StoreMismatchError
 from landscape_dist.records import SearchStatus
 from landscape_dist.spaces.signed_permutations import SignedPermutations
