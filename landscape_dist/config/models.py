@@ -151,7 +151,7 @@ class RunSection(_Section):
 
 Start = Annotated[Any, BeforeValidator(_numbers)]
 ExploreSection = _settings_model("ExploreSection", ExploreSettings, start=(Start, None), max_index=(int | None, None))
-SolverSection = _settings_model("SolverSection", SolverSettings)
+SolverSection = _settings_model("SolverSection", SolverSettings, step=(str, "auto"), eigensolver=(str, "flow"))
 TrainingSection = _settings_model("TrainingSection", TrainingSettings, hidden=(list[int], None))
 CorrectionSection = _settings_model("CorrectionSection", CorrectionSettings)
 
