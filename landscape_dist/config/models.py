@@ -131,7 +131,7 @@ class RunSection(_Section):
 
 Start = Annotated[Any, BeforeValidator(_numbers)]
 ExploreSection = _settings_model("explore", start=(Start, None), max_index=(int | None, None))
-SolverSection = _settings_model("solver")
+SolverSection = _settings_model("solver", step=(str, "auto"), eigensolver=(str, "flow"))
 TrainingSection = _settings_model("training", hidden=(list[int], None))
 CorrectionSection = _settings_model("correction")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from landscape_dist.problems.domain import Domain, Unbounded
 from landscape_dist.records import (
@@ -42,6 +42,10 @@ class Problem(abc.ABC):
         periods: (d,) of the coordinates, in their unit, inf where one is not periodic; None where none is. `explore`
             then takes points that differ by whole periods for the same.
         space: where points live; by default the flat one with these periods.
+        batch_bytes: bytes of Hessians that the solver should hold at a time; None where its own choice, for caches, is
+            right.
+        definition: plain JSON form, kept in the header of a store; None where there is nothing to keep.
+            `problems.definition` builds the problem again from one of a "kind" that it knows.
         suggested_start, suggested_max_index: used where the user gives none; None if there is nothing sensible.
         xp: array namespace in which the solver should work.
     """
@@ -58,6 +62,18 @@ class Problem(abc.ABC):
     suggested_start: Any = None
     suggested_max_index: int | None = None
     _space: Space | None = None
+
+    if TYPE_CHECKING:  # attributes or properties, as a subclass likes
+
+        @property
+        def batch_bytes(self) -> int | None: ...
+
+        @property
+        def definition(self) -> dict[str, Any] | None: ...
+
+    else:
+        batch_bytes = None
+        definition = None
 
     def __init__(self) -> None:
         self.counters = Counters()
@@ -121,19 +137,6 @@ class Problem(abc.ABC):
 
         A `problems.conditioned.Conditioned`, which counts in the counters of this problem.  Searches of more variables
         than dense Hessians are formed for run in these coordinates.
-        """
-        return None
-
-    @property
-    def batch_bytes(self) -> int | None:
-        """Bytes of Hessians that the solver should hold at a time; None where its own choice, for caches, is right."""
-        return None
-
-    @property
-    def definition(self) -> dict[str, Any] | None:
-        """Plain JSON form, kept in the header of a store; None where there is nothing to keep.
-
-        `problems.definition` builds the problem again from one of a "kind" that it knows.
         """
         return None
 

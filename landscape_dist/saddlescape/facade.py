@@ -186,6 +186,7 @@ class Landscape:
 
     def _frame(self, x: FloatArray, k: int) -> FloatArray:
         """(d,) point -> (d, k) directions of its k lowest (for vector fields: unstable) eigenvalues."""
+        from landscape_dist.hisd.curvatures import curvatures_for
         from landscape_dist.hisd.settings import SolverSettings
         from landscape_dist.hisd.start import expand
         from landscape_dist.records import SearchBatch, SearchKind
@@ -195,8 +196,8 @@ class Landscape:
             k, SearchKind.START, none - 1, x[None], none - 1, none, none, none[None] - 1, none[None],
             np.arange(k)[None], none,
         )  # fmt: skip
-        settings = SolverSettings()
-        return expand(self.problem, batch, settings, dense=self.problem.dim <= settings.dense_limit).V[0]
+        # Implicit steps are made in the coordinates of the user.
+        return expand(curvatures_for(self.problem, SolverSettings(step="implicit")), batch).V[0]
 
     # -- results ----------------------------------------------------------------------------------------------
     @property

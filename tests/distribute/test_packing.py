@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from landscape_dist.distribute.runs.packing import PIECES_PER_SECOND, Feed, PackSizer
 from landscape_dist.distribute.worker.pieces import failed, halves, take
 from landscape_dist.errors import SettingsError
-from landscape_dist.records import SearchStatus, join_results
+from landscape_dist.hisd.results import join_results
+from landscape_dist.records import SearchStatus
 
 
 def a_batch(dim=4):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from landscape_dist.distribute.worker.pieces import failed, halves, take
-from landscape_dist.records import ResultBatch, SearchBatch, SearchStatus, join_results
+from landscape_dist.hisd.results import join_results
+from landscape_dist.records import ResultBatch, SearchBatch, SearchStatus
 
 if TYPE_CHECKING:
     from landscape_dist.distribute.worker.watchdog import Watch
