@@ -6,7 +6,6 @@ from landscape_dist import spaces as spaces
 from landscape_dist import surrogates as surrogates
 from landscape_dist.campaign.campaign import explore as explore
 from landscape_dist.campaign.landscape import Landscape as Landscape
-from landscape_dist.campaign.opening import open_landscape as open
 from landscape_dist.correction.correct import correct as correct
 from landscape_dist.distribute.clusters.place import Cluster as Cluster
 from landscape_dist.distribute.clusters.place import Local as Local
@@ -27,6 +26,7 @@ from landscape_dist.spaces.translations import Translations as Translations
 from landscape_dist.store.settings import Lease as Lease
 
 # To type checkers a name imported under another one is private; an assignment is not.
+from landscape_dist.campaign.opening import open_landscape
 
 open = open_landscape
 
