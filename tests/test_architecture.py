@@ -10,7 +10,7 @@ import networkx as nx
 import pytest
 
 # Longer still.  Nothing may be added, and whatever is short by now goes.
-TOO_LONG = {"exploration/coordinator.py", "records.py"}
+TOO_LONG = {"exploration/coordinator.py"}
 
 ROOT = Path(__file__).parents[1] / "landscape_dist"
 FILES = sorted(ROOT.rglob("*.py"))
