@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +80,47 @@ for old, new in {ld._MOVED!r}.items():
     assert any(f"{{new}} now" in str(w.message) for w in said), old
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+SCRIPT = """
+import numpy as np
+import landscape_dist as ld
+problem = ld.systems.get("muller_brown")
+landscape = ld.explore(problem, np.zeros(2), max_index=2)
+reveal_type(landscape)
+reveal_type(landscape.points[0])
+reveal_type(problem.gradient(np.zeros((1, 2))))
+reveal_type(ld.open("store.zarr"))
+"""
+REVEALED = [
+    "landscape_dist.campaign.landscape.Landscape",
+    "landscape_dist.records.StationaryPoint",
+    "numpy.ndarray[tuple[Any, ...], numpy.dtype[numpy.float64]] | Any",
+    "landscape_dist.campaign.landscape.Landscape",
+]
+MYPY = """
+[mypy]
+strict = true
+[mypy-landscape_dist.*]
+follow_imports = silent
+warn_return_any = false
+[mypy-bokeh.*,dask.*,distributed.*,matplotlib.*,networkx.*,pydantic.*,rich.*,scipy.*,sklearn.*,sympy.*,torch.*,typer.*,zarr.*]
+follow_imports = skip
+"""
+
+
+def test_type_checkers_see_what_the_public_names_are(tmp_path: Path) -> None:
+    pytest.importorskip("mypy", reason="mypy is not installed")
+    package = Path(importlib.util.find_spec("landscape_dist").origin).parent
+    assert (package / "py.typed").is_file()
+    names = "".join(f"reveal_type(ld.{name})\n" for name in ld.__all__)
+    (tmp_path / "script.py").write_text(SCRIPT + names)
+    (tmp_path / "mypy.ini").write_text(MYPY)
+    where = {**os.environ, "MYPYPATH": "" if package.parent.name == "site-packages" else str(package.parent)}
+    command = [sys.executable, "-m", "mypy", "script.py"]
+    said = subprocess.run(command, cwd=tmp_path, env=where, capture_output=True, text=True)
+    assert said.returncode == 0, said.stdout + said.stderr
+    revealed = re.findall(r'Revealed type is "(.*)"', said.stdout)
+    assert revealed[: len(REVEALED)] == REVEALED
+    assert len(revealed) == len(REVEALED) + len(ld.__all__)
+    assert "Any" not in revealed

@@ -6,7 +6,7 @@ import functools
 import platform
 from collections.abc import Iterator
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from landscape_dist.errors import StoreFormatError
 from landscape_dist.exploration.settings import ExploreSettings
@@ -14,9 +14,12 @@ from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.records import FloatArray
 from landscape_dist.spaces.flat import Euclidean
 
+if TYPE_CHECKING:
+    from landscape_dist.problems.base import Problem
+
 
 def make_header(
-    problem: Any, starts: FloatArray, explore: ExploreSettings, solver: SolverSettings, same: dict[str, Any]
+    problem: Problem, starts: FloatArray, explore: ExploreSettings, solver: SolverSettings, same: dict[str, Any]
 ) -> dict[str, Any]:
     """What a store says about itself: what must agree for a resume, and where it comes from."""
     space = {} if isinstance(problem.space, Euclidean) else {"space": problem.space.as_dict()}

@@ -14,8 +14,9 @@ from landscape_dist.exploration.slots import Slots
 from landscape_dist.exploration.tables import PointTable
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import solve_batch
+from landscape_dist.numerics.differences import dimer_products
 from landscape_dist.problems.base import Problem
-from landscape_dist.problems.callables import DIMER_LENGTH, dimer_products
+from landscape_dist.problems.callables import DIMER_LENGTH
 from landscape_dist.records import (
     IntArray,
     PointColumns,

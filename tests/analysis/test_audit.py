@@ -150,7 +150,7 @@ def test_branches_of_index_one_points():
 def test_branches_follow_the_recipes():
     from landscape_dist.exploration.recipes import downward
     from landscape_dist.exploration.settings import ExploreSettings
-    from landscape_dist.pathways.pathway_map import searches_per_branch
+    from landscape_dist.pathways.connections import searches_per_branch
 
     for n_random in (0, 1, 3):
         recipes = downward(1, ExploreSettings(n_random=n_random, max_index=1))
