@@ -17,7 +17,11 @@ from landscape_dist.problems import systems as systems
 from landscape_dist.records import Connection as Connection
 from landscape_dist.records import SearchStatus as SearchStatus
 from landscape_dist.records import StationaryPoint as StationaryPoint
+from landscape_dist.spaces.flat import Torus as Torus
+from landscape_dist.spaces.group import Group as Group
+from landscape_dist.spaces.judgement import SameOrbit as SameOrbit
 from landscape_dist.spaces.signed_permutations import SignedPermutations as SignedPermutations
+from landscape_dist.spaces.space import Space as Space
 from landscape_dist.spaces.symmetry import PeriodicCoordinates as PeriodicCoordinates
 from landscape_dist.spaces.symmetry import Permutations as Permutations
 from landscape_dist.spaces.symmetry import SignFlips as SignFlips

@@ -103,17 +103,6 @@ def _numpy_identity(d: int) -> FloatArray:
     return np.eye(d)
 
 
-def modulo(difference: FloatArray, period: Any) -> FloatArray:
-    """Differences of points, the shortest way round: less whole periods, nothing where the period is inf.
-
-    Args:
-        difference: (..., d). period: (d,) or a number, in the same unit.
-    """
-    finite = np.isfinite(period)
-    turn = np.where(finite, period, 1.0)
-    return np.asarray(difference - np.where(finite, turn * np.round(difference / turn), 0.0))
-
-
 def subspace_overlap(A: FloatArray, B: FloatArray) -> FloatArray:
     """Smallest cosine of the principal angles between column spaces: (n, d, k), (n, d, k) -> (n,); 1 means equal."""
     if A.shape[-1] == 0:

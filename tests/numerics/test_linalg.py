@@ -11,7 +11,6 @@ from landscape_dist.numerics.linalg import (
     canonical_eigenbasis,
     canonical_signs,
     inertia,
-    modulo,
     orthonormalize,
     row_norm,
     subspace_overlap,
@@ -97,10 +96,3 @@ def test_clusters_of_one_sign_get_the_basis_nearest_to_the_axes() -> None:
     # Löwdin's is exact for a span of axes; -0.5 and 0.5 are not to be mixed.
     np.testing.assert_allclose(clustered, np.eye(5), atol=1e-12)
     np.testing.assert_allclose(np.abs(canonical_eigenbasis(w, Q[None])[0].T @ Q), np.eye(5), atol=1e-12)
-
-
-def test_differences_go_the_shortest_way_round() -> None:
-    gaps = np.array([[350.0, 350.0], [-190.0, 7.5], [180.0, -720.0]])
-    np.testing.assert_allclose(modulo(gaps, np.array([360.0, np.inf])), [[-10.0, 350.0], [170.0, 7.5], [180.0, -720.0]])
-    np.testing.assert_allclose(np.abs(modulo(gaps, 360.0)), [[10.0, 10.0], [170.0, 7.5], [180.0, 0.0]])
-    np.testing.assert_array_equal(modulo(gaps, np.inf), gaps)

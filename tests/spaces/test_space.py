@@ -102,6 +102,13 @@ def test_flat_spaces_do_nothing() -> None:
     assert Euclidean(2).image(X, V, np.zeros(3, dtype=int)) is V
 
 
+def test_differences_go_the_shortest_way_round() -> None:
+    gaps, zero = np.array([[350.0, 350.0], [-190.0, 7.5], [180.0, -720.0]]), np.zeros((3, 2))
+    np.testing.assert_allclose(Torus([360.0, np.inf]).log(zero, gaps), [[-10.0, 350.0], [170.0, 7.5], [180.0, -720.0]])
+    np.testing.assert_allclose(np.abs(Torus([360.0] * 2).log(zero, gaps)), [[10.0, 10.0], [170.0, 7.5], [180.0, 0.0]])
+    np.testing.assert_array_equal(Torus([np.inf] * 2).log(zero, gaps), gaps)
+
+
 def test_betti_numbers_of_products_of_circles_and_lines() -> None:
     assert Euclidean(3).betti == (1, 0, 0, 0)
     assert TUBE.betti == (1, 1, 0)
