@@ -19,9 +19,11 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    public: (module, name)
-    for module, name, public in re.findall(
-        r"^from (\S+) import (\w+) as (\w+)$", Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"), re.M
+    other or name: (module, name)
+    for module, name, other in re.findall(
+        r"^from (\S+) import (\w+)(?: as \2|\n+(\w+) = \2)$",
+        Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"),
+        re.M,
     )
 }
 __all__ = sorted(_PUBLIC)
@@ -31,8 +33,10 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'landscape_dist' has no attribute {name!r}")
     module, attribute = _PUBLIC[name]
-    place = importlib.import_module(module)
-    value = getattr(place, attribute) if hasattr(place, attribute) else importlib.import_module(f"{module}.{attribute}")
+    if module == __name__:
+        value: Any = importlib.import_module(f"{module}.{attribute}")
+    else:
+        value = getattr(importlib.import_module(module), attribute)
     globals()[name] = value
     return value
 
@@ -64,6 +68,7 @@ _MOVED = {
     "run_log": "campaign.run_log",
     "status": "campaign.status",
     "store.conformance": "testing.databases",
+    "store.paths": "store.trajectories",
     "surrogates.once": "surrogates.training_once",
     "verification": "upkeep.verification",
     **{f"hisd.{name}": f"numerics.{name}" for name in ("davidson", "lanczos", "sparse")},
@@ -86,7 +91,7 @@ _MOVED = {
         for name, place in (
             ("backends", "clusters.kinds"),
             ("broadcast", "worker.broadcast"),
-            ("cluster_check", "clusters.cluster_check"),
+            ("cluster_check", "runs.cluster_check"),
             ("cluster_file", "clusters.cluster_file"),
             ("environment", "clusters.environment"),
             ("evaluations", "runs.evaluations"),

@@ -5,9 +5,12 @@ from landscape_dist import problems as problems
 from landscape_dist import spaces as spaces
 from landscape_dist import surrogates as surrogates
 from landscape_dist.campaign.campaign import explore as explore
-from landscape_dist.campaign.campaign import open_landscape as open
 from landscape_dist.campaign.landscape import Landscape as Landscape
 from landscape_dist.correction.correct import correct as correct
+from landscape_dist.distribute.clusters.place import Cluster as Cluster
+from landscape_dist.distribute.clusters.place import Local as Local
+from landscape_dist.distribute.clusters.place import Scheduler as Scheduler
+from landscape_dist.distribute.clusters.place import Serial as Serial
 from landscape_dist.exploration.settings import ExploreSettings as ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings as SolverSettings
 from landscape_dist.problems import systems as systems
@@ -20,5 +23,11 @@ from landscape_dist.spaces.symmetry import Permutations as Permutations
 from landscape_dist.spaces.symmetry import SignFlips as SignFlips
 from landscape_dist.spaces.symmetry import UpTo as UpTo
 from landscape_dist.spaces.translations import Translations as Translations
+from landscape_dist.store.settings import Lease as Lease
+
+# To type checkers a name imported under another one is private; an assignment is not.
+from landscape_dist.campaign.opening import open_landscape
+
+open = open_landscape
 
 __version__: str

@@ -8,14 +8,30 @@ arrays of length n, so that a hundred thousand of them cost no Python per search
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+Array = FloatArray | Any
+"""Float64 numbers in an array of NumPy's, or of a problem's own namespace (torch's tensors): these share no type."""
+# What a problem takes and gives.
+Points = Array
+"""(n, d): n points of d variables."""
+Energies = Array
+"""(n,): a number for each point."""
+Gradients = Array
+"""(n, d)."""
+Hessians = Array
+"""(n, d, d)."""
+Directions = Array
+"""(n, d, k): k vectors at each point, in columns."""
+SparseHessian = Any
+"""(d, d) `scipy.sparse.csc_array`, which has no type."""
 
 
 class SearchKind(enum.IntEnum):
@@ -270,44 +286,6 @@ class ResultBatch:
 
     def __len__(self) -> int:
         return len(self.slot)
-
-
-def join_results(results: Sequence[ResultBatch]) -> ResultBatch:
-    """One batch of results out of several; eigenvalues are as wide as those of searches that ended somewhere."""
-    if len(results) == 1:
-        return results[0]
-    ended = [r.eigenvalues.shape[1] for r in results if np.any(r.index >= 0)]
-    width = max(ended or [r.eigenvalues.shape[1] for r in results])
-    eigenvalues = np.full((sum(map(len, results)), width), np.nan)
-    counters = Counters()
-    messages: dict[int, str] = {}
-    trajectories: dict[int, FloatArray] = {}
-    times: dict[int, FloatArray] = {}
-    filled = 0
-    for r in results:
-        columns = min(width, r.eigenvalues.shape[1])
-        eigenvalues[filled : filled + len(r), :columns] = r.eigenvalues[:, :columns]
-        filled += len(r)
-        counters.add(r.counters)
-        messages.update(r.messages)
-        trajectories.update(r.trajectories)
-        times.update(r.trajectory_times)
-    return ResultBatch(
-        slot=np.concatenate([r.slot for r in results]),
-        status=np.concatenate([r.status for r in results]),
-        x=np.concatenate([r.x for r in results]),
-        energy=np.concatenate([r.energy for r in results]),
-        index=np.concatenate([r.index for r in results]),
-        nullity=np.concatenate([r.nullity for r in results]),
-        gradient_norm=np.concatenate([r.gradient_norm for r in results]),
-        eigenvalues=eigenvalues,
-        n_steps=np.concatenate([r.n_steps for r in results]),
-        counters=counters,
-        messages=messages,
-        cpu_seconds=sum(r.cpu_seconds for r in results),
-        trajectories=trajectories,
-        trajectory_times=times,
-    )
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import pytest
 
 import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
-from landscape_dist.config.models import make_config
+from landscape_dist.config import make_config
 from landscape_dist.errors import SettingsError, StoreMismatchError
 from landscape_dist.problems.domain import Box
 from landscape_dist.surrogates import Surrogate, load, save

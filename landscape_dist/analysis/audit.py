@@ -2,131 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from landscape_dist.analysis.morse import MorseEvidence, morse_evidence
-from landscape_dist.pathways.pathway_map import Connections, count_hits, searches_per_branch
+from landscape_dist.analysis.discovery import chao1
+from landscape_dist.analysis.evidence import ArrowEvidence, Audit, HitEvidence, StatusCount, UpwardEvidence
+from landscape_dist.analysis.morse import morse_evidence, topology
+from landscape_dist.pathways.connections import Connections, count_hits, searches_per_branch
 from landscape_dist.records import IntArray, PointColumns, SearchColumns, SearchKind, SearchStatus
-
-COVERAGE_CAVEAT = (
-    "searches are no random sample: the children of one parent are spread over its branches on purpose, so these "
-    "numbers compare runs of one problem and bound nothing"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ArrowEvidence:
-    """Whether saddles have the arrows that they must have.
-
-    Attributes:
-        n_saddles: points of index above `min_index`, from which arrows down are due.
-        without_arrows: ids of those that have none.
-        out_of_domain: ids among them from which every search down left the domain, which explains it.
-        n_index_one: points of index 1 (0 where min_index is above 0).
-        branches_missing: id -> number of branches (0 or 1) of index-1 points with fewer than the two they have.
-    """
-
-    n_saddles: int
-    without_arrows: tuple[int, ...]
-    out_of_domain: tuple[int, ...]
-    n_index_one: int
-    branches_missing: dict[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class HitEvidence:
-    """How often points were reached.
-
-    Attributes:
-        n_hits: searches that ended at a point.
-        n_hit: points reached at least once.
-        singletons, doubletons: points reached once, twice (f1, f2).
-        chao1: n_hit + f1 (f1 - 1) / (2 (f2 + 1)), the bias-corrected lower bound for the number of points
-            (A. Chao, Scand. J. Statist. 11 (1984) 265; corrected form in Chao, Encycl. Stat. Sci. (2005), p. 7907).
-        coverage: 1 - f1 / n_hits, the estimated share of searches that end at a known point (I. J. Good,
-            Biometrika 40 (1953) 237, eq. 9); None without hits.
-        by_index: index -> (points, least hits, median hits).
-        caveat: why this is evidence and no bound.
-    """
-
-    n_hits: int
-    n_hit: int
-    singletons: int
-    doubletons: int
-    chao1: float
-    coverage: float | None
-    by_index: dict[int, tuple[int, int, float]]
-    caveat: str = COVERAGE_CAVEAT
-
-
-@dataclass(frozen=True, slots=True)
-class UpwardEvidence:
-    """What the last round of upward searches found.
-
-    Attributes:
-        round: number of that round; None where no upward search was made.
-        n_searches: upward searches in it.
-        n_new: points that they found.
-        bound: with n_new = 0, the 95 % upper bound 3 / n_searches (rule of three) on the share of upward searches
-            that would find something new; None otherwise.
-    """
-
-    round: int | None
-    n_searches: int
-    n_new: int
-    bound: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class StatusCount:
-    """How many searches ended in one way, and what a user can do about it."""
-
-    status: str
-    count: int
-    advice: str
-
-
-@dataclass(frozen=True)
-class Audit:
-    """Evidence on completeness.  `contradictions` prove that something is missing; the rest is for judging.
-
-    `str(audit)` is a report in plain text, `as_dict()` is for JSON.
-    """
-
-    n_points: int
-    n_searches: int
-    min_index: int
-    max_index: int
-    morse: MorseEvidence
-    arrows: ArrowEvidence
-    hits: HitEvidence
-    upward: UpwardEvidence
-    statuses: tuple[StatusCount, ...]
-
-    @property
-    def contradictions(self) -> tuple[str, ...]:
-        """What cannot be so in a complete landscape."""
-        found = []
-        m, a = self.morse, self.arrows
-        if m.sum_verdict == "violated":
-            found.append(f"Morse sum is {m.morse_sum}, the Euler characteristic {m.euler_characteristic}")
-        found += [f"Morse inequality at index {k} fails by {-m.slack[k]}" for k in m.violated]
-        unexplained = len(a.without_arrows) - len(a.out_of_domain)
-        if unexplained:
-            found.append(f"{unexplained} saddles have no arrow down although not all searches left the domain")
-        return tuple(found)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain numbers, text, lists and dicts, with `contradictions`."""
-        return asdict(self) | {"contradictions": list(self.contradictions)}
-
-    def __str__(self) -> str:
-        from landscape_dist.analysis.report import audit_text
-
-        return audit_text(self)
+from landscape_dist.spaces.flat import Euclidean
+from landscape_dist.spaces.space import Space
 
 
 def audit(
@@ -135,6 +21,10 @@ def audit(
     euler_characteristic: int | None,
     min_index: int,
     max_index: int,
+    *,
+    space: Space | None = None,
+    images: Any = 1,
+    everywhere: bool = True,
 ) -> Audit:
     """Gather what speaks for and against completeness.
 
@@ -143,14 +33,19 @@ def audit(
         euler_characteristic: sum of (-1)^index that the problem declares: 1 for growth at infinity, 0 on a torus,
             None where unknown.
         min_index, max_index: the indices that were searched for.
+        space: in which the points are told apart; default that of so many coordinates without periods.
+        images: how many points of it each stands for, (p,) or one number; None where that is not known.
+        everywhere: whether the whole space was searched, and not a domain in it.
     """
     connections = Connections(searches)
+    space = Euclidean(points.x.shape[1]) if space is None else space
+    demanded = topology(space, euler_characteristic, everywhere=everywhere)
     return Audit(
         n_points=len(points),
         n_searches=len(searches),
         min_index=min_index,
         max_index=max_index,
-        morse=morse_evidence(points, euler_characteristic, min_index, max_index),
+        morse=morse_evidence(points, demanded, min_index, max_index, dim=space.dim, images=images),
         arrows=_arrow_evidence(points, searches, connections, min_index),
         hits=_hit_evidence(points, count_hits(len(points), searches)),
         upward=_upward_evidence(points, searches),
@@ -198,7 +93,7 @@ def _hit_evidence(points: PointColumns, hits: IntArray) -> HitEvidence:
         n_hit=n_hit,
         singletons=f1,
         doubletons=f2,
-        chao1=n_hit + f1 * (f1 - 1) / (2 * (f2 + 1)),
+        chao1=chao1(hits),
         coverage=1 - f1 / n_hits if n_hits else None,
         by_index=by_index,
     )

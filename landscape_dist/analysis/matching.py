@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from landscape_dist.errors import SettingsError
 from landscape_dist.exploration.identification import Identification
 from landscape_dist.exploration.tables import PointTable
-from landscape_dist.numerics.linalg import modulo
 from landscape_dist.pathways.pathway_map import PathwayMap
 from landscape_dist.records import FloatArray, IntArray, PointColumns
+from landscape_dist.spaces.flat import space_with
 from landscape_dist.spaces.judgement import SameJudgement
 
 
@@ -113,9 +113,9 @@ def compare(
     parent, child = b_of_a[a.connections.parent], b_of_a[a.connections.child]
     of_a = np.where((parent >= 0) & (child >= 0), parent * len(b) + child, -1)
     of_b = b.connections.parent * len(b) + b.connections.child
-    distances = np.linalg.norm(a.points.x[rows_a] - b.points.x[rows_b], axis=1)
-    if judgement is not None:
-        distances = np.full(1, np.nan)
+    distances = np.full(1, np.nan)
+    if judgement is None:
+        distances = np.linalg.norm(a.points.x[rows_a] - b.points.x[rows_b], axis=1)
     return Difference(
         pairs=tuple(zip(rows_a.tolist(), rows_b.tolist(), strict=True)),
         only_in_a=tuple(np.setdiff1d(np.arange(len(a)), rows_a).tolist()),
@@ -162,8 +162,8 @@ def _candidates(
         flat = np.fromiter((row for rows in near for row in rows), dtype=np.int64, count=sum(lengths))
         found.append((np.repeat(of_a, lengths), of_b[flat]))
     rows_a, rows_b = (np.concatenate(side) for side in zip(*found, strict=True))
-    away = modulo(x_a[rows_a] - x_b[rows_b], np.inf if period is None else period)
-    return rows_a, rows_b, np.linalg.norm(away, axis=1)
+    space = space_with(period, x_a.shape[1])
+    return rows_a, rows_b, np.linalg.norm(space.log(x_b[rows_b], x_a[rows_a]), axis=1)
 
 
 def _on_torus(X: FloatArray, size: FloatArray) -> FloatArray:

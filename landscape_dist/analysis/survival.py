@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.errors import SettingsError
-from landscape_dist.numerics.linalg import modulo
 from landscape_dist.pathways.pathway_map import PathwayMap
 from landscape_dist.records import FloatArray, IntArray
+from landscape_dist.spaces.flat import Euclidean
 from landscape_dist.spaces.judgement import SameJudgement, make_judgement
-from landscape_dist.spaces.symmetry import PeriodicCoordinates
 
 DOUBTFUL = 0.8
 """Below this share of the members, a point or an arrow is marked."""
@@ -124,6 +123,7 @@ def survival(reference: PathwayMap, members: Sequence[PathwayMap], same: SameJud
         if member.points.x.shape[1] != dim:
             raise SettingsError(f"member {number} has {member.points.x.shape[1]} variables, the reference {dim}")
     judgement = make_judgement(same, dim)
+    space = judgement.space(dim) or Euclidean(dim)
     x, n = reference.points.x, len(reference)
     found = np.full((len(members), n), -1)
     for row, member in zip(found, members, strict=True):
@@ -132,12 +132,13 @@ def survival(reference: PathwayMap, members: Sequence[PathwayMap], same: SameJud
     points = []
     for i in range(n):
         hits = [(member, row[i]) for member, row in zip(members, found, strict=True) if row[i] >= 0]
-        away = np.array([_difference(member.points.x[j] - x[i], judgement) for member, j in hits]).reshape(-1, dim)
+        ends = np.array([member.points.x[j] for member, j in hits]).reshape(-1, dim)
+        squares = space.squared_distance(x[i], ends)
         energies = np.array([member.points.energy[j] for member, j in hits])
         points.append(
             PointSurvival(
                 i, int(reference.points.index[i]), len(hits) / len(members),
-                float(np.sqrt(np.mean(np.sum(away**2, axis=1)))) if hits else float("nan"),
+                float(np.sqrt(np.mean(squares))) if hits else float("nan"),
                 float(energies.std()) if hits else float("nan"),
             )
         )  # fmt: skip
@@ -174,11 +175,6 @@ def matched(
     of_b = np.asarray(maximum_bipartite_matching(csr_array(allowed), perm_type="column"), dtype=np.int64)
     rows_a = np.flatnonzero(of_b >= 0)
     return rows_a, of_b[rows_a]
-
-
-def _difference(difference: FloatArray, judgement: SameJudgement) -> FloatArray:
-    """Modulo the periods, where there are any."""
-    return modulo(difference, judgement.period) if isinstance(judgement, PeriodicCoordinates) else difference
 
 
 def _others(members: Sequence[PathwayMap], found: IntArray, judgement: SameJudgement) -> tuple[OtherPoint, ...]:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_MOVED = ("explore", "judgement_by", "open_landscape", "open_overview", "open_sessions", "split_settings")
+_MOVED = {
+    "explore": "campaign",
+    "judgement_by": "campaign",
+    "open_landscape": "opening",
+    "open_overview": "opening",
+    "open_sessions": "opening",
+    "split_settings": "arguments",
+}
 
 
 def __getattr__(name: str) -> Any:
     # They were in a module of this name; imported when asked for, so that a header or a log costs no more than itself.
     if name not in _MOVED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.campaign"), name)
+    return getattr(import_module(f"{__name__}.{_MOVED[name]}"), name)

@@ -2,55 +2,47 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from landscape_dist.analysis.overview import Overview
-from landscape_dist.campaign.header import check_header, make_header, session_details
+from landscape_dist.campaign.arguments import highest_index, split_settings, starts_of
+from landscape_dist.campaign.header import make_header, session_details
 from landscape_dist.campaign.journal import Journal, open_journal
 from landscape_dist.campaign.landscape import Landscape
 from landscape_dist.campaign.run_log import RunLog
 from landscape_dist.campaign.status import OnStatus
+from landscape_dist.distribute.clusters.place import Place
+from landscape_dist.distribute.clusters.shorthands import LEASE, PLACE, place_and_lease
 from landscape_dist.distribute.runs.settings import HANG_SECONDS, check_hang_seconds
 from landscape_dist.errors import SettingsError, StoreNotFoundError
 from landscape_dist.exploration.coordinator import Coordinator
-from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import check_settings, eigenvalue_columns
-from landscape_dist.records import FloatArray
-from landscape_dist.spaces.judgement import SameJudgement, make_judgement
-from landscape_dist.spaces.symmetry import PeriodicCoordinates, periods_of
-from landscape_dist.toml_file import nearest
+from landscape_dist.spaces.default_judgement import chosen_judgement, space_of_points
+from landscape_dist.store.settings import Lease
 
-SAME_ATOL = 1e-4
+if TYPE_CHECKING:
+    from landscape_dist.distribute.clusters.place import On
+    from landscape_dist.problems.base import Problem
+
+ARGUMENTS = ("start", "store", "on", "same", "lease", "hang_seconds", "on_status", "log", *PLACE, *LEASE)
+"""What `explore` takes besides settings, for the message where a name is misspelt."""
 
 
 def explore(
-    problem: Any,
+    problem: Problem,
     start: Any = None,
     max_index: int | None = None,
     *,
     min_index: int = 0,
     store: Any = None,
-    client: Any = None,
-    workers: int | None = None,
-    scheduler: str | None = None,
-    scheduler_file: str | os.PathLike[str] | None = None,
-    cluster: Any = None,
-    jobs: int | None = None,
-    adapt: str | None = None,
-    preload: Sequence[str | os.PathLike[str]] | None = None,
-    serial: bool | None = None,
-    hang_seconds: float | None = HANG_SECONDS,
-    steal: bool = False,
-    lease_seconds: float = 60.0,
+    on: On = None,
     same: Any = None,
     solver: SolverSettings | None = None,
+    lease: Lease | None = None,
+    hang_seconds: float | None = HANG_SECONDS,
     on_status: OnStatus | None = None,
     log: str | os.PathLike[str] | None = None,
     **settings: Any,
@@ -67,30 +59,25 @@ def explore(
         max_index: highest Morse index to look for; default the problem's suggestion, else min(d, 6).
         min_index: lowest index to look for.
         store: path of the database (or a Zarr store, or a URL); None keeps the landscape in memory.
-        client: a Dask client to run on; its workers keep the problem until the client runs another.
-        workers: run on that many worker processes of a Dask cluster on this machine.
-        scheduler: run on the Dask cluster of the scheduler at this address.
-        scheduler_file: the same, by the file that the scheduler wrote.
-        cluster: run on the cluster that a cluster file names (its path); see the folder cluster/ of the repository.
-        jobs: jobs or workers of that cluster; default what the file says.
-        adapt: "MIN:MAX" of them, as many as there is work for.
-        preload: Python files that workers import: modules of yours that the problem imports.
-        serial: True runs in this process, the default where no other place is given; False starts worker
-            processes there, too, one a CPU.
-        hang_seconds: a call of the energy that does not return for so long, in seconds, costs its worker process, and
-            the search the status 'hung' where that happens again; None waits for ever. A serial run cannot be
-            interrupted from within: there only `deadline` and `max_steps` count, between calls.
-        steal: take a store over from a process on another machine that writes to it and is gone: waits until no
-            heartbeat of it was seen for its `lease_seconds`. What a killed run on this machine left needs no stealing.
-        lease_seconds: how long this process may be silent before others may do the same, in seconds.
+        on: where to run: `Serial()` in this process (the default), `Local(4)` on worker processes of this machine,
+            `Scheduler("tcp://node7:8786")` or `Scheduler(file=...)` on a Dask cluster that runs already,
+            `Cluster("slurm.toml", jobs=20)` on one that is started for the run, or a Dask client, whose workers keep
+            the problem until it runs another. Their `preload=` brings Python files that the problem imports.
         same: when two points of equal index are the same: a 2-norm distance (modulo the problem's `periods`, where it
             has some), d tolerances, a function of two points, or a `SameJudgement`; default a distance of 1e-4 times
             max(1, largest coordinate of the start, half the period of a periodic one). A store from before problems
             had periods keeps to its own distance.
         solver: settings of the solver; single ones can also be given by name.
+        lease: how the store is held: `Lease(steal=True)` takes it over from a process on another machine that is gone,
+            `Lease(seconds=600)` says how long this one may be silent before others may do the same.
+        hang_seconds: a call of the energy that does not return for so long, in seconds, costs its worker process, and
+            the search the status 'hung' where that happens again; None waits for ever. A serial run cannot be
+            interrupted from within: there only `deadline` and `max_steps` count, between calls.
         on_status: called about twice a second with a `Status`.
         log: file to append a line of JSON to for each thing that happens, see `landscape_dist.campaign.run_log`.
-        settings: fields of `ExploreSettings` and `SolverSettings`.
+        settings: fields of `ExploreSettings` and `SolverSettings`. Shorthands for `on` and `lease`, as in `workers=4`,
+            are `serial`, `workers`, `client`, `scheduler`, `scheduler_file`, `cluster`, `jobs`, `adapt`, `preload`,
+            `steal` and `lease_seconds`.
 
     Raises:
         SettingsError: a setting that cannot work.
@@ -103,167 +90,31 @@ def explore(
     Returns:
         Landscape. After Ctrl-C it holds what was found, with `finished` False, and the store can be resumed.
     """
-    starts = _starts(problem, start)
-    if max_index is None:
-        suggested = getattr(problem, "suggested_max_index", None)
-        max_index = min(problem.dim, 6) if suggested is None else suggested
-    explore_settings, solver_settings = split_settings(settings, solver, max_index=max_index, min_index=min_index)
-    if explore_settings.max_index > problem.dim:
-        raise SettingsError(f"max_index is {max_index}, above the dimension {problem.dim}; give at most {problem.dim}")
+    shorthands = {name: settings.pop(name) for name in (*PLACE, *LEASE) if name in settings}
+    starts = starts_of(problem, start)
+    highest = highest_index(problem, max_index)
+    explore_settings, solver_settings = split_settings(
+        settings, solver, also=ARGUMENTS, max_index=highest, min_index=min_index
+    )
+    if highest > problem.dim:
+        raise SettingsError(f"max_index is {highest}, above the dimension {problem.dim}; give at most {problem.dim}")
     check_settings(problem, solver_settings)
-    judgement = _judgement(same, problem, starts, explore_settings.same_atol, store)
+    judgement = chosen_judgement(same, explore_settings.same_atol, problem.space, starts, lambda: _same_in(store))
     n_eigenvalues = eigenvalue_columns(problem, solver_settings)
-    coordinator = Coordinator(starts, explore_settings, judgement, n_eigenvalues)
+    space = space_of_points(problem.space, judgement)
+    coordinator = Coordinator(starts, explore_settings, judgement, n_eigenvalues, space)
     header = make_header(problem, starts, explore_settings, solver_settings, judgement.as_dict())
     check_hang_seconds(hang_seconds)
-    lease = {
-        "steal": steal,
-        "lease_seconds": lease_seconds,
-        "session": session_details(explore_settings, solver_settings),
-    }
     with _logged(log) as run_log:
-        with open_journal(store, header, problem, coordinator, n_eigenvalues, lease) as journal:
-            journal.watch(on_status, run_log)
-            _run(
-                coordinator, problem, solver_settings, journal,
-                {
-                    "client": client, "workers": workers, "scheduler": scheduler, "scheduler_file": scheduler_file,
-                    "cluster": cluster,
-                },
-                {"jobs": jobs, "adapt": adapt, "preload": preload}, serial,
-                hang_seconds,
-            )  # fmt: skip
+        place, held = place_and_lease(on, lease, **shorthands)
+        with open_journal(
+            store, header, problem, coordinator, n_eigenvalues,
+            lease=held, session=session_details(explore_settings, solver_settings), on_status=on_status, log=run_log,
+        ) as journal:  # fmt: skip
+            _run(place, coordinator, problem, solver_settings, journal, hang_seconds)
         if run_log is not None:
             run_log.ended(journal.finished, journal.tracker.status())
     return journal.landscape()
-
-
-def open_landscape(store: Any) -> Landscape:
-    """The landscape in a store, as of its last commit; also while a run is writing to it.
-
-    Raises:
-        StoreNotFoundError: nothing is there.
-        StoreFormatError: something else is there.
-    """
-    from landscape_dist.store.consistency import check_rows
-    from landscape_dist.store.database import Database
-    from landscape_dist.store.paths import StoredPaths
-
-    with Database.open(store) as database:
-        check_header(database.header, database.dim, str(store))
-        snapshot = database.read()
-    check_rows(snapshot.points, snapshot.searches, str(store))
-    return Landscape(
-        snapshot.header,
-        snapshot.points,
-        snapshot.searches,
-        snapshot.failures,
-        snapshot.counters,
-        finished=snapshot.progress.final,
-        paths=StoredPaths(store),
-    )
-
-
-def open_overview(store: Any) -> Overview:
-    """A store in numbers, as of its last commit; errors as `open_landscape`.
-
-    A finished landscape was counted in its last commit; an unfinished one is read.
-    """
-    from landscape_dist.store.database import Database
-
-    with Database.open(store) as database:
-        check_header(database.header, database.dim, str(store))
-        progress = database.progress()
-        known = Overview.from_state(database.header, progress.state, progress.counters, progress.final)
-    return open_landscape(store).overview if known is None else known
-
-
-def open_sessions(store: Any) -> list[dict[str, Any]]:
-    """Who wrote to a store and when, oldest first, see `landscape_dist.store.sessions`; errors as `open_landscape`."""
-    from landscape_dist.store.database import Database
-
-    with Database.open(store) as database:
-        return list(database.sessions)
-
-
-# -- settings -------------------------------------------------------------------------------------------------
-def split_settings(
-    settings: dict[str, Any], solver: SolverSettings | None = None, **explore: Any
-) -> tuple[ExploreSettings, SolverSettings]:
-    """Sort single settings by name into those of the policy and those of the solver.
-
-    Raises:
-        SettingsError: a name that neither knows, with the nearest one.
-    """
-    explore_names = {f.name for f in dataclasses.fields(ExploreSettings)}
-    solver_names = {f.name for f in dataclasses.fields(SolverSettings)}
-    unknown = [name for name in settings if name not in explore_names | solver_names]
-    if unknown:
-        raise SettingsError(f"no setting named {unknown[0]!r}{nearest(unknown[0], explore_names | solver_names)}")
-    mine = {name: value for name, value in settings.items() if name in solver_names}
-    solver = solver or SolverSettings()
-    if mine:
-        solver = dataclasses.replace(solver, **mine)
-    rest = {name: value for name, value in settings.items() if name in explore_names}
-    return ExploreSettings(**explore, **rest), solver
-
-
-def _starts(problem: Any, start: Any) -> FloatArray:
-    if start is None:
-        start = getattr(problem, "suggested_start", None)
-        if start is None:
-            raise SettingsError(
-                f"no start given, and {problem.name} suggests none; give start=, a list of {problem.dim} numbers"
-            )
-    try:
-        starts = np.atleast_2d(np.asarray(start, dtype=np.float64))
-    except (TypeError, ValueError) as error:
-        raise SettingsError(f"start is {start!r}; give a list of {problem.dim} numbers") from error
-    if starts.ndim != 2 or starts.shape[1] != problem.dim or not len(starts):
-        raise SettingsError(
-            f"start has dimension {starts.shape[-1]} but {problem.name} has {problem.dim} variables; give "
-            f"{problem.dim} numbers"
-        )
-    if not np.isfinite(starts).all():
-        raise SettingsError(f"start is {start!r}; all numbers must be finite")
-    outside = ~problem.domain.contains(starts)
-    if outside.any():
-        raise SettingsError(
-            f"start {starts[outside][0].tolist()} lies outside of the domain {problem.domain}; move it inside or "
-            "enlarge the domain"
-        )
-    return starts
-
-
-def judgement_by(same: Any, dim: int, periods: FloatArray | None) -> SameJudgement:
-    """As `make_judgement`; a number is a distance on the torus where there are periods (d,)."""
-    if periods is not None and np.ndim(same) == 0 and isinstance(same, int | float | np.number | np.ndarray):
-        return PeriodicCoordinates(periods, float(same))
-    return make_judgement(same, dim)
-
-
-def default_atol(starts: FloatArray, periods: FloatArray | None) -> float:
-    """The distance up to which points are the same where the user gives none.
-
-    Args:
-        starts: (s, d). periods: (d,) inf for coordinates that are not periodic; None where none is.
-    """
-    extent = np.abs(starts).max(axis=0)
-    if periods is not None:
-        extent = np.where(np.isfinite(periods), periods / 2, extent)
-    return SAME_ATOL * max(1.0, float(extent.max()))
-
-
-def _judgement(same: Any, problem: Any, starts: FloatArray, same_atol: float | None, store: Any) -> SameJudgement:
-    """When two points are the same; a distance is one on the torus where the problem has periods."""
-    periods = periods_of(problem)
-    wanted = same_atol if same is None else same
-    judgement = judgement_by(default_atol(starts, periods) if wanted is None else wanted, problem.dim, periods)
-    if judgement is wanted or not isinstance(judgement, PeriodicCoordinates):
-        return judgement
-    # Versions to which problems did not say their periods told points apart in the plane: their stores go on so.
-    plain = make_judgement(default_atol(starts, None) if wanted is None else wanted, problem.dim)
-    return plain if _same_in(store) == plain.as_dict() else judgement
 
 
 def _same_in(store: Any) -> Any:
@@ -298,32 +149,21 @@ def _logged(path: str | os.PathLike[str] | None) -> Iterator[RunLog | None]:
 
 # -- run ------------------------------------------------------------------------------------------------------
 def _run(
+    place: Place,
     coordinator: Coordinator,
-    problem: Any,
+    problem: Problem,
     settings: SolverSettings,
     journal: Journal,
-    where: dict[str, Any],
-    how: dict[str, Any],
-    serial: bool | None,
     hang_seconds: float | None,
 ) -> None:
-    chosen = [name for name, value in where.items() if value is not None]
-    if serial and chosen:
-        raise SettingsError(f"serial=True and {chosen[0]}= contradict each other; give one of them")
-    report = journal.report
     if coordinator.finished:
-        journal.finished = coordinator.complete
         return
-    if serial or (serial is None and not chosen):
-        from landscape_dist.distribute.runs.runner import run_serial
+    from landscape_dist.distribute.runs.runner import DaskRunner, run_serial
 
-        run_serial(coordinator, problem, settings, on_decisions=journal.write, on_progress=report)
-    else:
-        from landscape_dist.distribute.clusters.connecting import connect
-        from landscape_dist.distribute.runs.runner import DaskRunner
-
-        with connect(**where, **how) as connected:
-            journal.tracker.cluster(connected)
-            runner = DaskRunner(connected, problem, settings, hang_seconds=hang_seconds)
-            runner.run(coordinator, on_decisions=journal.write, on_progress=report)
-    journal.finished = coordinator.complete
+    with place.connect() as client:
+        if client is None:
+            run_serial(coordinator, problem, settings, on_decisions=journal.write, on_progress=journal.report)
+            return
+        journal.cluster(client)
+        runner = DaskRunner(client, problem, settings, hang_seconds=hang_seconds)
+        runner.run(coordinator, on_decisions=journal.write, on_progress=journal.report)

@@ -6,18 +6,23 @@ import functools
 import platform
 from collections.abc import Iterator
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from landscape_dist.errors import StoreFormatError
 from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.records import FloatArray
+from landscape_dist.spaces.flat import Euclidean
+
+if TYPE_CHECKING:
+    from landscape_dist.problems.base import Problem
 
 
 def make_header(
-    problem: Any, starts: FloatArray, explore: ExploreSettings, solver: SolverSettings, same: dict[str, Any]
+    problem: Problem, starts: FloatArray, explore: ExploreSettings, solver: SolverSettings, same: dict[str, Any]
 ) -> dict[str, Any]:
     """What a store says about itself: what must agree for a resume, and where it comes from."""
+    space = {} if isinstance(problem.space, Euclidean) else {"space": problem.space.as_dict()}
     return {
         "problem": {
             "name": problem.name,
@@ -27,6 +32,7 @@ def make_header(
             "euler_characteristic": problem.euler_characteristic,
             "has_energy": problem.has_energy,
             "definition": getattr(problem, "definition", None),
+            **space,
         },
         "start": starts.tolist(),
         "explore": explore.as_dict(),
@@ -73,7 +79,11 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     for part in ("problem", "start", "explore", "solver", "same"):
         # A setting that the older version did not have was, in effect, at its default.
         before = {**_DEFAULTS[part], **(old.get(part) or {})} if part in _DEFAULTS else old.get(part)
-        a, b = dict(_flat(part, before)), dict(_flat(part, new.get(part)))
+        after = new.get(part)
+        if part == "problem" and not (before and after and "space" in before and "space" in after):
+            # An older version did not say the space; the judgement names its periods.
+            before, after = ({k: v for k, v in (some or {}).items() if k != "space"} for some in (before, after))
+        a, b = dict(_flat(part, before)), dict(_flat(part, after))
         free = {f"{part}.{name}" for name in FREE_SETTINGS.get(part, ())}
         changed = [k for k in {**a, **b} if k not in free and a.get(k) != b.get(k)]
         if len(changed) > 1:
@@ -106,6 +116,9 @@ def check_header(header: dict[str, Any], dim: int, where: str) -> None:
     check("problem.dim", about.get("dim"), about.get("dim") == dim, f"{dim} as its arrays")
     euler = about.get("euler_characteristic")
     check("problem.euler_characteristic", euler, euler is None or type(euler) is int, "a whole number or null")
+    space = about.get("space")
+    named = space is None or (isinstance(space, dict) and isinstance(space.get("kind"), str))
+    check("problem.space", space, named, "a space with its kind")
     for name in ("min_index", "max_index"):
         value = explore.get(name)
         check(f"explore.{name}", value, type(value) is int and 0 <= value <= dim, f"a whole number from 0 to {dim}")

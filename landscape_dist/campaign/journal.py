@@ -6,7 +6,8 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +19,13 @@ from landscape_dist.campaign.status import OnStatus, Tracker
 from landscape_dist.errors import ClusterError, StoreMismatchError, StoreNotFoundError
 from landscape_dist.exploration.coordinator import Coordinator, Decisions
 from landscape_dist.numerics.plain_json import plain_json
-from landscape_dist.pathways.trajectories import PathList
-from landscape_dist.records import Counters, FailureColumns, ResultBatch, TrajectoryColumns
+from landscape_dist.pathways.trajectories import PathList, PathSource
+from landscape_dist.records import Counters, FailureColumns, PointColumns, ResultBatch, SearchColumns, TrajectoryColumns
+from landscape_dist.store.settings import Lease
 
 if TYPE_CHECKING:
+    from landscape_dist.distribute.runs.runner import RunReport
+    from landscape_dist.problems.base import Problem
     from landscape_dist.store.database import Database
 
 # Between commits: what kill -9 can lose, against what commits cost.
@@ -29,43 +33,117 @@ COMMIT_SECONDS, COMMIT_ROWS, COMMIT_BYTES = 0.5, 50_000, 64 << 20
 SILENT_SECONDS = 30.0  # a commit without results, so that those who watch the store know that the run is alive
 
 
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """The tables as they are now, for `Landscape.of`."""
+
+    header: dict[str, Any]
+    points: PointColumns
+    searches: SearchColumns
+    failures: FailureColumns
+    counters: dict[str, Any]
+    finished: bool
+
+
 class Journal:
-    """Keeps what the coordinator decides: counters always, rows in the database where there is one."""
+    """Keeps what the coordinator decides: counters always, rows in the database where there is one.
+
+    Args:
+        header: of the landscape.
+        problem: of the landscape; None where it is not at hand.
+        coordinator: whose decisions are written.
+        database: open for writing; None keeps everything in memory.
+        store: where the database is, as `explore` takes it.
+        new: whether the database was made for this run.
+        counters: what was evaluated before.
+        on_status: called with each status of the run. log: told what happens.
+    """
 
     def __init__(
-        self, header: dict[str, Any], problem: Any, coordinator: Coordinator, database: Database | None
+        self,
+        header: dict[str, Any],
+        problem: Problem | None,
+        coordinator: Coordinator,
+        database: Database | None = None,
+        *,
+        store: Any = None,
+        new: bool = True,
+        counters: Counters | None = None,
+        on_status: OnStatus | None = None,
+        log: RunLog | None = None,
     ) -> None:
         self.header = header
         self.problem = problem
         self.coordinator = coordinator
         self.database = database
-        self.counters = Counters()
+        self.store = store
+        self.counters = counters or Counters()
         self.failures: list[FailureColumns] = []
         self.paths = PathList()
-        self.store: Any = None
         self.finished = False
-        self.tracker = Tracker(coordinator)
-        self.log: RunLog | None = None
-        self.running = True
+        listeners = ([] if log is None else [log.status]) + ([] if on_status is None else [on_status])
+        self.tracker = Tracker(coordinator, listeners)
+        self.log = log
+        self._new = new
+        self._running = True
+        self._unused = False
         self._committed_at = time.monotonic()
 
-    def watch(self, on_status: OnStatus | None, log: RunLog | None) -> None:
-        """Tell display and log how the run goes from here on."""
-        self.tracker = Tracker(self.coordinator, on_status, log)
-        self.log = log
-        if log is not None:
-            log.started(self.header, self.store, len(self.coordinator.points), len(self.coordinator.searches))
+    # -- from begin to end ----------------------------------------------------------------------------------------
+    def begin(self) -> None:
+        """Bring the coordinator to where the database is.
 
-    def resume(self) -> None:
-        """Bring the coordinator to where the database is."""
+        Raises:
+            StoreMismatchError: the database is of another problem or other settings.
+        """
+        if self.database is not None and not self._new:
+            self._resume(self.database)
+        if self.log is not None:
+            self.log.started(self.header, self.store, len(self.coordinator.points), len(self.coordinator.searches))
+
+    def _resume(self, database: Database) -> None:
         from landscape_dist.store.consistency import check_rows
 
-        assert self.database is not None
-        snapshot = self.database.read()
+        check_header(database.header, database.dim, str(self.store))
+        wrong = differences(database.header, plain_json("header", self.header))  # tuples come back as lists
+        if wrong:
+            raise StoreMismatchError(
+                f"the store {self.store} holds a landscape made differently: {'; '.join(wrong)}. Use the same "
+                "problem and settings, or another store"
+            )
+        self.header = database.header
+        snapshot = database.read()
         check_rows(snapshot.points, snapshot.searches, str(self.store))
         self.coordinator.replay(snapshot.points, snapshot.searches)
         self.failures.append(snapshot.failures)
         self.counters = Counters(**{name: int(snapshot.counters.get(name, 0)) for name in Counters.__slots__})
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """The last commit: it says that no more is to come, and whether anything is left to do.
+
+        Args:
+            error: what ended the run; None where it came to its end.
+        """
+        self._running = False
+        self.finished = error is None and self.coordinator.complete
+        self._unused = isinstance(error, ClusterError) and self._new and not len(self.coordinator.searches)
+        if self.database is not None and self.database.is_usable:  # if a commit has failed, that error is on its way
+            self.commit()
+
+    def discard_unused(self) -> None:
+        """Take a store away that was made for a run which never reached its cluster.
+
+        It would only stand in the way of a run with other settings.  To be called when the database is closed.
+        """
+        if self._unused and isinstance(self.store, str | os.PathLike) and os.path.isdir(self.store):
+            shutil.rmtree(self.store, ignore_errors=True)
+
+    # -- while it goes on -----------------------------------------------------------------------------------------
+    def cluster(self, client: Any) -> None:
+        """Take note of the Dask client that the run uses."""
+        self.tracker.cluster(client)
+        if self.log is not None:
+            self.log.cluster(str(client.scheduler.address), self.tracker.dashboard)
 
     def write(self, result: ResultBatch, decisions: Decisions) -> None:
         """Take note of one result; commits when it is time."""
@@ -88,13 +166,13 @@ class Journal:
         if self.database is not None:
             # Counting all there is takes a while in large stores: done once, for `info`.
             state = self.landscape().overview.as_state() if self.finished else {}
-            state |= self.tracker.as_state(running=self.running)
+            state |= self.tracker.as_state(running=self._running)
             self.database.commit(self.counters.as_dict(), state, final=self.finished)
             self._committed_at = time.monotonic()
             if self.log is not None:
                 self.log.committed(self.database.progress().number, self.tracker.status())
 
-    def report(self, run: Any) -> None:
+    def report(self, run: RunReport) -> None:
         """Take note of how the run goes; where no results come for long, commit that it goes on."""
         self.tracker(run)
         if self.database is not None and time.monotonic() - self._committed_at >= SILENT_SECONDS:
@@ -102,21 +180,20 @@ class Journal:
 
     def landscape(self) -> Landscape:
         """What there is now; paths that are in a store are read from there."""
-        paths: Any = self.paths
+        paths: PathSource = self.paths
         if self.database is not None:
-            from landscape_dist.store.paths import StoredPaths
+            from landscape_dist.store.trajectories import StoredPaths
 
             paths = StoredPaths(self.store)
-        return Landscape(
+        now = _Now(
             self.header,
             self.coordinator.points.view(),
             self.coordinator.searches.view(),
             _concatenated(self.failures, self.coordinator.dim),
             self.counters.as_dict(),
-            finished=self.finished,
-            problem=self.problem,
-            paths=paths,
+            self.finished,
         )
+        return Landscape.of(now, problem=self.problem, paths=paths)
 
 
 def _new_paths(result: ResultBatch, decisions: Decisions) -> TrajectoryColumns | None:
@@ -143,51 +220,34 @@ def _concatenated(parts: list[FailureColumns], dim: int) -> FailureColumns:
 def open_journal(
     store: Any,
     header: dict[str, Any],
-    problem: Any,
+    problem: Problem,
     coordinator: Coordinator,
     n_eigenvalues: int,
-    lease: dict[str, Any],
+    *,
+    lease: Lease,
+    session: dict[str, Any],
+    on_status: OnStatus | None = None,
+    log: RunLog | None = None,
 ) -> Iterator[Journal]:
-    """A journal on the store, resumed if there is something in it; whatever happens, what is known is committed.
+    """A journal on the store, resumed if there is something in it; whatever happens, what is known is committed."""
+    database, new = None, True
+    if store is not None:
+        from landscape_dist.store.database import Database
 
-    A store made for a run that never reached its cluster is taken away again.
-    """
-    if store is None:
-        yield Journal(header, problem, coordinator, None)
-        return
-    from landscape_dist.store.database import Database
-
+        how: dict[str, Any] = {"steal": lease.steal, "lease_seconds": lease.seconds, "session": session}
+        try:
+            database, new = Database.open(store, "a", **how), False
+        except StoreNotFoundError:
+            database = Database.create(store, header, dim=problem.dim, n_eigenvalues=n_eigenvalues, **how)
+    journal = Journal(header, problem, coordinator, database, store=store, new=new, on_status=on_status, log=log)
     try:
-        database = Database.open(store, "a", **lease)
-        known = True
-    except StoreNotFoundError:
-        database = Database.create(store, header, dim=problem.dim, n_eigenvalues=n_eigenvalues, **lease)
-        known = False
-    unused = False
-    try:
-        with database:
-            journal = Journal(header, problem, coordinator, database)
-            journal.store = store
-            if known:
-                check_header(database.header, database.dim, str(store))
-                wrong = differences(database.header, plain_json("header", header))  # tuples come back as lists
-                if wrong:
-                    raise StoreMismatchError(
-                        f"the store {store} holds a landscape made differently: {'; '.join(wrong)}. Use the same "
-                        "problem and settings, or another store"
-                    )
-                journal.header = database.header
-                journal.resume()
+        with nullcontext() if database is None else database:
+            journal.begin()
             try:
                 yield journal
-            except ClusterError:
-                unused = not known and not len(coordinator.searches)
+            except BaseException as error:
+                journal.finish(error)
                 raise
-            finally:
-                journal.running = False
-                if database.is_usable:  # if a commit has failed, that error is on its way
-                    journal.commit()
+            journal.finish()
     finally:
-        # It would only stand in the way of a run with other settings.
-        if unused and isinstance(store, str | os.PathLike) and os.path.isdir(store):
-            shutil.rmtree(store, ignore_errors=True)
+        journal.discard_unused()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import numpy as np
 
 from landscape_dist.analysis.overview import Overview
-from landscape_dist.pathways.pathway_map import Connections, PathwayMap, count_connections
+from landscape_dist.pathways.connections import Connections, count_connections
+from landscape_dist.pathways.pathway_map import PathwayMap
 from landscape_dist.pathways.trajectories import PathSource, Trajectories, Trajectory, no_path
 from landscape_dist.records import (
     FailureColumns,
@@ -23,7 +24,30 @@ if TYPE_CHECKING:
 
     import networkx as nx
 
-    from landscape_dist.analysis.audit import Audit
+    from landscape_dist.analysis.evidence import Audit
+    from landscape_dist.problems.base import Problem
+
+
+class Snapshot(Protocol):
+    """What a landscape is made of: the tables of a moment, as in a commit of a store."""
+
+    @property
+    def header(self) -> dict[str, Any]: ...
+
+    @property
+    def points(self) -> PointColumns: ...
+
+    @property
+    def searches(self) -> SearchColumns: ...
+
+    @property
+    def failures(self) -> FailureColumns: ...
+
+    @property
+    def counters(self) -> dict[str, Any]: ...
+
+    @property
+    def finished(self) -> bool: ...
 
 
 class Points(Sequence[StationaryPoint]):
@@ -81,7 +105,7 @@ class Landscape:
         counters: dict[str, Any],
         *,
         finished: bool,
-        problem: Any = None,
+        problem: Problem | None = None,
         paths: PathSource | None = None,
     ) -> None:
         self.header = header
@@ -93,6 +117,24 @@ class Landscape:
         self.problem = problem
         self.pathways = PathwayMap(columns, searches)
         self.trajectories = Trajectories(paths, searches)
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, *, problem: Problem | None = None, paths: PathSource | None = None) -> Landscape:
+        """The landscape of a moment.
+
+        Args:
+            snapshot: its tables. problem: where it is at hand. paths: of its searches, where some are kept.
+        """
+        return cls(
+            snapshot.header,
+            snapshot.points,
+            snapshot.searches,
+            snapshot.failures,
+            snapshot.counters,
+            finished=snapshot.finished,
+            problem=problem,
+            paths=paths,
+        )
 
     def __repr__(self) -> str:
         return f"<Landscape of {self.name}: {len(self.points)} points, {len(self.connections)} connections>"
@@ -146,14 +188,18 @@ class Landscape:
     def audit(self) -> Audit:
         """What speaks for and against completeness (Morse theory, arrows due, hits, failures)."""
         from landscape_dist.analysis.audit import audit
+        from landscape_dist.spaces.default_judgement import images_in_store, space_of_store
 
-        explore = self.header["explore"]
+        explore, about = self.header["explore"], self.header["problem"]
         return audit(
             self.columns,
             self.searches,
-            self.header["problem"]["euler_characteristic"],
+            about["euler_characteristic"],
             explore["min_index"],
             explore["max_index"],
+            space=space_of_store(self.header),
+            images=images_in_store(self.header, self.columns.x),
+            everywhere=about["domain"]["kind"] == "unbounded",
         )
 
     def summary(self) -> str:

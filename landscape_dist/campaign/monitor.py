@@ -128,13 +128,13 @@ class Monitor:
 
     def _counted(self) -> dict[str, Any]:
         """What can be counted in a store whose writer kept no status."""
-        from landscape_dist.campaign.campaign import open_overview
+        from landscape_dist.campaign.opening import open_overview
 
         overview = open_overview(self.store)
         return {"by_index": {k: some.n for k, some in overview.by_index.items()}, "by_status": overview.by_status}
 
     def _unseen(self, n_searches: int) -> float | None:
-        from landscape_dist.campaign.campaign import open_landscape
+        from landscape_dist.campaign.opening import open_landscape
 
         then, estimate = self._estimated
         if then < 0 or n_searches >= GROWTH * then + 1:

@@ -75,6 +75,10 @@ class RunLog:
             host=socket.gethostname(), pid=os.getpid(), n_points=n_points, n_searches=n_searches, **fields,
         )  # fmt: skip
 
+    def cluster(self, scheduler: str, dashboard: str | None) -> None:
+        """The Dask cluster that the run uses, by the addresses of its scheduler and of its dashboard."""
+        self.write("cluster", scheduler=scheduler, dashboard=dashboard)
+
     def committed(self, number: int, status: Status) -> None:
         """A commit to the store."""
         self.write(

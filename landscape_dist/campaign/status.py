@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from landscape_dist.distribute.runs.slowest import Underway
 from landscape_dist.records import SearchStatus
 
 if TYPE_CHECKING:
-    from landscape_dist.campaign.run_log import RunLog
+    from landscape_dist.distribute.runs.runner import RunReport
     from landscape_dist.exploration.coordinator import Coordinator
 
 STATE = "status"
@@ -67,22 +67,21 @@ class Tracker:
     """Counts as a run goes on, at a cost in proportion to what is new, and tells who wants to know.
 
     Args:
-        coordinator: of the run. on_status: called with each status. log: told what changed.
+        coordinator: of the run. listeners: called with each status.
     """
 
-    def __init__(self, coordinator: Coordinator, on_status: OnStatus | None = None, log: RunLog | None = None) -> None:
+    def __init__(self, coordinator: Coordinator, listeners: Sequence[OnStatus] = ()) -> None:
         self.dashboard: str | None = None
         self._on_cluster = False
         self._coordinator = coordinator
-        self._on_status = on_status
-        self._log = log
+        self._listeners = listeners
         self._by_index = np.zeros(coordinator.dim + 1, dtype=np.int64)
         self._by_status = np.zeros(len(SearchStatus), dtype=np.int64)
         self._n_points = 0
         self._n_searches = 0
         self._recent: deque[tuple[float, int]] = deque(maxlen=MOST_RECENT)
         self._started = time.monotonic()
-        self._run: Any = None
+        self._run: RunReport | None = None
 
     def cluster(self, client: Any) -> None:
         """Take note of the Dask cluster that the run uses."""
@@ -91,19 +90,14 @@ class Tracker:
         if not ours or importlib.util.find_spec("bokeh") is not None:
             with suppress(AttributeError, KeyError, ValueError, OSError):  # it has none
                 self.dashboard = client.dashboard_link
-        if self._log is not None:
-            self._log.write("cluster", scheduler=str(client.scheduler.address), dashboard=self.dashboard)
 
-    def __call__(self, run: Any) -> None:
-        """Take note of a `distribute.runner.RunReport`."""
+    def __call__(self, run: RunReport) -> None:
+        """Take note of how the run goes, and tell who wants to know."""
         self._run = run
-        if self._on_status is None and self._log is None:
-            return
-        status = self.status()
-        if self._log is not None:
-            self._log.status(status)
-        if self._on_status is not None:
-            self._on_status(status)
+        if self._listeners:
+            status = self.status()
+            for listener in self._listeners:
+                listener(status)
 
     def status(self) -> Status:
         """As of now."""

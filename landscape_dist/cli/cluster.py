@@ -41,7 +41,7 @@ def check(
 ) -> None:
     """Print the job script, start one worker, run one search on it; say what fails and what helps."""
     from landscape_dist.cli.run import hushed
-    from landscape_dist.distribute.clusters.cluster_check import check_cluster
+    from landscape_dist.distribute.runs.cluster_check import check_cluster
 
     with hushed(not debug):
         for step in check_cluster(file, timeout):

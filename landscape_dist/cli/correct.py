@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from landscape_dist.cli.guard import CLUSTER_LOST, INTERRUPTED, Debug, complain, guarded, note
-from landscape_dist.cli.run import configured, hushed
+from landscape_dist.cli.run import configured, hushed, with_place
 from landscape_dist.errors import ClusterError
 
 if TYPE_CHECKING:
     from landscape_dist.correction.result import Correction, Round
 
-PLACE = ("workers", "scheduler", "scheduler_file", "cluster", "jobs", "adapt", "preload", "hang_seconds")
 MOST_LISTED = 30
 
 
@@ -78,8 +77,8 @@ def correct(
     }
     config = configured(target, {}, where, settings or [], param or [], {}, [])
     problem = config.problem()
-    arguments = config.explore_arguments()
-    place = {name: arguments[name] for name in PLACE if name in arguments}
+    arguments = with_place(config.explore_arguments())
+    place = {name: arguments[name] for name in ("on", "hang_seconds") if name in arguments}
     searched = config.explore.model_dump(exclude_unset=True) | config.solver.model_dump(exclude_unset=True)
     training = config.training_settings() if config.training.model_fields_set else None
     talk = not quiet and not as_json

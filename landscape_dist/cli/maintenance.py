@@ -12,6 +12,8 @@ from landscape_dist.cli.stores import AsJson, Store
 from landscape_dist.errors import SettingsError, StoreNotFoundError
 
 if TYPE_CHECKING:
+    from landscape_dist.problems.base import Problem
+    from landscape_dist.spaces.judgement import SameJudgement
     from landscape_dist.upkeep.revision import Revision
 
 DIFFERENT = 1
@@ -50,7 +52,7 @@ PrepareOnly = Annotated[
 ]
 
 
-def _given(problem: str | None, parameters: list[str] | None) -> tuple[Any, Any]:
+def _given(problem: str | None, parameters: list[str] | None) -> tuple[Problem | None, SameJudgement | None]:
     """Problem and judgement of --problem; None where the store is to say."""
     if problem is None:
         if parameters:
@@ -75,10 +77,10 @@ def verify(
     Exit code 0: sound; 1: something is wrong; 2: it cannot be read. Works while a run is writing to the store. Nothing
     in a store is ever executed.
     """
-    from landscape_dist.upkeep.verification import verify as look
+    from landscape_dist.upkeep.verification import verify_store
 
     built, same = _given(problem, param)
-    report = look(store, problem=built, same=same)
+    report = verify_store(store, problem=built, same=same)
     if as_json:
         from landscape_dist.cli.tables import print_json
 
@@ -154,7 +156,7 @@ def diff(
     arrows_only_in_a, arrows_only_in_b}; ids are those of the store that has them.
     """
     from landscape_dist.analysis.matching import compare
-    from landscape_dist.campaign.campaign import open_landscape
+    from landscape_dist.campaign.opening import open_landscape
     from landscape_dist.spaces.kinds import judgement_of
 
     a, b = open_landscape(store), open_landscape(other)
@@ -250,7 +252,9 @@ def extend(
     _go_on(out or store, done, built, same, workers, prepare_only)
 
 
-def _to_go_on_with(store: str, problem: str | None, param: list[str] | None, prepare_only: bool) -> tuple[Any, Any]:
+def _to_go_on_with(
+    store: str, problem: str | None, param: list[str] | None, prepare_only: bool
+) -> tuple[Problem | None, SameJudgement | None]:
     """Problem and judgement: what cannot be gone on with is said before the store is replaced, not after."""
     built, same = _given(problem, param)
     if "://" not in store and not Path(store).exists():
@@ -272,7 +276,7 @@ def _to_go_on_with(store: str, problem: str | None, param: list[str] | None, pre
 
 def _assigned(settings: list[str] | None) -> dict[str, Any]:
     from landscape_dist.cli.run import assignment
-    from landscape_dist.config.models import NONE
+    from landscape_dist.config import NONE
 
     values = dict(assignment("--set", text) for text in settings or [])
     return {name.rpartition(".")[2]: None if value == NONE else value for name, value in values.items()}
@@ -283,7 +287,14 @@ def _report(done: Revision, store: str) -> None:
     typer.echo(f"{done.n_points} points and {done.n_searches} searches in {store}; {state}")
 
 
-def _go_on(store: str, done: Revision, problem: Any, same: Any, workers: int | None, prepare_only: bool) -> None:
+def _go_on(
+    store: str,
+    done: Revision,
+    problem: Problem | None,
+    same: SameJudgement | None,
+    workers: int | None,
+    prepare_only: bool,
+) -> None:
     if prepare_only or done.finished:
         _report(done, store)
         return

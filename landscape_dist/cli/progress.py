@@ -7,11 +7,14 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from landscape_dist.cli.guard import note
 
 if TYPE_CHECKING:
+    from rich.live import Live as RichLive
+    from rich.table import Table
+
     from landscape_dist.campaign.status import Status
 
 LINE_SECONDS = 5.0
@@ -84,7 +87,7 @@ class Lines:
 class Live:
     """A display that is redrawn in place."""
 
-    def __init__(self, live: Any, name: str) -> None:
+    def __init__(self, live: RichLive, name: str) -> None:
         self.started = False
         self._live = live
         self._name = name
@@ -96,7 +99,7 @@ class Live:
         self._shown = (status, self._rate.update(status.seconds, status.n_searches))
         self._live.update(self)
 
-    def __rich__(self) -> Any:
+    def __rich__(self) -> str | Table:
         # drawn anew four times a second, also while a serial run is silent in a long search
         return "" if self._shown is None else display(self._name, *self._shown)
 
@@ -134,7 +137,7 @@ def line(status: Status, rate: float | None) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def display(name: str, status: Status, rate: float | None) -> Any:
+def display(name: str, status: Status, rate: float | None) -> Table:
     """The same as a rich table."""
     from rich.table import Table
 

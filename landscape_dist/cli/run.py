@@ -16,10 +16,10 @@ from landscape_dist.errors import ClusterError, ConfigError, SettingsError
 
 if TYPE_CHECKING:
     from landscape_dist.campaign.landscape import Landscape
-    from landscape_dist.config.models import Config
+    from landscape_dist.config import Config
+    from landscape_dist.distribute.clusters.place import Place
 
 MOST_LISTED = 20
-WHERE = ("workers", "scheduler", "scheduler_file", "cluster", "serial")
 
 
 @guarded
@@ -112,6 +112,7 @@ def run(
     """
     from landscape_dist.campaign.campaign import explore
     from landscape_dist.cli.progress import progress
+    from landscape_dist.distribute.clusters.place import Local
 
     where = {
         "workers": workers,
@@ -127,11 +128,9 @@ def run(
     store = _store(config, store, no_store)
     picture = _picture(store, plot, no_plot)
     problem = config.problem()
-    arguments = config.explore_arguments() | {"store": store, "steal": steal}
+    arguments = with_place(config.explore_arguments() | {"steal": steal}, Local()) | {"store": store}
     if log is not None:
         arguments["log"] = log
-    if not any(arguments.get(name) for name in WHERE):
-        arguments["serial"] = False
     talk = not quiet and not as_json
     if talk:
         found = store is not None and Path(store).exists()
@@ -195,7 +194,8 @@ def configured(
     Raises:
         ConfigError: neither file nor system, or a value that cannot work.
     """
-    from landscape_dist.config.models import TABLES, make_config, nearest, section_of
+    from landscape_dist.config import TABLES, make_config, section_of
+    from landscape_dist.toml_file import nearest
 
     data, folder = _tables(target)
 
@@ -227,9 +227,26 @@ def configured(
     return make_config(data, target, folder)
 
 
+def with_place(arguments: dict[str, Any], default: Place | None = None) -> dict[str, Any]:
+    """Arguments of `explore` with place and lease in full, instead of the shorthands of a configuration.
+
+    Args:
+        default: where to run if they do not say it; default this process.
+
+    Raises:
+        SettingsError: they contradict each other.
+    """
+    from landscape_dist.distribute.clusters.shorthands import LEASE, PLACE, place_and_lease
+
+    shorthands = {name: value for name, value in arguments.items() if name in (*PLACE, *LEASE)}
+    place, lease = place_and_lease(default=default, **shorthands)
+    others = {name: value for name, value in arguments.items() if name not in shorthands}
+    return others | {"on": place, "lease": lease}
+
+
 def _tables(target: str) -> tuple[dict[str, Any], Path]:
-    from landscape_dist.config.models import nearest, read_tables
     from landscape_dist.problems.systems import names
+    from landscape_dist.toml_file import nearest, read_tables
 
     if target.endswith(".toml") or Path(target).is_file():
         return read_tables(target), Path(target).resolve().parent

@@ -10,6 +10,7 @@ import typer
 
 from landscape_dist.cli.guard import Debug, guarded, note
 from landscape_dist.errors import SettingsError
+from landscape_dist.plots.kinds import KINDS
 
 if TYPE_CHECKING:
     from landscape_dist.analysis.overview import Overview
@@ -31,19 +32,9 @@ class Format(enum.StrEnum):
     mat = "mat"
 
 
-class Kind(enum.StrEnum):
-    """What `plot` draws."""
-
-    auto = "auto"
-    plane = "plane"
-    graph = "graph"
-    levels = "levels"
-    projection = "projection"
-    curve = "curve"
-
-
-def _open(store: str) -> Landscape:
-    from landscape_dist.campaign.campaign import open_landscape
+def opened(store: str) -> Landscape:
+    """The landscape in a store."""
+    from landscape_dist.campaign.opening import open_landscape
 
     return open_landscape(store)
 
@@ -76,7 +67,7 @@ def info_dict(overview: Overview) -> dict[str, Any]:
 @guarded
 def info(store: Store, as_json: AsJson = False, debug: Debug = False) -> None:
     """Say what is in a store: points by index, searches, evaluations, settings. Works while a run is writing to it."""
-    from landscape_dist.campaign.campaign import open_overview, open_sessions
+    from landscape_dist.campaign.opening import open_overview, open_sessions
     from landscape_dist.cli.tables import numbers, print_json
 
     overview = open_overview(store)
@@ -138,7 +129,7 @@ def points(
     from landscape_dist.pathways.export import iter_point_dicts
 
     _one_format(as_json, as_csv)
-    pathways = _open(store).pathways
+    pathways = opened(store).pathways
     found = iter_point_dicts(pathways, None if index is None else np.flatnonzero(pathways.points.index == index))
     show = tables.print_json_list if as_json else tables.point_csv if as_csv else tables.point_table
     show(found)
@@ -155,7 +146,7 @@ def connections(store: Store, as_json: AsJson = False, as_csv: AsCsv = False, de
     from landscape_dist.pathways.export import iter_connection_dicts
 
     _one_format(as_json, as_csv)
-    landscape = _open(store)
+    landscape = opened(store)
     found = iter_connection_dicts(landscape.pathways)
     if as_json:
         tables.print_json_list(found)
@@ -172,13 +163,8 @@ def plot(
         Path | None, typer.Option("--out", "-o", help="Picture to write: .png, .pdf or .svg.", show_default=False)
     ] = None,
     kind: Annotated[
-        Kind,
-        typer.Option(
-            help="plane: energy contours (two variables); graph: a row for each index; levels: the energy as axis; "
-            "projection: more variables projected to two; curve: the energy of one variable; auto: curve for one, "
-            "plane for two variables, else graph."
-        ),
-    ] = Kind.auto,
+        str, typer.Option(metavar="KIND", help="; ".join(f"{name}: {kind.shows}" for name, kind in KINDS.items()) + ".")
+    ] = "auto",
     labels: Annotated[
         bool | None,
         typer.Option("--labels/--no-labels", help="Write ids on points. Default up to 40.", show_default=False),
@@ -216,9 +202,9 @@ def plot(
         check_path(out)
     if animate is not None:
         check_film(animate)
-    landscape = _open(store)
+    landscape = opened(store)
     options = {
-        "kind": kind.value,
+        "kind": kind,
         "labels": labels,
         "title": title,
         "trajectories": trajectories,
@@ -240,7 +226,7 @@ def export(
     debug: Debug = False,
 ) -> None:
     """Write points and connections for other programs."""
-    pathways = _open(store).pathways
+    pathways = opened(store).pathways
     if not out.parent.is_dir():
         raise SettingsError(f"--out {str(out)!r}: there is no folder {str(out.parent)!r}; make it first")
     try:
@@ -251,12 +237,12 @@ def export(
 
 
 @guarded
-def audit(store: Store, as_json: AsJson = False, debug: Debug = False) -> None:
-    """Say what speaks for and against completeness: Morse theory, arrows due, hits, failures by reason."""
-    from landscape_dist.cli.tables import print_json
+def report(store: Store, as_json: AsJson = False, debug: Debug = False) -> None:
+    """Say all that there is to say of a landscape in one JSON document: {name, panels: [{name, title, data}]}.
 
-    report = _open(store).audit()
-    if as_json:
-        print_json(report.as_dict())
-    else:
-        typer.echo(str(report))
+    JSON is the only form there is, with --json and without.
+    """
+    from landscape_dist.cli.tables import print_json
+    from landscape_dist.reports.panels import report_data
+
+    print_json(report_data(opened(store)))

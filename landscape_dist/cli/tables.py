@@ -140,7 +140,7 @@ def connection_csv(connections: Iterable[dict[str, Any]]) -> None:
 
 
 # -- numbers ----------------------------------------------------------------------------------------------------
-def number(value: complex | None, form: str = ".6f") -> str:
+def number(value: float | complex | None, form: str = ".6f") -> str:
     """A number for reading; '-' where there is none."""
     if value is None:
         return "-"
@@ -152,6 +152,6 @@ def number(value: complex | None, form: str = ".6f") -> str:
     return text.removeprefix("-") if float(text) == 0.0 else text
 
 
-def numbers(values: Sequence[complex | None], most: int, form: str = ".6f") -> str:
+def numbers(values: Sequence[float | complex | None], most: int, form: str = ".6f") -> str:
     """The first few of a list of numbers."""
     return ", ".join(number(v, form) for v in values[:most]) + (", ..." if len(values) > most else "")

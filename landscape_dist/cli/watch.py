@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,8 @@ from landscape_dist.cli.stores import Store
 from landscape_dist.errors import SettingsError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from landscape_dist.campaign.monitor import Sight
 
 
@@ -102,7 +104,7 @@ def text(store: str, sight: Sight) -> str:
     return "\n".join(f"{label + ':':<{width}}{value}" for label, value in shown)
 
 
-def display(store: str, sight: Sight) -> Any:
+def display(store: str, sight: Sight) -> Table:
     """The same as a rich table."""
     from rich.table import Table
     from rich.text import Text

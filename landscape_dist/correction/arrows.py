@@ -14,8 +14,9 @@ from landscape_dist.exploration.slots import Slots
 from landscape_dist.exploration.tables import PointTable
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import solve_batch
+from landscape_dist.numerics.differences import dimer_products
 from landscape_dist.problems.base import Problem
-from landscape_dist.problems.callables import DIMER_LENGTH, dimer_products
+from landscape_dist.problems.callables import DIMER_LENGTH
 from landscape_dist.records import (
     IntArray,
     PointColumns,
@@ -39,6 +40,7 @@ class Remembered(Problem):
         self.name, self.dim, self.domain = problem.name, problem.dim, problem.domain
         self.has_hessian = problem.has_hessian
         self.euler_characteristic = problem.euler_characteristic
+        self.space = problem.space
 
     @property
     def xp(self) -> Any:
@@ -112,7 +114,7 @@ def searched_again(
     table.extend(points)
     known = Identification(judgement, table)
     known.add(points)
-    slots = Slots(np.zeros((0, problem.dim)), explore, table)
+    slots = Slots(np.zeros((0, problem.dim)), explore, table, problem.space)
     slots.add(points)
     index = points.index
     parts: list[SearchColumns] = []

@@ -6,15 +6,14 @@ import copy
 import dataclasses
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from landscape_dist.analysis.survival import Survival, survival
-from landscape_dist.campaign.campaign import split_settings
+from landscape_dist.campaign.arguments import split_settings
 from landscape_dist.campaign.header import make_header
 from landscape_dist.campaign.landscape import Landscape
 from landscape_dist.correction.arrows import carried_over, leading_down, searched_again
@@ -32,16 +31,24 @@ from landscape_dist.correction.result import (
 )
 from landscape_dist.correction.sampling import Frame, frame_of
 from landscape_dist.correction.truth import TrueEnergy
+from landscape_dist.distribute.clusters.shorthands import PLACE, place_and_lease
 from landscape_dist.errors import SettingsError, StoreError, StoreFormatError, StoreMismatchError
 from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.pathways.pathway_map import PathwayMap, connecting
+from landscape_dist.pathways.connections import connecting
+from landscape_dist.pathways.pathway_map import PathwayMap
+from landscape_dist.problems.base import Problem
 from landscape_dist.records import FailureColumns, FloatArray, PointColumns, SearchColumns
-from landscape_dist.spaces.judgement import SameJudgement, make_judgement
+from landscape_dist.spaces.default_judgement import judgement_by
+from landscape_dist.spaces.flat import space_with
+from landscape_dist.spaces.judgement import SameJudgement
 from landscape_dist.spaces.symmetry import PeriodicCoordinates
 from landscape_dist.surrogates.correction import CorrectionSettings
 from landscape_dist.surrogates.data import TrainingData
 from landscape_dist.surrogates.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from landscape_dist.distribute.clusters.place import On
 
 DESCRIPTION, VALUES, ROUNDS, RESULT = "correction.json", "values", "rounds", "result.json"
 SAME = 1e-5
@@ -51,7 +58,7 @@ FREE = ("max_values", "max_rounds", "check_arrows", "check_bounds")
 
 
 def correct(
-    problem: Any,
+    problem: Problem,
     start: Any = None,
     max_index: int | None = None,
     *,
@@ -61,14 +68,7 @@ def correct(
     training: TrainingSettings | None = None,
     solver: SolverSettings | None = None,
     same: Any = None,
-    client: Any = None,
-    workers: int | None = None,
-    scheduler: str | None = None,
-    scheduler_file: str | os.PathLike[str] | None = None,
-    cluster: Any = None,
-    jobs: int | None = None,
-    adapt: str | None = None,
-    preload: Sequence[str | os.PathLike[str]] | None = None,
+    on: On = None,
     hang_seconds: float | None = None,
     on_round: OnRound | None = None,
     **settings: Any,
@@ -91,11 +91,11 @@ def correct(
         correction: settings of the correction; single ones can also be given by name.
         training: of networks; default small networks that end with L-BFGS.
         solver, same: as in `explore`.
-        client, workers, scheduler, scheduler_file, cluster, jobs, adapt, preload, hang_seconds: where the surrogates
-            are searched, and the true energy is evaluated, as in `explore`; default in this process. `hang_seconds`
-            is for the searches only.
+        on, hang_seconds: where the surrogates are searched, and the true energy is evaluated, as in `explore`; default
+            in this process. `hang_seconds` is for the searches only.
         on_round: called after each round with a `Round`.
-        settings: fields of `CorrectionSettings`, `ExploreSettings` and `SolverSettings`.
+        settings: fields of `CorrectionSettings`, `ExploreSettings` and `SolverSettings`; shorthands for `on`, as in
+            `explore`.
 
     Raises:
         SettingsError: a setting that cannot work, no box to ask in, or data of another dimension or period.
@@ -110,6 +110,7 @@ def correct(
     _check_kinds(correction, training, data)
     known = {field.name for field in dataclasses.fields(CorrectionSettings)}
     mine = {name: settings.pop(name) for name in list(settings) if name in known}
+    place, _ = place_and_lease(on, **{name: settings.pop(name) for name in PLACE if name in settings})
     chosen = dataclasses.replace(correction or CorrectionSettings(), **mine)
     frame = frame_of(problem, data)
     if max_index is None:
@@ -120,23 +121,19 @@ def correct(
     if path is not None:
         described = _described(problem, starts, chosen, training or NETWORK, explore_settings, solver_settings, data)
         _prepare(path, described)
-    where = {
-        "client": client, "workers": workers, "scheduler": scheduler, "scheduler_file": scheduler_file,
-        "cluster": cluster, "jobs": jobs, "adapt": adapt, "preload": preload,
-    }  # fmt: skip
     with ExitStack() as stack:
         if path is not None:
             from landscape_dist.store.lease import alone_in
 
             stack.enter_context(alone_in(path, "corrects"))  # two would write values of the same numbers
-        connected = stack.enter_context(_connected(where))
+        connected = stack.enter_context(place.connect())  # one for all rounds
         remote = None
         if connected is not None:
             from landscape_dist.distribute.runs.evaluations import RemoteEvaluations
 
             remote = stack.enter_context(RemoteEvaluations(connected, problem))
         truth = TrueEnergy(problem, None if path is None else path / VALUES, remote)
-        options: dict[str, Any] = settings | {"solver": solver_settings, "same": same, "client": connected}
+        options: dict[str, Any] = settings | {"solver": solver_settings, "same": same, "on": connected}
         options = {name: value for name, value in options.items() if name not in solver_settings.as_dict()}
         options |= {"keep_trajectories": chosen.n_arrow > 0, "trajectory_points": 50}
         if connected is not None and hang_seconds is not None:
@@ -165,7 +162,7 @@ def _check_kinds(correction: Any, training: Any, data: Any) -> None:
             raise SettingsError(f"{name} is a {type(value).__name__}; give a {kind.__name__}, or leave it out")
 
 
-def _starts(problem: Any, start: Any, frame: Frame) -> FloatArray:
+def _starts(problem: Problem, start: Any, frame: Frame) -> FloatArray:
     if start is None:
         start = problem.suggested_start
     if start is None:
@@ -181,29 +178,14 @@ def _starts(problem: Any, start: Any, frame: Frame) -> FloatArray:
     return starts
 
 
-@contextmanager
-def _connected(where: dict[str, Any]) -> Iterator[Any]:
-    """A client, one for all rounds; None where nothing but this process is asked for."""
-    if all(where[name] is None for name in ("client", "workers", "scheduler", "scheduler_file", "cluster")):
-        yield None
-        return
-    from landscape_dist.distribute.clusters.connecting import connect
-
-    with connect(**where) as client:
-        yield client
-
-
-def _judgement(problem: Any, frame: Frame) -> SameJudgement:
+def _judgement(problem: Problem, frame: Frame) -> SameJudgement:
     """When ends of searches on the true energy are the same point."""
-    atol = SAME * float(frame.width.max())
-    if np.isfinite(frame.period).any():
-        return PeriodicCoordinates(frame.period, atol)
-    return make_judgement(atol, problem.dim)
+    return judgement_by(SAME * float(frame.width.max()), space_with(frame.period, problem.dim))
 
 
 # -- folder -----------------------------------------------------------------------------------------------------------
 def _described(
-    problem: Any, starts: FloatArray, correction: CorrectionSettings, training: TrainingSettings,
+    problem: Problem, starts: FloatArray, correction: CorrectionSettings, training: TrainingSettings,
     explore: ExploreSettings, solver: SolverSettings, data: TrainingData | None,
 ) -> dict[str, Any]:  # fmt: skip
     """What must agree for a correction to be gone on with."""

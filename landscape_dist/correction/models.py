@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from landscape_dist.problems.base import Problem
 from landscape_dist.problems.domain import Domain
 from landscape_dist.records import FloatArray
 from landscape_dist.surrogates.correction import CorrectionSettings
@@ -60,7 +61,7 @@ class Fitter:
     """
 
     def __init__(
-        self, settings: CorrectionSettings, training: TrainingSettings, problem: Any, domain: Domain, client: Any
+        self, settings: CorrectionSettings, training: TrainingSettings, problem: Problem, domain: Domain, client: Any
     ) -> None:
         self.settings, self.training, self.problem, self.domain = settings, training, problem, domain
         self.client = client

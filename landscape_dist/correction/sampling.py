@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import SettingsError
-from landscape_dist.numerics.linalg import modulo
+from landscape_dist.problems.base import Problem
 from landscape_dist.problems.domain import Box, Domain, Unbounded
 from landscape_dist.problems.fingerprint import digest
 from landscape_dist.records import FloatArray
-from landscape_dist.spaces.symmetry import periods_of
+from landscape_dist.spaces.flat import Torus
+from landscape_dist.surrogates.data import TrainingData
 
 GRID = 1e-7
 """New points are rounded to this fraction of the widths: then the last digits of a search, which depend on who found
@@ -40,6 +41,7 @@ class Frame:
         whole = width >= period * (1.0 - 1e-9)
         self.width = np.where(whole, period, width)
         self.period = np.where(whole, period, np.inf)
+        self.space = Torus(self.period)
 
     @property
     def domain(self) -> Domain:
@@ -62,7 +64,7 @@ class Frame:
 
     def difference(self, A: FloatArray, B: FloatArray) -> FloatArray:
         """A - B in x, the shortest way round where a coordinate is periodic."""
-        return modulo(A - B, self.period)
+        return np.asarray(self.space.log(B, A))
 
     def distance(self, A: FloatArray, B: FloatArray) -> FloatArray:
         """Distances of (..., d) points as fractions of the widths."""
@@ -147,7 +149,7 @@ def unique(X: FloatArray, known: FloatArray, frame: Frame, apart: float) -> Floa
     return X[rows]
 
 
-def frame_of(problem: Any, data: Any) -> Frame:
+def frame_of(problem: Problem, data: TrainingData | None) -> Frame:
     """Where to ask: the problem's box, or that of the data.
 
     Raises:
@@ -157,7 +159,7 @@ def frame_of(problem: Any, data: Any) -> Frame:
         raise SettingsError(
             f"data have parameters {', '.join(data.parameter_names)}; a correction is of one energy, give values of one"
         )
-    period = periods_of(problem)
+    period = problem.space.periods if isinstance(problem.space, Torus) else None
     if data is not None:
         if data.dim != problem.dim:
             raise SettingsError(f"data have {data.dim} variables and {problem.name} has {problem.dim}; give as many")

@@ -12,6 +12,7 @@ import numpy as np
 
 from landscape_dist.correction.files import written_at_once
 from landscape_dist.errors import StoreFormatError
+from landscape_dist.problems.base import Problem
 from landscape_dist.problems.evaluation import KINDS, evaluate, pieces
 from landscape_dist.records import Counters, FloatArray
 
@@ -39,7 +40,7 @@ class TrueEnergy:
         remote: evaluates on workers; None in this process.
     """
 
-    def __init__(self, problem: Any, folder: Path | None = None, remote: RemoteEvaluations | None = None) -> None:
+    def __init__(self, problem: Problem, folder: Path | None = None, remote: RemoteEvaluations | None = None) -> None:
         self.problem = problem
         self.counters = Counters()
         self._folder = folder

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from landscape_dist.numerics.linalg import row_norm
+from landscape_dist.numerics.linalg import frobenius
+from landscape_dist.numerics.plain_json import plain_parameters
 
 
 @dataclass(slots=True)
@@ -36,24 +37,24 @@ class Curvature:
         return cls(hessian, lambda V: hessian @ V, frobenius(hessian, xp), xp)
 
 
-def frobenius(H: Any, xp: Any = np) -> Any:
-    """(n, d, d) -> (n,)."""
-    return row_norm(xp.reshape(H, (H.shape[0], -1)), xp)
-
-
 class Eigensolver(abc.ABC):
     """Moves the directions V along with x, as eq. 2.1b of the NN-HiSD paper does.
 
+    An instance may stand in the settings instead of a name.  Each batch of searches works on a copy of its own, so what
+    it keeps between steps belongs to that batch; where a run is distributed it must be picklable.
+
     Attributes:
-        name: as in the settings.
+        name: as in the settings, and in the header of a store.
         follows: whether it keeps the directions that a search started with, so that a downward search cannot turn
             back onto the mode that it has just left.
         needs_hessian: whether `Curvature.hessian` must be there.
+        nonsymmetric: whether it can do Jacobians of vector fields that are no gradients.
     """
 
     name: ClassVar[str]
     follows: ClassVar[bool] = True
     needs_hessian: ClassVar[bool] = False
+    nonsymmetric: ClassVar[bool] = False
 
     @abc.abstractmethod
     def follow(self, curvature: Curvature, V: Any, leave: Any, time: Any) -> Any:
@@ -69,6 +70,10 @@ class Eigensolver(abc.ABC):
         Returns:
             (n, d, k) orthonormal.
         """
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON form for the header of a store: the name and the parameters."""
+        return {"name": self.name} | plain_parameters(self)
 
 
 def project_out(V: Any, leave: Any) -> Any:

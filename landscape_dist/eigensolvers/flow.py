@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from landscape_dist.eigensolvers.base import Curvature, Eigensolver, frobenius, project_out
+from landscape_dist.eigensolvers.base import Curvature, Eigensolver, project_out
 from landscape_dist.eigensolvers.subspace import basis, ritz, without
-from landscape_dist.numerics.linalg import column_dot, identity, orthonormalize
+from landscape_dist.numerics.linalg import column_dot, frobenius, identity, orthonormalize
 
 
 class Flow(Eigensolver):

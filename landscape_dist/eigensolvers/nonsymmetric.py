@@ -33,6 +33,7 @@ class Transport(Eigensolver):
 
     name = "flow"
     needs_hessian = True
+    nonsymmetric = True
 
     def __init__(self, rate: float = 10.0) -> None:
         self.rate = rate
@@ -63,6 +64,7 @@ class Euler(Eigensolver):
     """
 
     name = "euler"
+    nonsymmetric = True
 
     def __init__(self, rate: float = 10.0, iterations: int = 2, step_size: float | None = None) -> None:
         self.rate = rate
@@ -126,6 +128,7 @@ class Invariant(Eigensolver):
 
     name = "dense"
     needs_hessian = True
+    nonsymmetric = True
 
     def __init__(self, rate: float = 10.0) -> None:
         self.rate = rate
@@ -156,6 +159,7 @@ class OfSymmetricPart(Eigensolver):
     """
 
     needs_hessian = True
+    nonsymmetric = True
 
     def __init__(self, solver: Eigensolver) -> None:
         self.solver = solver

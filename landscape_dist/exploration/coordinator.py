@@ -7,7 +7,8 @@ nothing new.
 
 An upward search that leads from a point S to a saddle P says that P may have an arrow to S.  Where the downward
 searches of P did not end at S (their directions are the eigenvectors, and a narrow wedge between them can lead to S), a
-round of its own aims from P at S.
+round of its own aims from P at S.  Where S has several images that is the nearest one, and where it is missed the next
+round aims at the others.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from landscape_dist.exploration.identification import Identification
 from landscape_dist.exploration.sampling import content_hash
 from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.exploration.slot_sets import SlotSet
-from landscape_dist.exploration.slots import Slots, confirm_pair, confirm_slot
+from landscape_dist.exploration.slots import Slots, confirm_slot, confirmed
 from landscape_dist.exploration.tables import Column, PointTable, SearchTable
 from landscape_dist.exploration.upward import UpwardSearches
 from landscape_dist.records import (
@@ -39,7 +40,9 @@ from landscape_dist.records import (
     SearchKind,
     SearchStatus,
 )
+from landscape_dist.spaces.flat import Euclidean
 from landscape_dist.spaces.judgement import SameJudgement
+from landscape_dist.spaces.space import Space
 
 BLOCK = 65536
 """Points whose searches are looked at together; bounds the memory."""
@@ -62,25 +65,33 @@ class Coordinator:
         settings: which searches to make.
         judgement: when two points are the same.
         n_eigenvalues: width of the eigenvalue columns.
+        space: where the points live, as they are told apart; None for coordinates without periods.
     """
 
     def __init__(
-        self, starts: FloatArray, settings: ExploreSettings, judgement: SameJudgement, n_eigenvalues: int
+        self,
+        starts: FloatArray,
+        settings: ExploreSettings,
+        judgement: SameJudgement,
+        n_eigenvalues: int,
+        space: Space | None = None,
     ) -> None:
         self.starts = np.atleast_2d(np.asarray(starts, dtype=np.float64))
         self.settings = settings
         self.judgement = judgement
-        self.dim = self.starts.shape[1]
+        self.space = Euclidean(self.starts.shape[1]) if space is None else space
+        self.space.check(self.starts.shape[1])
+        self.dim = self.space.dim
         if settings.max_index > self.dim:
             raise SettingsError(
                 f"max_index is {settings.max_index}, above the dimension {self.dim}; give at most {self.dim}"
             )
         self.n_eigenvalues = n_eigenvalues
-        self.points = PointTable(self.dim, n_eigenvalues)
+        self.points = PointTable(self.space.n_variables, n_eigenvalues)
         self.searches = SearchTable()
         self.round = 0
         self.known = Identification(judgement, self.points)
-        self._slots = Slots(self.starts, settings, self.points)
+        self._slots = Slots(self.starts, settings, self.points, self.space)
         self._hash = Column(np.uint64)
         self._child = Column(np.int32)  # where each plain slot ended, -1 for nowhere yet
         self._child.extend(np.full(self._slots.n, -1, dtype=np.int32))
@@ -329,13 +340,27 @@ class Coordinator:
         # From an index-1 point the downward searches go along its only unstable direction, both ways, already.
         right = (points.index[upper] == points.index[lower] + 1) & (points.index[lower] >= 1)
         right &= points.index[upper] <= self.settings.max_index
-        suggested = np.unique(confirm_slot(upper[right], lower[right]))
+        suggested = np.unique(confirm_slot(upper[right], lower[right], int(self.space.n_images > 1)))
+        if self.space.n_images > 1:
+            suggested = np.union1d(suggested, self._other_images(begin, end))
         suggested = suggested[~self._issued.has(suggested)]
         if not len(suggested):
             return suggested
-        parents = np.unique(confirm_pair(suggested)[0])
+        upper, lower, _ = confirmed(suggested)
+        parents = np.unique(upper)
         slots, row = self._slots.downward(parents)
-        return suggested[~np.isin(suggested, confirm_slot(parents[row], self._child.view()[slots].astype(np.int64)))]
+        found = confirm_slot(parents[row], self._child.view()[slots].astype(np.int64))
+        return suggested[~np.isin(confirm_slot(upper, lower), found)]
+
+    def _other_images(self, begin: int, end: int) -> IntArray:
+        """Slots aimed at all other images where searches `begin`, ..., `end` - 1 missed the nearest."""
+        searches = self.searches.view()
+        aimed = begin + np.flatnonzero(searches.kind[begin:end] == SearchKind.CONFIRM)
+        missed = aimed[searches.child[aimed] != -1 - searches.ordinal[aimed]]
+        upper, lower, image = confirmed(searches.slot[missed])
+        nearest = np.flatnonzero(image == 1)
+        others = np.arange(2, self.space.n_images + 1)
+        return confirm_slot(upper[nearest, None], lower[nearest, None], others).ravel()
 
     # -- resume -----------------------------------------------------------------------------------------------
     def replay(self, points: PointColumns, searches: SearchColumns) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from landscape_dist.exploration.coordinator import Coordinator, Decisions
 from landscape_dist.exploration.recipes import Recipes, downward, upward
 from landscape_dist.exploration.settings import ExploreSettings
-from landscape_dist.exploration.slots import confirm_slot, ranges
+from landscape_dist.exploration.slots import confirm_slot, confirmed, ranges
 from landscape_dist.exploration.tables import Column
 from landscape_dist.records import (
     FailureColumns,
@@ -142,7 +142,7 @@ class _Answers:
             else (np.array([a[0] for a in answers]), np.array([a[1] for a in answers], dtype=np.int64))
         )
         n, m = len(slots), self._coordinator.n_eigenvalues
-        result = _blank(slots, self._coordinator.dim, m)
+        result = _blank(slots, self._coordinator.space.n_variables, m)
         for number, source in enumerate(self._parts):
             here = np.flatnonzero(part == number)
             if len(here):
@@ -281,7 +281,8 @@ class _Source:
         upper, lower = self.ids[self.searches.parent[rows]], self.ids[-1 - self.searches.ordinal[rows].astype(np.int64)]
         known = (upper >= 0) & (lower >= 0)
         self._aimed_rows = rows[~known]
-        return rows[known], confirm_slot(upper[known], lower[known])
+        image = confirmed(self.searches.slot[rows[known]])[2]
+        return rows[known], confirm_slot(upper[known], lower[known], image)
 
     def fill(self, result: ResultBatch, here: IntArray, rows: IntArray) -> None:
         """Put what the searches `rows` came to into the rows `here` of a result."""

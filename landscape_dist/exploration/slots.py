@@ -1,8 +1,9 @@
 """Slots: the numbers by which searches are known, and what each number means.
 
 First come the user's starts (one slot for each start and target index), then, for each point in the order of discovery,
-its downward searches and its upward ones.  Searches that confirm an arrow are known by its two points and have negative
-slots.  So a slot is the same number in every resume of a store.
+its downward searches and its upward ones.  Searches that confirm an arrow are known by its two points, and where the
+lower one has several images by that which they are aimed at, and have negative slots.  So a slot is the same number in
+every resume of a store.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from landscape_dist.exploration.recipes import Recipes, downward, upward
 from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.exploration.tables import Column, PointTable
 from landscape_dist.records import FloatArray, IntArray, PointColumns, SearchBatch, SearchKind
+from landscape_dist.spaces.flat import Euclidean
+from landscape_dist.spaces.space import Space
 
-# Ids of points stay below this.
-_IDS = 1 << 31
+# Ids of points stay below this, and below the second where points have several images that a search can be aimed at.
+_IDS, _IDS_WITH_IMAGES = 1 << 31, 1 << 29
 
 
 class Slots:
@@ -28,13 +31,16 @@ class Slots:
         starts: (s, d) the user's starting points.
         settings: which searches there are.
         points: the points found so far; `add` must be called for each.
+        space: where they live; None for coordinates without periods.
     """
 
-    def __init__(self, starts: FloatArray, settings: ExploreSettings, points: PointTable) -> None:
+    def __init__(
+        self, starts: FloatArray, settings: ExploreSettings, points: PointTable, space: Space | None = None
+    ) -> None:
         self.starts = starts
         self.settings = settings
         self.points = points
-        self.dim = starts.shape[1]
+        self.space = Euclidean(starts.shape[1]) if space is None else space
         self.per_start = settings.max_index - settings.min_index + 1
         self.n_start = len(starts) * self.per_start
         self.n = self.n_start
@@ -59,7 +65,7 @@ class Slots:
         key = (kind, index, nullity if kind == SearchKind.UP else 0)
         if key not in self._recipes:
             if kind == SearchKind.UP:
-                self._recipes[key] = upward(index, nullity, self.dim, self.settings)
+                self._recipes[key] = upward(index, nullity, self.space.dim, self.settings)
             else:
                 self._recipes[key] = downward(index if index <= self.settings.max_index else 0, self.settings)
         return self._recipes[key]
@@ -95,7 +101,7 @@ class Slots:
         index = self.points.view().index
         aimed = slots < 0
         if aimed.any():
-            upper, lower = confirm_pair(slots[aimed])
+            upper, lower, _ = confirmed(slots[aimed])
             parent[aimed], kind[aimed] = upper, SearchKind.CONFIRM
             ordinal[aimed], target[aimed] = -1 - lower, index[upper] - 1
         rows = np.flatnonzero(slots >= self.n_start)
@@ -122,6 +128,8 @@ class Slots:
         X, indices = points.x[parents], points.index[parents].astype(np.int64)
         if kind == SearchKind.CONFIRM:
             towards = points.x[-1 - ordinal.astype(np.int64)]
+            if self.space.n_images > 1:
+                towards = self.space.image(points.x[parent], towards, confirmed(slots)[2] - 1)
             return SearchBatch(target, kind, parents, X, indices, slots, row, *_no_recipe(len(slots), target), towards)
         leave, sign, keep, repeat = self._recipe_columns(kind, target, parent, ordinal)
         return SearchBatch(target, kind, parents, X, indices, slots, row, leave, sign, keep, repeat)
@@ -167,14 +175,25 @@ def _no_recipe(n: int, target: int) -> tuple[IntArray, IntArray, IntArray, IntAr
     return np.full((n, 1), -1), none[:, None], np.tile(np.arange(target), (n, 1)), none
 
 
-def confirm_slot(upper: IntArray, lower: IntArray) -> IntArray:
-    """Slots of searches from the points `upper` aimed at the points `lower`; negative, unlike all others."""
-    return -1 - (upper * _IDS + lower)
+def confirm_slot(upper: IntArray, lower: IntArray, image: Any = 0) -> IntArray:
+    """Slots of searches from the points `upper` aimed at the points `lower`; negative, unlike all others.
+
+    Args:
+        image: (n,) 0 for the point itself, 1 for its nearest image, 2 for the next one, ..., 16 at most.
+    """
+    nearer = (image - 1) * _IDS_WITH_IMAGES**2 + upper * _IDS_WITH_IMAGES + lower
+    return np.asarray(-1 - np.where(np.asarray(image) > 0, _IDS**2 + nearer, upper * _IDS + lower))
 
 
-def confirm_pair(slots: IntArray) -> tuple[IntArray, IntArray]:
-    """The inverse of `confirm_slot`."""
-    return (-1 - slots) // _IDS, (-1 - slots) % _IDS
+def confirmed(slots: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """The inverse of `confirm_slot`: upper and lower points, and images."""
+    pair = -1 - slots
+    with_image = pair >= _IDS**2
+    nearer = pair - _IDS**2
+    rest = nearer % _IDS_WITH_IMAGES**2
+    upper = np.where(with_image, rest // _IDS_WITH_IMAGES, pair // _IDS)
+    lower = np.where(with_image, rest % _IDS_WITH_IMAGES, pair % _IDS)
+    return upper, lower, np.where(with_image, 1 + nearer // _IDS_WITH_IMAGES**2, 0)
 
 
 def ranges(first: IntArray, n: IntArray) -> IntArray:

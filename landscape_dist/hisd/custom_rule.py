@@ -2,55 +2,67 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from landscape_dist.errors import SettingsError
-from landscape_dist.hisd.custom import History
+from landscape_dist.hisd.curvatures import Curvatures
+from landscape_dist.hisd.custom import CustomStep, History
 from landscape_dist.hisd.explicit import HUGE
-from landscape_dist.hisd.polish import Polish
-from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.hisd.state import State
+from landscape_dist.hisd.polish import Polish, PolishMemory
+from landscape_dist.hisd.state import RuleState, State
+from landscape_dist.hisd.step_rule import Evaluator, StepRule
 
 
-class CustomRule:
-    """Moves x, and the directions if the scheme gives them, as `settings.custom_step` says.
+@dataclass(slots=True)
+class CustomMemory(RuleState):
+    """What the scheme is told, and has said.
 
-    The past is kept beside the state, by row, because its length differs from scheme to scheme.
+    Attributes:
+        polish: of the polish, None without one.
+        past: x (n, d), g (n, d) and V (n, d, k) of the last steps, the newest last. number: of the step, from 1.
+        directions: (n, d, k) what the scheme made of the directions, None where it leaves them.
     """
 
-    uses_hessian = False
+    polish: PolishMemory | None
+    past: list[tuple[Any, Any, Any]] = field(default_factory=list)
+    number: int = 0
+    directions: Any = None
 
-    def __init__(self, settings: SolverSettings) -> None:
-        assert settings.custom_step is not None
-        assert settings.step_size is not None
-        self.custom = settings.custom_step
-        self.step_size = settings.step_size
-        self.polish = Polish() if self.custom.polish else None
-        self.past: list[tuple[np.ndarray, Any, Any, Any]] = []
-        self.number = 0
-        self.directions: Any = None
+    def take(self, keep: Any) -> CustomMemory:
+        polish = None if self.polish is None else self.polish.take(keep)
+        past = [(x[keep], g[keep], V[keep]) for x, g, V in self.past]
+        return CustomMemory(polish, past, self.number, None if self.directions is None else self.directions[keep])
 
-    def begin(self, state: State, xp: Any) -> None:
+
+class CustomRule(StepRule[CustomMemory]):
+    """Moves x, and the directions if the scheme gives them, as a `CustomStep` says.
+
+    Args:
+        custom: the scheme. step_size: what it is told. polish: how searches are finished; None to go on as before.
+    """
+
+    name = "custom"
+
+    def __init__(self, custom: CustomStep, step_size: float, polish: Polish | None) -> None:
+        self.custom = custom
+        self.step_size = step_size
+        self.polish = polish
+
+    def begin(self, state: State[Any], xp: Any) -> CustomMemory:
         """Nothing is past yet."""
-        self.past, self.number = [], 0
-        if self.polish is not None:
-            self.polish.begin(state, xp)
+        return CustomMemory(None if self.polish is None else self.polish.begin(state, xp))
 
-    def propose(self, state: State, xp: Any) -> tuple[Any, Any]:
+    def propose(self, state: State[CustomMemory], xp: Any) -> tuple[Any, Any]:
         """Displacements (n, d), and the pseudo-times (n,) that they stand for."""
-        self.number += 1
-        self.past.append((state.row.copy(), state.x, state.g, state.V))
+        memory = state.memory
+        memory.number += 1
+        memory.past.append((state.x, state.g, state.V))
         if self.custom.length is not None:
-            self.past = self.past[-self.custom.length :]
-        if len(self.past[0][0]) != len(state):
-            # Searches that have ended leave the history, too; rows are ascending in all of it.
-            self.past = [_among(entry, state.row, xp) for entry in self.past]
-        rows, x, g, V = (list(part) for part in zip(*self.past, strict=True))
-        history = History(x, g, V, self.step_size, self.number, rows[-1])
-        answer = self.custom.function(history)
-        following, self.directions = answer if isinstance(answer, tuple) else (answer, None)
+            memory.past = memory.past[-self.custom.length :]
+        x, g, V = (list(part) for part in zip(*memory.past, strict=True))
+        answer = self.custom.function(History(x, g, V, self.step_size, memory.number, state.row.copy()))
+        following, memory.directions = answer if isinstance(answer, tuple) else (answer, None)
         if tuple(following.shape) != tuple(state.x.shape):
             raise SettingsError(
                 f"the custom step {self.custom.name!r} returned shape {tuple(following.shape)} for points of shape "
@@ -58,27 +70,30 @@ class CustomRule:
             )
         time = self.step_size * xp.ones_like(state.norm)
         # Directions that the scheme moved itself stay as they are.
-        return following - state.x, time if self.directions is None else xp.zeros_like(time)
+        return following - state.x, time if memory.directions is None else xp.zeros_like(time)
 
-    def judge(self, state: State, step: Any, gradient: Any, xp: Any) -> tuple[Any, Any]:
+    def judge(self, state: State[CustomMemory], step: Any, gradient: Any, xp: Any) -> tuple[Any, Any]:
         """All are accepted whose gradient is finite; the others can go no further."""
         sane = xp.all(xp.abs(gradient) < HUGE, axis=-1)
-        if self.directions is not None:
-            state.V = xp.where(sane[:, None, None], self.directions, state.V)
+        directions = state.memory.directions
+        if directions is not None:
+            state.V = xp.where(sane[:, None, None], directions, state.V)
         return sane, xp.where(sane, state.trust, xp.zeros_like(state.trust))
 
-    @property
-    def turned(self) -> bool:
+    def turned(self, state: State[CustomMemory]) -> bool:
         """Whether the scheme has moved the directions in the last step."""
-        return self.directions is not None
+        return state.memory.directions is not None
 
-    def finish(self, problem: Any, state: State, settings: SolverSettings) -> Any:
+    def finish(self, evaluator: Evaluator, state: State[CustomMemory]) -> Any:
         """Polish the searches that are close; (n,) NumPy bool, which have been, or None."""
-        return None if self.polish is None else self.polish.finish(problem, state, settings)
+        memory = state.memory.polish
+        return None if self.polish is None or memory is None else self.polish.finish(evaluator, memory, state)
 
 
-def _among(entry: tuple[np.ndarray, Any, Any, Any], rows: np.ndarray, xp: Any) -> tuple[np.ndarray, Any, Any, Any]:
-    """The part of an entry of the history that belongs to these rows."""
-    place = np.searchsorted(entry[0], rows)
-    at = place if xp is np else xp.asarray(place)
-    return (rows.copy(), *(array[at] for array in entry[1:]))
+def custom_rule(curvatures: Curvatures, tolerance: float) -> CustomRule:
+    """The scheme that the settings give."""
+    settings = curvatures.settings
+    assert settings.custom_step is not None
+    assert settings.step_size is not None
+    polish = Polish(settings) if settings.custom_step.polish else None
+    return CustomRule(settings.custom_step, settings.step_size, polish)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from landscape_dist.hisd.newton import newton_step, pseudo_inverse
 from landscape_dist.numerics.arrays import to_numpy
+from landscape_dist.problems.base import Problem
 from landscape_dist.records import FloatArray
 
 # At a root of multiplicity m each Newton step leaves the part (1 - 1/m) of the error, and the m-th power of that of the
@@ -19,7 +18,9 @@ ROUNDING = 1e-14
 FARTHEST = 1e-2
 
 
-def approach(problem: Any, X: FloatArray, g: FloatArray, H: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def approach(
+    problem: Problem, X: FloatArray, g: FloatArray, H: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Newton's method along all modes, the nearly flat ones included, for as long as it contracts the gradient.
 
     At a quartic minimum |g| <= tolerance holds as far as tolerance^(1/3) away, so that searches from two sides would

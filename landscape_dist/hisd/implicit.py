@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from landscape_dist.eigensolvers.base import frobenius
+from landscape_dist.hisd.curvatures import Curvatures
 from landscape_dist.hisd.dynamics import rayleigh, reflect
-from landscape_dist.hisd.state import State
+from landscape_dist.hisd.state import RuleState, State
+from landscape_dist.hisd.step_rule import StepRule
 from landscape_dist.numerics.arrays import nonzero
-from landscape_dist.numerics.linalg import identity, row_dot, row_norm
-from landscape_dist.numerics.sparse import SparseHessians
+from landscape_dist.numerics.hessians import HessianStack
+from landscape_dist.numerics.linalg import row_dot, row_norm
 
 # A full Newton step may be this many trust radii long when every followed mode contracts.
 NEWTON_REACH = 1.0
@@ -21,7 +20,7 @@ HUGE, TINY = 1e150, 1e-300
 SHRINK, GROW = 0.25, 4.0
 
 
-class ImplicitStep:
+class ImplicitStep(StepRule[RuleState]):
     """(s I + M) dx = R f with R = I - 2 V V^T, f = -g, and M the Hessian with its expansion taken care of.
 
     M is R H along the modes that contract under the dynamics (those of V with negative curvature are reflected).
@@ -33,30 +32,22 @@ class ImplicitStep:
     Args:
         tolerance: accepted error of the predicted gradient, relative to the larger of the two gradients.
         symmetric: False for vector fields that are no gradients, for which H is minus the Jacobian.
-        sparse: whether Hessians are sparse ones; x is NumPy then.
     """
 
+    name = "implicit"
     uses_hessian = True
 
-    def __init__(self, tolerance: float, symmetric: bool = True, sparse: bool = False) -> None:
+    def __init__(self, tolerance: float, symmetric: bool = True) -> None:
         self.tolerance = tolerance
         self.symmetric = symmetric
-        self.sparse = sparse
 
-    def evaluate(self, problem: Any, x: Any) -> tuple[Any, Any, Any]:
-        """Gradients (n, d), Hessians, and the sizes of these (n,), at x (n, d)."""
-        if self.sparse:
-            # Not `SparseHessians.at`: where one is not finite its size must tell, so that the step is taken back.
-            gradient, hessians = problem.gradient(x), SparseHessians([problem.sparse_hessian(row) for row in x])
-            return gradient, hessians, hessians.sizes()
-        gradient, hessian = problem.gradient_hessian(x)
-        return gradient, hessian, frobenius(hessian, problem.xp)
-
-    def begin(self, state: State, xp: Any) -> None:
+    def begin(self, state: State[Any], xp: Any) -> RuleState:
         """Nothing beyond the common state is needed."""
+        return RuleState()
 
-    def propose(self, state: State, xp: Any) -> tuple[Any, Any]:
+    def propose(self, state: State[RuleState], xp: Any) -> tuple[Any, Any]:
         """Displacements (n, d), and the pseudo-times (n,) that they stand for."""
+        assert state.H is not None
         shift = state.gradient_norm / state.trust
         rhs, M = -state.g, state.H
         # V^T H as a transpose: H V where H is symmetric, H^T V for vector fields.
@@ -67,16 +58,17 @@ class ImplicitStep:
             HV = transposed @ state.V
             climbing = rayleigh(state.V, HV, xp) >= 0
             settled = ~climbing.any(axis=-1)
-            M = _less(M, state.V * xp.where(climbing, 1.0, 2.0)[:, None, :], HV)
+            M = M.less(state.V * xp.where(climbing, 1.0, 2.0)[:, None, :], HV)
         if state.leave is not None:
             # On the Hessian, not on M: while leaving, V is orthogonal to `leave` and the two corrections commute.
             leave = state.leave[:, :, None]
-            M = _less(M, leave, transposed @ leave)
+            M = M.less(leave, transposed @ leave)
             settled = settled & state.has_left(xp)
         return _bounded(M, rhs, settled, shift, state, xp), 1 / (shift + 1e-6 * state.norm)
 
-    def judge(self, state: State, step: Any, gradient: Any, xp: Any) -> tuple[Any, Any]:
+    def judge(self, state: State[RuleState], step: Any, gradient: Any, xp: Any) -> tuple[Any, Any]:
         """Which trial points to accept (n,) bool, and the new trust radii (n,)."""
+        assert state.H is not None
         after = row_norm(gradient, xp)
         # Squares of some gradients overflow; they are as good as infinite.
         finite = after < HUGE
@@ -102,24 +94,24 @@ class ImplicitStep:
         return accepted, xp.where(accepted & (factor >= 1), xp.maximum(trust, state.trust), trust)
 
 
-def _bounded(M: Any, rhs: Any, settled: Any, shift: Any, state: State, xp: Any) -> Any:
+def _bounded(M: HessianStack, rhs: Any, settled: Any, shift: Any, state: State[RuleState], xp: Any) -> Any:
     """Solve (s I + M) dx = rhs: Newton's steps for searches that are settled and near, within the trust radius else.
 
     Args:
-        M: (n, d, d). rhs: (n, d). settled: (n,) bool, or True for all. shift: (n,).
+        M: n matrices. rhs: (n, d). settled: (n,) bool, or True for all. shift: (n,).
 
     Returns:
         (n, d) steps.
     """
-    eye = None if isinstance(M, SparseHessians) else identity(M, xp)
     if settled is True:
         settled = xp.ones(len(state), dtype=xp.bool)
     if not bool(settled.any()):
-        return _within(_solve(M, rhs, shift, state.norm, eye, xp), state.trust, xp)
+        return _within(_solve(M, rhs, shift, state.norm), state.trust, xp)
     # The small shift keeps zero modes still; it vanishes with the gradient, so convergence stays quadratic.
     rows = None if bool(settled.all()) else nonzero(settled, xp)
-    M_, rhs_, shift_, norm_, trust_ = (a if rows is None else a[rows] for a in (M, rhs, shift, state.norm, state.trust))
-    newton = _solve(M_, rhs_, 1e-4 * shift_, norm_, eye, xp)
+    M_ = M if rows is None else M[rows]
+    rhs_, shift_, norm_, trust_ = (a if rows is None else a[rows] for a in (rhs, shift, state.norm, state.trust))
+    newton = _solve(M_, rhs_, 1e-4 * shift_, norm_)
     good = (row_norm(newton, xp) <= NEWTON_REACH * trust_) & (row_dot(newton, rhs_, xp) > 0)
     if rows is None:
         if bool(good.all()):
@@ -129,14 +121,9 @@ def _bounded(M: Any, rhs: Any, settled: Any, shift: Any, state: State, xp: Any) 
         step, taken = xp.zeros_like(rhs), xp.zeros_like(settled)
         step[rows], taken[rows] = newton, good
     rows = nonzero(~taken, xp)
-    far = _solve(M[rows], rhs[rows], shift[rows], state.norm[rows], eye, xp)
+    far = _solve(M[rows], rhs[rows], shift[rows], state.norm[rows])
     step[rows] = _within(far, state.trust[rows], xp)
     return step
-
-
-def _less(M: Any, left: Any, right: Any) -> Any:
-    """M - left right^T: (n, d, d), (n, d, m), (n, d, m)."""
-    return M.less(left, right) if isinstance(M, SparseHessians) else M - left @ right.mT
 
 
 def _within(step: Any, trust: Any, xp: Any) -> Any:
@@ -145,32 +132,30 @@ def _within(step: Any, trust: Any, xp: Any) -> Any:
     return step * xp.minimum(trust / size, 1.0)[:, None]
 
 
-def first_trust(radius: Any, H: Any, H_parent: Any, tolerance: float, xp: Any) -> Any:
+def first_trust(radius: Any, H: HessianStack, H_parent: HessianStack, tolerance: float, xp: Any) -> Any:
     """First trust radius from how much the Hessian has changed over the perturbation, by extrapolation.
 
     Args:
         radius: (n,) distance from the parent.
-        H, H_parent: (n, d, d) Hessians at the start and at the parent.
+        H, H_parent: n Hessians at the starts and at the parents.
 
     Returns:
         (n,): the distance at which the change reaches `tolerance` of the Hessian's size, if it grows linearly or
         (symmetric wells) quadratically, whichever is the nearer; at least the radius, at most 1e3 of them.
     """
-    sparse = isinstance(H, SparseHessians)
-    change, size = ((H - H_parent).sizes(), H.sizes()) if sparse else (frobenius(H - H_parent, xp), frobenius(H, xp))
-    allowed = tolerance * size
+    change = (H - H_parent).sizes()
+    allowed = tolerance * H.sizes()
     # Where the change is that small, the quotient could overflow.
     least = change <= 1e-6 * allowed
     ratio = xp.where(least & (allowed > 0), 1e6, allowed / xp.where(least, 1.0, change))
     return radius * xp.sqrt(xp.clip(ratio, 1.0, 1e6))
 
 
-def _solve(M: Any, b: Any, shift: Any, norm: Any, eye: Any, xp: Any) -> Any:
-    """(M + shift I) dx = b, (n, d, d), (n, d), (n,) -> (n, d); exactly singular systems are nudged by rounding size."""
-    if isinstance(M, SparseHessians):
-        return M.solve(shift, b[:, :, None])[:, :, 0]
-    try:
-        return xp.linalg.solve(M + shift[:, None, None] * eye, b[:, :, None])[:, :, 0]
-    except (np.linalg.LinAlgError, RuntimeError):
-        shift = shift + 1e-13 * norm + xp.where(norm > 0, 0.0, 1.0)
-        return xp.linalg.solve(M + shift[:, None, None] * eye, b[:, :, None])[:, :, 0]
+def _solve(M: HessianStack, b: Any, shift: Any, norm: Any) -> Any:
+    """(M + shift I) dx = b, b (n, d), shift (n,) -> (n, d); exactly singular systems are nudged by rounding size."""
+    return M.solve(shift, b[:, :, None], norm)[:, :, 0]
+
+
+def implicit_rule(curvatures: Curvatures, tolerance: float) -> ImplicitStep:
+    """The implicit step for the problem of a strategy."""
+    return ImplicitStep(tolerance, curvatures.problem.symmetric)

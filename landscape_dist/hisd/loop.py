@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from landscape_dist.eigensolvers.base import Curvature, Eigensolver
+from landscape_dist.eigensolvers.base import Eigensolver
+from landscape_dist.hisd.curvatures import Curvatures
+from landscape_dist.hisd.outcome import Outcome
 from landscape_dist.hisd.paths import Paths
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.state import State
+from landscape_dist.hisd.step_rule import StepRule
 from landscape_dist.numerics.arrays import to_numpy
 from landscape_dist.numerics.linalg import row_dot, row_norm
-from landscape_dist.numerics.sparse import SparseHessians
+from landscape_dist.problems.base import Problem
 from landscape_dist.problems.domain import Domain, Unbounded
-from landscape_dist.records import FloatArray, IntArray, SearchStatus
+from landscape_dist.records import FloatArray, SearchStatus
 
 # A trust radius below this fraction of max(1, |x|) cannot change x in a way that matters.
 SMALLEST_STEP = 1e-14
@@ -24,141 +27,80 @@ SMALLEST_STEP = 1e-14
 NORM_FLOOR = 1e-3
 # In matrix-free runs an estimate of the Hessian's size falls by no more than this factor in one step.
 SLOWLY = 0.98
-POWER_STEPS = 6
-
-
-class StepRule(Protocol):
-    """How x moves; one object serves a whole batch and keeps its per-search arrays in `State.extra`.
-
-    A rule that uses Hessians has `evaluate(problem, x)`: gradients, Hessians and their sizes.  A rule may also have
-    `finish(problem, state, settings)`, which takes searches that are close to their ends and returns which (NumPy
-    bool (n,), or None).
-    """
-
-    uses_hessian: bool
-
-    def begin(self, state: State, xp: Any) -> None: ...
-
-    def propose(self, state: State, xp: Any) -> tuple[Any, Any]: ...
-
-    def judge(self, state: State, step: Any, gradient: Any, xp: Any) -> tuple[Any, Any]: ...
-
-
-@dataclass(slots=True)
-class Outcome:
-    """Where n searches ended, NumPy.
-
-    Attributes:
-        status: (n,) CONVERGED, LEFT_DOMAIN, NOT_FINITE, MAX_STEPS, STALLED or DEADLINE.
-        x: (n, d). gradient_norm: (n,). H: (n, d, d) where status is CONVERGED, or None in matrix-free runs.
-        n_steps: (n,) trial steps, those taken back included. norm_at_start: (n,) size of the Hessian there.
-        paths: of the searches, where asked for.
-    """
-
-    status: np.ndarray
-    x: FloatArray
-    gradient_norm: FloatArray
-    H: FloatArray | None
-    n_steps: IntArray
-    norm_at_start: FloatArray
-    paths: Paths | None = None
 
 
 def run(
-    problem: Any,
-    state: State,
-    rule: StepRule,
-    eigensolver: Eigensolver,
-    settings: SolverSettings,
-    *,
-    max_steps: int,
+    curvatures: Curvatures, state: State[Any], rule: StepRule[Any], eigensolver: Eigensolver, *, max_steps: int
 ) -> Outcome:
     """Move a batch of searches until each has ended.
 
     Args:
+        curvatures: of the problem, in whose coordinates the searches are.
         state: starts, with gradients (and Hessians, where the rule uses them) evaluated and finite.
     """
-    xp = problem.xp
-    n, d = state.x.shape
-    out = Outcome(
-        np.full(n, SearchStatus.MAX_STEPS, dtype=np.int8),
-        to_numpy(state.x).copy(),
-        to_numpy(row_norm(state.g, xp)).copy(),
-        None if state.H is None or isinstance(state.H, SparseHessians) else np.zeros((n, d, d)),
-        np.zeros(n, dtype=np.int64),
-        to_numpy(state.norm).copy(),
-    )
-    origin = to_numpy(state.x).copy()
-    limits = _Limits(origin, settings, problem.domain)
+    xp = curvatures.problem.xp
+    account = _Account(curvatures.problem, curvatures.settings, state)
     state.gradient_norm = row_norm(state.g, xp)
     if not bool(xp.any(state.leave != 0)):
         state.leave = None
-    ends_at = None if settings.deadline is None else time.monotonic() + settings.deadline
-    if settings.keep_trajectories:
-        out.paths = Paths(origin, settings.trajectory_points)
-    rule.begin(state, xp)
-    finish, evaluate = getattr(rule, "finish", None), getattr(rule, "evaluate", None)
+    state.memory = rule.begin(state, xp)
     for _ in range(max_steps):
-        status = _finished(problem, state, settings, limits)
-        if ends_at is not None and time.monotonic() > ends_at:
-            running = np.full(len(state), -1, dtype=np.int8) if status is None else status
-            status = np.where(running < 0, SearchStatus.DEADLINE, running)
-        if status is not None:
-            state = _retire(out, state, status, xp)
-            if len(state) == 0:
-                return out
-        # Where a step costs a Hessian, directions follow it only in searches that go on.
-        if rule.uses_hessian and state.elapsed is not None:
-            _turn(problem, state, eigensolver, xp)
-        step, state.elapsed = rule.propose(state, xp)
-        trial = state.x + step
-        if evaluate is not None:
-            gradient, H, norm = evaluate(problem, trial)
-        else:
-            gradient, H, norm = problem.gradient(trial), None, state.norm
-        accepted, state.trust = rule.judge(state, step, gradient, xp)
+        state = account.settled(state)
+        if len(state) == 0:
+            return account.outcome
+        account.record(state, *_advance(curvatures, state, rule, eigensolver))
+    account.close(state)
+    return account.outcome
+
+
+# -- advance ------------------------------------------------------------------------------------------------------
+def _advance(
+    curvatures: Curvatures, state: State[Any], rule: StepRule[Any], eigensolver: Eigensolver
+) -> tuple[Any, Any]:
+    """One step of all searches: x, and the directions with it.
+
+    Returns:
+        Which steps were taken (n,) bool, and which searches the rule has taken to their ends, as its `finish` says.
+    """
+    xp = curvatures.problem.xp
+    # Where a step costs a Hessian, directions follow it only in searches that go on.
+    if rule.uses_hessian and state.elapsed is not None:
+        _turn(curvatures, state, rule, eigensolver)
+    step, state.elapsed = rule.propose(state, xp)
+    trial = state.x + step
+    gradient, H, norm = rule.evaluate(curvatures, trial)
+    accepted, state.trust = rule.judge(state, step, gradient, xp)
+    state.n_steps += 1
+    if H is None:
+        accepted = accepted & xp.isfinite(state.norm)
+        norm = _secant_norm(state, step, gradient, accepted, xp)
+    else:
         accepted = accepted & xp.isfinite(norm)
-        state.n_steps += 1
-        if H is None:
-            norm = _secant_norm(state, step, gradient, accepted, xp)
-        everywhere = bool(accepted.all())
-        if everywhere:
-            state.x, state.g, state.norm, state.H = trial, gradient, norm, H
-        else:
-            state.x = xp.where(accepted[:, None], trial, state.x)
-            state.g = xp.where(accepted[:, None], gradient, state.g)
-            state.norm = xp.where(accepted, norm, state.norm)
-            if H is not None:
-                sparse = isinstance(H, SparseHessians)
-                state.H = H.where(accepted, state.H) if sparse else xp.where(accepted[:, None, None], H, state.H)
-        state.moved = None if everywhere else accepted
-        # A scheme of a user's own may have moved the directions itself.
-        if not rule.uses_hessian and (not getattr(rule, "turned", False) or state.leave is not None):
-            _turn(problem, state, eigensolver, xp)
-        ended = None if finish is None else finish(problem, state, settings)
-        state.gradient_norm = row_norm(state.g, xp)
-        if out.paths is not None:
-            elapsed = to_numpy(xp.where(accepted, state.elapsed, 0.0 * state.elapsed))
-            moved = np.flatnonzero(to_numpy(accepted) if ended is None else to_numpy(accepted) | ended)
-            out.paths.record(state.row[moved], to_numpy(state.x)[moved], elapsed[moved])
-    status = _finished(problem, state, settings, limits)
-    if status is None:
-        status = np.full(len(state), -1, dtype=np.int8)
-    _retire(out, state, np.where(status < 0, SearchStatus.MAX_STEPS, status), xp)
-    return out
+    everywhere = bool(accepted.all())
+    if everywhere:
+        state.x, state.g, state.norm, state.H = trial, gradient, norm, H
+    else:
+        state.x = xp.where(accepted[:, None], trial, state.x)
+        state.g = xp.where(accepted[:, None], gradient, state.g)
+        state.norm = xp.where(accepted, norm, state.norm)
+        if H is not None and state.H is not None:
+            state.H = H.where(accepted, state.H)
+    state.moved = None if everywhere else accepted
+    if not rule.uses_hessian and (not rule.turned(state) or state.leave is not None):
+        _turn(curvatures, state, rule, eigensolver)
+    ended = rule.finish(curvatures, state)
+    state.gradient_norm = row_norm(state.g, xp)
+    return accepted, ended
 
 
-def _turn(problem: Any, state: State, eigensolver: Eigensolver, xp: Any) -> None:
+def _turn(curvatures: Curvatures, state: State[Any], rule: StepRule[Any], eigensolver: Eigensolver) -> None:
     """Let the directions follow the last step, and let go of the mode left behind where its curvature has turned."""
+    xp = curvatures.problem.xp
     k = state.V.shape[-1]
     if not k and state.leave is None:
         return
-    if state.H is not None:
-        solve = state.H.solve if isinstance(state.H, SparseHessians) else None
-        hessian = None if solve else state.H
-        curvature = Curvature(hessian, lambda V: state.H @ V, state.norm, xp, solve)
-    else:
-        curvature = _matrix_free(problem, state, eigensolver.needs_hessian and k > 0, xp)
+    needs_hessian = eigensolver.needs_hessian and k > 0
+    curvature = curvatures.curvature(rule.anchor(state), state.H, state.norm, needs_hessian)
     if state.leave is not None:
         along = curvature.product(state.leave[:, :, None])[:, :, 0]
         still = row_dot(state.leave, along, xp) < 0
@@ -172,48 +114,62 @@ def _turn(problem: Any, state: State, eigensolver: Eigensolver, xp: Any) -> None
     state.V = V if state.moved is None else xp.where(state.moved[:, None, None], V, state.V)
 
 
-def _matrix_free(problem: Any, state: State, needs_hessian: bool, xp: Any) -> Curvature:
-    """Curvature where the rule of steps uses no Hessians; its `norm` grows with the products seen.
-
-    Nesterov's scheme computes the directions not where it evaluates the gradient, hence "anchor".
-    """
-    at = state.extra.get("anchor", state.x)
-    if needs_hessian:
-        return Curvature.dense(_finite(problem.hessian(at), xp), xp)
-
-    def product(V: Any) -> Any:
-        HV = _finite(problem.hvp(at, V), xp)
-        stretch = xp.max(xp.linalg.vector_norm(HV, axis=1), axis=-1)
-        curvature.norm = xp.maximum(curvature.norm, stretch)
-        return HV
-
-    curvature = Curvature(None, product, state.norm, xp)
-    return curvature
-
-
-def _finite(array: Any, xp: Any) -> Any:
-    """Zeros for what is not finite: eigensolvers then stand still; the gradient will tell."""
-    return xp.where(xp.isfinite(array), array, xp.zeros_like(array))
-
-
-def power_norm(problem: Any, x: Any, g: Any) -> Any:
-    """Estimates (n,) of the size of the Hessians at x (n, d), from below, by a few power iterations from g (n, d)."""
-    xp = problem.xp
-    v = _finite(g, xp)
-    # Not exactly along g, which may be an eigenvector of a small eigenvalue.
-    v = v + 0.1 * xp.max(xp.abs(v), axis=-1, keepdims=True) * xp.cos(xp.arange(1, v.shape[-1] + 1, dtype=v.dtype))
-    for _ in range(POWER_STEPS):
-        length = xp.linalg.vector_norm(v, axis=-1, keepdims=True)
-        v = problem.hvp(x, (v / xp.where(length > 0, length, xp.ones_like(length)))[:, :, None])[:, :, 0]
-    return xp.linalg.vector_norm(v, axis=-1)
-
-
-def _secant_norm(state: State, step: Any, gradient: Any, accepted: Any, xp: Any) -> Any:
+def _secant_norm(state: State[Any], step: Any, gradient: Any, accepted: Any, xp: Any) -> Any:
     """Curvature seen along the step, as an estimate of the Hessian's size that forgets slowly."""
     length = xp.linalg.vector_norm(step, axis=-1)
     change = xp.where(accepted[:, None], gradient - state.g, xp.zeros_like(state.g))
     seen = xp.linalg.vector_norm(change, axis=-1) / xp.where(length > 0, length, xp.ones_like(length))
     return xp.maximum(seen, SLOWLY * state.norm)
+
+
+# -- account ------------------------------------------------------------------------------------------------------
+class _Account:
+    """Which searches have ended, how and where, and the paths of all.
+
+    Args:
+        state: of all searches at their starts.
+    """
+
+    def __init__(self, problem: Problem, settings: SolverSettings, state: State[Any]) -> None:
+        self.problem = problem
+        self.settings = settings
+        n, d = state.x.shape
+        origin = to_numpy(state.x).copy()
+        self.limits = _Limits(origin, settings, problem.domain)
+        self.ends_at = None if settings.deadline is None else time.monotonic() + settings.deadline
+        self.outcome = Outcome(
+            np.full(n, SearchStatus.MAX_STEPS, dtype=np.int8),
+            to_numpy(state.x).copy(),
+            to_numpy(row_norm(state.g, problem.xp)).copy(),
+            None if state.H is None or state.H.array is None else np.zeros((n, d, d)),
+            np.zeros(n, dtype=np.int64),
+            to_numpy(state.norm).copy(),
+            Paths(origin, settings.trajectory_points) if settings.keep_trajectories else None,
+        )
+
+    def settled(self, state: State[Any]) -> State[Any]:
+        """The searches that go on; what the others came to is noted."""
+        status = _finished(self.problem, state, self.settings, self.limits)
+        if self.ends_at is not None and time.monotonic() > self.ends_at:
+            running = np.full(len(state), -1, dtype=np.int8) if status is None else status
+            status = np.where(running < 0, SearchStatus.DEADLINE, running)
+        return state if status is None else _retire(self.outcome, state, status, self.problem.xp)
+
+    def record(self, state: State[Any], accepted: Any, ended: Any) -> None:
+        """Note the step just made where paths are kept; the arguments are what `_advance` returns."""
+        if self.outcome.paths is None:
+            return
+        xp = self.problem.xp
+        elapsed = to_numpy(xp.where(accepted, state.elapsed, 0.0 * state.elapsed))
+        moved = np.flatnonzero(to_numpy(accepted) if ended is None else to_numpy(accepted) | ended)
+        self.outcome.paths.record(state.row[moved], to_numpy(state.x)[moved], elapsed[moved])
+
+    def close(self, state: State[Any]) -> None:
+        """Note what the searches came to that have spent their steps."""
+        status = _finished(self.problem, state, self.settings, self.limits)
+        if status is None:
+            status = np.full(len(state), -1, dtype=np.int8)
+        _retire(self.outcome, state, np.where(status < 0, SearchStatus.MAX_STEPS, status), self.problem.xp)
 
 
 class _Limits:
@@ -229,14 +185,16 @@ class _Limits:
         self.reach = settings.escape_radius * np.maximum(1.0, size)
         self.nearest = float((self.reach - size).min()) if isinstance(domain, Unbounded) else np.inf
 
-    def strayed(self, state: State, x_size: Any) -> np.ndarray | bool:
+    def strayed(self, state: State[Any], x_size: Any) -> NDArray[np.bool_] | bool:
         """(n,) bool, or False for none: only |x| (n,) is looked at as long as that is enough."""
         if self.nearest == np.inf or float(x_size.max()) <= self.nearest:
             return False
         return np.asarray(row_norm(to_numpy(state.x) - self.origin[state.row]) > self.reach[state.row])
 
 
-def _finished(problem: Any, state: State, settings: SolverSettings, limits: _Limits) -> np.ndarray | None:
+def _finished(
+    problem: Problem, state: State[Any], settings: SolverSettings, limits: _Limits
+) -> NDArray[np.int8] | None:
     """(n,) status of searches that have ended, -1 for those still running; None if all are."""
     xp = problem.xp
     x_size = row_norm(state.x, xp)
@@ -259,7 +217,7 @@ def _finished(problem: Any, state: State, settings: SolverSettings, limits: _Lim
     return status if (status >= 0).any() else None
 
 
-def _retire(out: Outcome, state: State, status: np.ndarray, xp: Any) -> State:
+def _retire(out: Outcome, state: State[Any], status: NDArray[np.int8], xp: Any) -> State[Any]:
     """Write the ended searches to the outcome and return the others."""
     done = np.flatnonzero(status >= 0)
     row = state.row[done]
@@ -269,5 +227,6 @@ def _retire(out: Outcome, state: State, status: np.ndarray, xp: Any) -> State:
     out.gradient_norm[row] = to_numpy(state.gradient_norm[device])
     out.n_steps[row] = state.n_steps[done]
     if out.H is not None:
-        out.H[row] = to_numpy(state.H[device])
+        assert state.H is not None
+        out.H[row] = to_numpy(state.H.array[device])
     return state.take(np.flatnonzero(status < 0), xp)

@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
+
+from landscape_dist.records import IntArray
+
+# Close to its end, each of a search's Newton steps must bring |g| down by this factor,
+CONTRACTION = 0.5
+# and so many must do.
+MAX_ITERATIONS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class NewtonEnds:
+    """Where Newton's method has taken m searches.
+
+    Attributes:
+        done: which ended well. refused: which ended at a point of another index; both NumPy indices.
+        x, g: (m, d) points and gradients. norm: (m,) sizes of the Hessians.
+    """
+
+    done: IntArray
+    refused: IntArray
+    x: Any
+    g: Any
+    norm: Any
 
 
 def pseudo_inverse(w: Any, zero: float, xp: Any) -> Any:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from landscape_dist.eigensolvers import EIGENSOLVERS, Eigensolver
 from landscape_dist.errors import SettingsError
 from landscape_dist.hisd.custom import CustomStep
+from landscape_dist.hisd.step_rule import STEP_RULES, StepRule
 
-STEP_RULES = ("auto", "implicit", "explicit", "barzilai_borwein", "custom")
-EIGENSOLVERS = ("flow", "lobpcg", "sirqit", "dense", "euler", "power")
 ACCELERATIONS = ("none", "heavy_ball", "nesterov")
 PERTURBATIONS = ("gaussian", "uniform")
 
@@ -23,10 +24,12 @@ class SolverSettings:
     Attributes:
         step: 'implicit' (linearly implicit step, needs a Hessian), 'explicit' (eq. 2.2 and its accelerations),
             'barzilai_borwein' (eq. 2.2 with the Barzilai–Borwein step length), 'custom' (a scheme of your own, see
-            `custom_step`), or 'auto': implicit up to `dense_limit` variables, explicit beyond.
+            `custom_step`), or 'auto': implicit up to `dense_limit` variables, explicit beyond. Or a `StepRule`, which
+            is copied for each batch of searches.
         custom_step: a `CustomStep`, which says where x goes next; needs step='custom' and a step_size.
         eigensolver: how the directions follow along: 'flow', 'lobpcg', 'sirqit', 'dense', 'euler' or 'power'; for
-            vector fields that are no gradients 'flow', 'dense', 'euler' or 'power'.
+            vector fields that are no gradients 'flow', 'dense', 'euler' or 'power'. Or an `Eigensolver`, which is
+            copied for each batch of searches and has a flow rate of its own.
         acceleration: 'none', 'heavy_ball' (eq. 2.4) or 'nesterov' (eq. 2.5); explicit steps only.
         momentum: gamma of heavy ball, in [0, 1).
         nesterov_choice: 1 for gamma_n = n / (n + 3), 2 for the theta recursion.
@@ -66,8 +69,8 @@ class SolverSettings:
         trajectory_points: how many points of each path are kept, its ends always among them; None for all.
     """
 
-    step: str = "auto"
-    eigensolver: str = "flow"
+    step: str | StepRule[Any] = "auto"
+    eigensolver: str | Eigensolver = "flow"
     acceleration: str = "none"
     momentum: float = 0.8
     nesterov_choice: int = 1
@@ -99,8 +102,8 @@ class SolverSettings:
     trajectory_points: int | None = 100
 
     def __post_init__(self) -> None:
-        self._one_of("step", STEP_RULES)
-        self._one_of("eigensolver", EIGENSOLVERS)
+        self._one_of("step", STEP_RULES, StepRule)
+        self._one_of("eigensolver", EIGENSOLVERS, Eigensolver)
         self._one_of("acceleration", ACCELERATIONS)
         self._one_of("perturbation_method", PERTURBATIONS)
         if self.start_directions is not None:
@@ -145,16 +148,22 @@ class SolverSettings:
             raise SettingsError(f"solver setting nullity_atol is {self.nullity_atol!r}; give 0 or a positive number")
         if not 0 <= self.nullity_rtol < 1:
             raise SettingsError(f"solver setting nullity_rtol is {self.nullity_rtol!r}; give a number in [0, 1)")
-        if self.acceleration != "none" and self.step == "implicit":
+        if self.acceleration != "none" and (self.step == "implicit" or isinstance(self.step, StepRule)):
+            step = self.step if isinstance(self.step, str) else self.step.name
             raise SettingsError(
-                f"solver setting acceleration is {self.acceleration!r} but step is 'implicit', which takes no "
+                f"solver setting acceleration is {self.acceleration!r} but step is {step!r}, which takes no "
                 "acceleration; choose step='explicit' or acceleration='none'"
             )
 
-    def _one_of(self, name: str, allowed: tuple[Any, ...]) -> None:
-        if getattr(self, name) not in allowed:
+    def _one_of(self, name: str, allowed: Collection[Any], kind: type | None = None) -> None:
+        """Raise unless the setting is one of the allowed values, or an instance of `kind`."""
+        value = getattr(self, name)
+        if kind is not None and isinstance(value, kind):
+            return
+        if not isinstance(value, Hashable) or value not in allowed:
+            instance = "" if kind is None else f", or an instance of {kind.__name__}"
             raise SettingsError(
-                f"solver setting {name} is {getattr(self, name)!r}; use one of {', '.join(map(repr, allowed))}"
+                f"solver setting {name} is {value!r}; use one of {', '.join(map(repr, allowed))}{instance}"
             )
 
     def _positive(self, name: str) -> None:
@@ -168,11 +177,10 @@ class SolverSettings:
             raise SettingsError(f"solver setting {name} is {value!r}; give a whole number of at least 1")
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON form, all settings."""
+        """Plain JSON form, all settings; of instances their names and parameters."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
-        if self.custom_step is not None:
-            plain["custom_step"] = self.custom_step.as_dict()
-        return plain
+        parts = ("step", "eigensolver", "custom_step")
+        return plain | {n: plain[n].as_dict() for n in parts if plain[n] is not None and not isinstance(plain[n], str)}
 
 
 def checked_directions(directions: Any) -> tuple[tuple[float, ...], ...]:

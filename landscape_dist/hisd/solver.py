@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from typing import Any
 
@@ -9,26 +10,26 @@ import numpy as np
 
 from landscape_dist.eigensolvers import make_eigensolver
 from landscape_dist.errors import SettingsError
-from landscape_dist.hisd.conditioned import in_coordinates, moved, moved_back, well_conditioned
-from landscape_dist.hisd.implicit import ImplicitStep, first_trust
-from landscape_dist.hisd.loop import NORM_FLOOR, Outcome, StepRule, power_norm, run
+from landscape_dist.hisd.curvatures import Curvatures, curvatures_for
+from landscape_dist.hisd.implicit import first_trust
+from landscape_dist.hisd.loop import NORM_FLOOR, run
+from landscape_dist.hisd.outcome import Outcome
+from landscape_dist.hisd.results import join_results
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.hisd.spectra import uses_sparse
 from landscape_dist.hisd.start import Starts, expand
 from landscape_dist.hisd.state import State
-from landscape_dist.hisd.verdict import verify
+from landscape_dist.hisd.step_rule import StepRule, step_rule_maker
 from landscape_dist.numerics.arrays import to_numpy
-from landscape_dist.numerics.sparse import SparseHessians
-from landscape_dist.problems.conditioned import Conditioned
-from landscape_dist.records import ResultBatch, SearchBatch, SearchKind, SearchStatus, join_results
+from landscape_dist.problems.base import Problem
+from landscape_dist.records import IntArray, ResultBatch, SearchBatch, SearchKind, SearchStatus
 
 # Searches advance together in chunks whose Hessians fit in the cache, where the problem does not say otherwise.
 CHUNK_BYTES = 4 << 20
-IMPLICIT_MAX_STEPS, EXPLICIT_MAX_STEPS, CONDITIONED_MAX_STEPS = 300, 20_000, 5_000
+MAX_STEPS_WITH_HESSIANS = 300
 FIRST_STEP = 0.05
 
 
-def solve_batch(problem: Any, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
+def solve_batch(problem: Problem, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
     """Run all searches of a batch.
 
     Args:
@@ -44,31 +45,37 @@ def solve_batch(problem: Any, batch: SearchBatch, settings: SolverSettings) -> R
     d = batch.X.shape[1]
     if d != problem.dim:
         raise SettingsError(f"searches start in dimension {d}, but the problem has {problem.dim} variables")
-    check_settings(problem, settings)
-    room = getattr(problem, "batch_bytes", None) or CHUNK_BYTES
-    rows = max(16, room // (8 * d * d)) if d <= settings.dense_limit else max(1, room // (8 * d))
-    parts = [_solve_chunk(problem, part, settings) for part in _chunks(batch, rows)]
-    result = join_results(parts)
+    curvatures = _checked(problem, settings)
+    rows = curvatures.rows(getattr(problem, "batch_bytes", None) or CHUNK_BYTES)
+    parts = [_run_chunk(curvatures, curvatures.moved(part)) for part in _chunks(batch, rows)]
+    result = join_results([curvatures.moved_back(part) for part in parts])
     result.counters = problem.counters.minus(before)
     result.cpu_seconds = time.process_time() - began
     return result
 
 
-def is_implicit(problem: Any, settings: SolverSettings) -> bool:
-    """Whether these settings mean the linearly implicit step for this problem."""
-    if settings.step == "auto":
-        hessians = problem.dim <= settings.dense_limit or uses_sparse(problem, settings)
-        return hessians and settings.acceleration == "none"
-    return settings.step == "implicit"
-
-
-def eigenvalue_columns(problem: Any, settings: SolverSettings) -> int:
+def eigenvalue_columns(problem: Problem, settings: SolverSettings) -> int:
     """Width of the eigenvalue columns: real and imaginary parts for vector fields."""
     return min(problem.dim, settings.n_eigenvalues) * (1 if problem.has_energy else 2)
 
 
-def check_settings(problem: Any, settings: SolverSettings) -> None:
+def check_settings(problem: Problem, settings: SolverSettings) -> None:
     """Raise `SettingsError` where settings, each fine in itself, do not fit the problem."""
+    _checked(problem, settings)
+
+
+def make_step_rule(curvatures: Curvatures, tolerance: float) -> StepRule[Any]:
+    """The step rule that the settings of a strategy name, or a copy of the one that they hold.
+
+    Args:
+        tolerance: of the kind of search; an instance has its own.
+    """
+    chosen = curvatures.settings.step
+    return copy.deepcopy(chosen) if isinstance(chosen, StepRule) else step_rule_maker(chosen)(curvatures, tolerance)
+
+
+def _checked(problem: Problem, settings: SolverSettings) -> Curvatures:
+    """The strategy for curvature, where the settings fit the problem."""
     eigensolver = make_eigensolver(settings, settings.flow_rate, problem.symmetric)
     directions = settings.start_directions
     if directions is not None and len(directions) != problem.dim:
@@ -80,88 +87,59 @@ def check_settings(problem: Any, settings: SolverSettings) -> None:
             f"{problem.name} is a vector field of {problem.dim} variables and dense_limit is {settings.dense_limit}; "
             "vector fields need dense Jacobians, so raise dense_limit"
         )
-    dense = problem.dim <= settings.dense_limit or (
-        is_implicit(problem, settings) and not uses_sparse(problem, settings)
-    )
-    if eigensolver.needs_hessian and not dense:
+    curvatures = curvatures_for(problem, settings)
+    rule = make_step_rule(curvatures, settings.step_tolerance)
+    if eigensolver.needs_hessian and not curvatures.has_matrices(rule.uses_hessian):
         raise SettingsError(
             f"eigensolver {eigensolver.name!r} needs Hessians, but the problem has {problem.dim} variables and "
             f"dense_limit is {settings.dense_limit}; use 'flow', 'lobpcg' or 'sirqit', or raise dense_limit"
         )
+    return curvatures
 
 
-def _solve_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
-    """Run a chunk, in well-conditioned coordinates where the problem has some."""
-    inner = well_conditioned(problem, settings)
-    if inner is None:
-        return _run_chunk(problem, batch, settings)
-    return moved_back(_run_chunk(inner, moved(batch, inner), in_coordinates(settings, inner)), inner)
-
-
-def _run_chunk(problem: Any, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
-    dense = problem.dim <= settings.dense_limit
-    implicit = is_implicit(problem, settings)
+def _run_chunk(curvatures: Curvatures, batch: SearchBatch) -> ResultBatch:
+    """Run searches that advance together, in the coordinates of the strategy."""
+    problem, settings = curvatures.problem, curvatures.settings
     down = batch.kind in (SearchKind.DOWN, SearchKind.CONFIRM)
     flow_rate = settings.flow_rate if down else settings.upward_flow_rate
     eigensolver = make_eigensolver(settings, flow_rate, problem.symmetric)
-    sparse = implicit and uses_sparse(problem, settings)
-    starts = expand(problem, batch, settings, dense=dense, sparse=sparse)
     tolerance = settings.step_tolerance if down else settings.upward_step_tolerance
-    rule = _step_rule(problem, settings, implicit, tolerance)
-    state, broken = _first_state(problem, starts, rule, tolerance, settings)
-    explicit_steps = CONDITIONED_MAX_STEPS if isinstance(problem, Conditioned) else EXPLICIT_MAX_STEPS
-    max_steps = settings.max_steps or (IMPLICIT_MAX_STEPS if implicit else explicit_steps)
+    rule = make_step_rule(curvatures, tolerance)
+    starts = expand(curvatures, batch, hessians=rule.uses_hessian)
+    state, broken = _first_state(curvatures, starts, rule, tolerance)
+    max_steps = MAX_STEPS_WITH_HESSIANS if rule.uses_hessian else curvatures.max_explicit_steps
     result = _blank(batch, starts, eigenvalue_columns(problem, settings))
     if len(state):
         rows = state.row.copy()
         state.row = np.arange(len(rows))
-        outcome = run(problem, state, rule, eigensolver, settings, max_steps=max_steps)
-        _fill(problem, result, rows, outcome, batch, settings)
+        outcome = run(curvatures, state, rule, eigensolver, max_steps=settings.max_steps or max_steps)
+        _fill(curvatures, result, rows, outcome, batch)
     result.status[broken] = SearchStatus.NOT_FINITE
     return result
 
 
-def _step_rule(problem: Any, settings: SolverSettings, implicit: bool, tolerance: float) -> StepRule:
-    if implicit:
-        return ImplicitStep(tolerance, problem.symmetric, uses_sparse(problem, settings))
-    if settings.step == "custom":
-        from landscape_dist.hisd.custom_rule import CustomRule
-
-        return CustomRule(settings)
-    from landscape_dist.hisd.explicit import explicit_rule
-
-    return explicit_rule(settings, tolerance)
-
-
 def _first_state(
-    problem: Any, starts: Starts, rule: StepRule, tolerance: float, settings: SolverSettings
-) -> tuple[State, np.ndarray]:
+    curvatures: Curvatures, starts: Starts, rule: StepRule[Any], tolerance: float
+) -> tuple[State[Any], IntArray]:
     """Evaluate the starting points; those where that fails are returned apart."""
+    problem, settings = curvatures.problem, curvatures.settings
     xp = problem.xp
     x = xp.asarray(starts.x)
-    if isinstance(rule, ImplicitStep):
-        g, H, norm = rule.evaluate(problem, x)
-    else:
-        g, H = problem.gradient(x), None
-        if isinstance(starts.H_parent, np.ndarray):
-            norm = xp.asarray(np.linalg.norm(starts.H_parent, axis=(1, 2)))
-        else:
-            norm = power_norm(problem, x, g)
+    g, H, norm = rule.evaluate(curvatures, x)
+    if H is None:
+        norm = curvatures.size(x, g, starts.H_parent)
     finite = to_numpy(xp.isfinite(xp.linalg.vector_norm(g, axis=-1)) & xp.isfinite(norm))
     radius = xp.asarray(starts.radius)
     # Without a perturbation to measure the energy's scale by, the first step is a small part of the coordinates.
     trust = FIRST_STEP * xp.maximum(xp.max(xp.abs(x), axis=-1), xp.ones_like(radius))
     if H is not None and starts.H_parent is not None:
-        H_parent = starts.H_parent
-        if not isinstance(H_parent, SparseHessians):
-            H_parent = xp.asarray(H_parent)
-        measured = first_trust(radius, H, H_parent, tolerance, xp)
+        measured = first_trust(radius, H, starts.H_parent, tolerance, xp)
         trust = xp.where(radius > 0, measured, trust)
     floor, noise = NORM_FLOOR * norm, problem.gradient_noise(x)
     if noise is not None and settings.gradient_rtol > 0:
         # No gradient can be told from zero below that, so that is where searches end.
         floor = xp.maximum(floor, xp.asarray(noise) / settings.gradient_rtol)
-    state = State(
+    state: State[Any] = State(
         np.arange(len(finite)),
         x,
         g,
@@ -193,14 +171,13 @@ def _blank(batch: SearchBatch, starts: Starts, m: int) -> ResultBatch:
     )
 
 
-def _fill(
-    problem: Any, result: ResultBatch, rows: np.ndarray, outcome: Outcome, batch: SearchBatch, settings: SolverSettings
-) -> None:
+def _fill(curvatures: Curvatures, result: ResultBatch, rows: IntArray, outcome: Outcome, batch: SearchBatch) -> None:
     """Verify the stationary points found and write everything into the result."""
+    problem = curvatures.problem
     result.status[rows] = outcome.status
     result.n_steps[rows] = outcome.n_steps
     found = np.flatnonzero(outcome.status == SearchStatus.CONVERGED)
-    verdict = verify(problem, outcome, found, batch.target_index, settings) if len(found) else None
+    verdict = curvatures.verdicts(outcome, found, batch.target_index) if len(found) else None
     result.x[rows] = outcome.x
     result.gradient_norm[rows] = outcome.gradient_norm
     if verdict is not None:

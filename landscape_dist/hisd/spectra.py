@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import numpy as np
 
-from landscape_dist.hisd.memory import memory_of
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.numerics.davidson import Block, RitzPairs, lowest_pairs
-from landscape_dist.numerics.lanczos import FAILURE, ends_of_spectrum, hessian_operator, lowest_outside
+from landscape_dist.numerics.lanczos import FAILURE
 from landscape_dist.numerics.linalg import canonical_eigenbasis, orthonormalize
-from landscape_dist.numerics.sparse import below_spectrum, count_below
 from landscape_dist.records import FloatArray
 
 # Residuals relative to the Hessian's size; eigenvalues are off by their squares.
@@ -28,8 +24,6 @@ MAX_ITERATIONS = 300
 ATTEMPTS, REFINE = 6, 0.03
 # Subspaces that would fill this part of the space give way to the matrix itself.
 SMALL = 8
-# With a sparse factorisation, what it may be off by, relative to the Hessian's size, where nothing counts as zero.
-ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,36 +43,19 @@ class LowestSpectrum:
     doubt: str = ""
 
 
-def uses_sparse(problem: Any, settings: SolverSettings) -> bool:
-    """Whether sparse Hessians stand in for dense ones."""
-    return bool(problem.has_sparse_hessian and settings.sparse_hessians and problem.dim > settings.dense_limit)
+def zero_threshold(low: float, high: float, settings: SolverSettings) -> float:
+    """Size up to which eigenvalues count as zero, from both ends of the spectrum."""
+    return max(settings.nullity_rtol * max(abs(low), abs(high)), settings.nullity_atol)
 
 
-def lowest_spectrum(problem: Any, x: FloatArray, target_index: int, settings: SolverSettings) -> LowestSpectrum:
-    """Index, nullity and the lowest eigenvalues of the Hessian at x (d,), whose index is expected to be `target_index`.
+def lowest_eigenvectors(
+    product: Block, precondition: Block | None, ends: tuple[float, float], d: int, m: int
+) -> FloatArray:
+    """(d, m) lowest eigenvectors of a (d, d) operator, in a canonical basis.
 
-    From a sparse Hessian by the inertia of two factorisations, else from products alone: eigenvalues by block
-    Davidson iterations, and that none was overlooked by the bound of `lanczos.lowest_outside`.
+    Args:
+        ends: estimates of both ends of the spectrum.
     """
-    compute = _by_factors if uses_sparse(problem, settings) else _by_products
-    key = ("spectrum", x.tobytes(), target_index, settings.nullity_rtol, settings.nullity_atol, compute.__name__)
-    found: LowestSpectrum = memory_of(problem).get(key, lambda: compute(problem, x, target_index, settings))
-    return found
-
-
-def lowest_eigenvectors(problem: Any, X: FloatArray, m: int, settings: SolverSettings) -> FloatArray:
-    """(p, d) points -> (p, d, m) lowest eigenvectors of their Hessians, in canonical bases."""
-    p, d = X.shape
-    out = np.zeros((p, d, m))
-    for i in range(p if m else 0):
-        key = ("frame", X[i].tobytes(), m, uses_sparse(problem, settings))
-        out[i] = memory_of(problem).get(key, partial(_frame, problem, X[i], m, settings))
-    return out
-
-
-def _frame(problem: Any, x: FloatArray, m: int, settings: SolverSettings) -> FloatArray:
-    d = len(x)
-    product, precondition, low, high = _operator(problem, x, settings)
     b = min(d, m + GUARD)
     if SMALL * b >= d:
         w, Q = np.linalg.eigh(_matrix(product, d))
@@ -89,7 +66,7 @@ def _frame(problem: Any, x: FloatArray, m: int, settings: SolverSettings) -> Flo
             product,
             start,
             lambda pairs: pairs.leading >= m,
-            lambda w: VECTORS * max(abs(low), abs(high)),
+            lambda w: VECTORS * max(map(abs, ends)),
             precondition=precondition,
             max_iterations=MAX_ITERATIONS,
         )
@@ -97,81 +74,14 @@ def _frame(problem: Any, x: FloatArray, m: int, settings: SolverSettings) -> Flo
     return np.asarray(orthonormalize(Q)[0])
 
 
-def _operator(problem: Any, x: FloatArray, settings: SolverSettings) -> tuple[Block, Block | None, float, float]:
-    """Products, preconditioner, and estimates of both ends of the spectrum."""
-    if uses_sparse(problem, settings):
-        H = problem.sparse_hessian(x)
-        low, high = ends_of_spectrum(H.__matmul__, len(x))
-        return H.__matmul__, below_spectrum(H, low, high)[0], low, high
-    product = hessian_operator(problem, x).matmat
-    return product, problem.preconditioner(x), *ends_of_spectrum(product, len(x))
+def eigenvalues(product: Block, d: int) -> FloatArray:
+    """(d,) all of a (d, d) operator, from its matrix."""
+    return np.asarray(np.linalg.eigvalsh(_matrix(product, d)), dtype=np.float64)
 
 
 def _matrix(product: Block, d: int) -> FloatArray:
     H = product(np.eye(d))
     return np.asarray(0.5 * (H + H.T))
-
-
-def _eigenvalues(product: Block, d: int) -> FloatArray:
-    return np.asarray(np.linalg.eigvalsh(_matrix(product, d)), dtype=np.float64)
-
-
-def _threshold(low: float, high: float, settings: SolverSettings) -> float:
-    return max(settings.nullity_rtol * max(abs(low), abs(high)), settings.nullity_atol)
-
-
-# -- sparse -------------------------------------------------------------------------------------------------------
-def _by_factors(problem: Any, x: FloatArray, target_index: int, settings: SolverSettings) -> LowestSpectrum:
-    d = len(x)
-    H = problem.sparse_hessian(x)
-    low, high = ends_of_spectrum(H.__matmul__, d)
-    zero = _threshold(low, high, settings)
-    negative, upto = count_below(H, -zero), count_below(H, zero)
-    off = max(negative.error, upto.error)
-    doubt = ""
-    if not off <= max(0.5 * zero, ROUNDING * max(abs(low), abs(high))):
-        doubt = f"the sparse factorisation is off by {off:.2e}, and eigenvalues count as zero up to {zero:.2e}"
-    m = max(1, min(upto.n_below + 1, settings.n_eigenvalues, d))
-    if SMALL * (m + GUARD) >= d:
-        values = np.linalg.eigvalsh(H.toarray())[:m]
-    else:
-        pairs = lowest_pairs(
-            H.__matmul__,
-            np.random.default_rng(d).standard_normal((d, m + GUARD)),
-            lambda pairs: pairs.leading >= m,
-            lambda w: VALUES * max(abs(low), abs(high)),
-            precondition=below_spectrum(H, low, high)[0],
-            max_iterations=MAX_ITERATIONS,
-        )
-        values = pairs.values[: pairs.leading]
-    return LowestSpectrum(values, zero, negative.n_below, upto.n_below - negative.n_below, doubt)
-
-
-# -- products -----------------------------------------------------------------------------------------------------
-def _by_products(problem: Any, x: FloatArray, target_index: int, settings: SolverSettings) -> LowestSpectrum:
-    d = len(x)
-    product, precondition, low, high = _operator(problem, x, settings)
-    zero = _threshold(low, high, settings)
-    if SMALL * (target_index + 1 + GUARD) >= d:
-        return counted(_eigenvalues(product, d), zero)
-
-    def solve(start: FloatArray, rtol: float, wanted: int) -> RitzPairs:
-        return lowest_pairs(
-            product,
-            start,
-            patient(wanted, zero),
-            lambda w: rtol * max(abs(low), abs(high)),
-            precondition=precondition,
-            max_iterations=MAX_ITERATIONS,
-        )
-
-    def outside(pairs: RitzPairs) -> tuple[float, float]:
-        found = lowest_outside(product, pairs.vectors[:, : pairs.leading], 2.0 * zero)
-        return found.lowest, found.failure
-
-    start = np.random.default_rng(d).standard_normal((d, target_index + 1 + GUARD))
-    spectrum = certified(solve, outside, start, zero)
-    return spectrum if spectrum is not None else counted(_eigenvalues(product, d), zero)
 
 
 def patient(wanted: int, zero: float) -> Callable[[RitzPairs], bool]:

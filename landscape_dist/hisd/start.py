@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from landscape_dist.hisd import conditioned, schur
-from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.hisd.spectra import lowest_eigenvectors
-from landscape_dist.numerics.arrays import to_numpy
-from landscape_dist.numerics.linalg import canonical_eigenbasis, orthonormalize
-from landscape_dist.numerics.sparse import SparseHessians
-from landscape_dist.problems.conditioned import Conditioned
+from landscape_dist.hisd.curvatures import Curvatures
+from landscape_dist.numerics.hessians import HessianStack
+from landscape_dist.numerics.linalg import orthonormalize
 from landscape_dist.records import FloatArray, SearchBatch, SearchKind
 
 # Parents found by different searches differ in their last digits; their children start from the rounded point.
@@ -29,63 +24,40 @@ class Starts:
 
     Attributes:
         x: (n, d). V: (n, d, k). leave: (n, d), zero where a search leaves nothing. radius: (n,) distance from the
-        parent, 0 where the search starts at it. H_parent: (n, d, d), `SparseHessians`, or None.
+        parent, 0 where the search starts at it. H_parent: the parents' Hessians, where they were at hand, or None.
     """
 
     x: FloatArray
     V: FloatArray
     leave: FloatArray
     radius: FloatArray
-    H_parent: FloatArray | SparseHessians | None
+    H_parent: HessianStack | None
 
 
-def perturbation_radius(X: FloatArray, settings: SolverSettings) -> FloatArray:
-    """(m, d) parents -> (m,) distances from the parent at which its children start."""
-    if settings.perturbation_radius is not None:
-        return np.full(len(X), settings.perturbation_radius)
-    return 1e-3 * np.maximum(1.0, np.abs(X).max(axis=1))
-
-
-def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense: bool, sparse: bool = False) -> Starts:
+def expand(curvatures: Curvatures, batch: SearchBatch, *, hessians: bool = False) -> Starts:
     """Starting points and directions of a batch: the parents' eigenvectors, perturbed and selected.
 
     A downward search starts at x ± r v_leave with the directions `keep` (section 2 of the NN-HiSD paper), an upward one
     climbs along v_leave, which is among its directions. Several v_leave are added up, each with its sign.
 
     Args:
-        dense: whether to form the parents' Hessians. sparse: or sparse ones; else only their lowest eigenvectors are
-            computed, from products.
+        curvatures: of the problem, in whose coordinates the batch is.
+        hessians: whether the parents' Hessians are wanted.
     """
+    settings = curvatures.settings
     X = _rounded(batch.X)
     columns = 1 + max(int(batch.keep.max(initial=-1)), int(batch.leave.max(initial=-1)))
     if batch.towards is not None:
         columns = batch.target_index + 1
-    H: Any = None
-    if sparse:
-        H = SparseHessians.at(problem, X)
-    if dense:
-        H = to_numpy(problem.hessian(problem.xp.asarray(X)))
-        bad = np.asarray(~np.isfinite(H).all(axis=(1, 2)))
-        if bad.any():
-            H = np.where(bad[:, None, None], np.eye(X.shape[1]), H)
-        if problem.symmetric:
-            w, Q = np.linalg.eigh(H)
-            # What climbs follows the eigenvectors themselves; only where to leave to is a matter of the whole space.
-            gap = NEARLY_EQUAL if batch.kind == SearchKind.DOWN else 0.0
-            frames = canonical_eigenbasis(w, Q, gap=gap, columns=columns)
-        else:
-            frames = schur.frames(H, settings.nullity_rtol, settings.nullity_atol)
-    elif isinstance(problem, Conditioned):
-        frames = conditioned.frames(problem, X, columns)
-    else:
-        frames = lowest_eigenvectors(problem, X, columns, settings)
+    # What climbs follows the eigenvectors themselves; only where to leave to is a matter of the whole space.
+    gap = NEARLY_EQUAL if batch.kind == SearchKind.DOWN else 0.0
+    frames, H = curvatures.frames(X, columns, gap=gap, hessians=hessians)
     row, n = batch.row, len(batch)
     d = X.shape[1]
-    on_scale = conditioned.perturbation_radius if isinstance(problem, Conditioned) else perturbation_radius
-    radius = on_scale(X, settings)[row]
+    radius = curvatures.radius(X)[row]
     if batch.towards is not None:
         m = batch.target_index + 1
-        away, V = _aimed(frames[row, :, :m], batch.towards - X[row])
+        away, V = _aimed(frames[row, :, :m], problem.space.towards(X[row], batch.towards))
         return Starts(X[row] + radius[:, None] * away, V, away, radius, None if H is None else H[row])
     V = np.zeros((n, d, batch.keep.shape[1]))
     for j in range(batch.keep.shape[1]):
@@ -103,8 +75,7 @@ def expand(problem: Any, batch: SearchBatch, settings: SolverSettings, *, dense:
     if (batch.repeat > 0).any():
         offset = offset + _random_part(X, batch, settings.perturbation_method)
         offset /= np.maximum(np.linalg.norm(offset, axis=1, keepdims=True), 1e-300)
-    if isinstance(problem, Conditioned):
-        offset = conditioned.skewed(problem, offset)
+    offset = curvatures.offset(offset)
     radius = np.where(offset.any(axis=1), radius, 0.0)
     return Starts(X[row] + radius[:, None] * offset, V, leave, radius, None if H is None else H[row])
 

@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 
+from landscape_dist.numerics.hessians import HessianStack
 from landscape_dist.records import IntArray
 
 
 @dataclass(slots=True)
-class State:
+class RuleState:
+    """What a step rule (or a part of one) remembers of n searches.
+
+    Subclasses are dataclasses of arrays with n rows, of further `RuleState`s, and of None.
+    """
+
+    def take(self, keep: Any) -> Self:
+        """The searches in the index array `keep`, of the namespace of the arrays."""
+        parts: dict[str, Any] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, RuleState):
+                parts[f.name] = value.take(keep)
+            else:
+                parts[f.name] = None if value is None else value[keep]
+        return type(self)(**parts)
+
+
+M = TypeVar("M", bound=RuleState)
+
+
+@dataclass(slots=True)
+class State(Generic[M]):
     """n running searches for the same index k; all arrays have n rows, in the problem's array namespace.
 
     Attributes:
         row: (n,) NumPy, which search of the batch.
         x: (n, d) where the gradient was evaluated last. g: (n, d) gradient there.
-        H: (n, d, d) Hessian there, or None in matrix-free runs.
+        H: the n Hessians there, or None in matrix-free runs.
         V: (n, d, k) directions. leave: (n, d) unit vector along which the search leaves its parent, zero once it has
             left (or where there is none); None where that holds for all.
         trust: (n,) length of the next step, at most.
@@ -27,13 +50,13 @@ class State:
         n_steps: (n,) NumPy steps made.
         gradient_norm: (n,) size of g. elapsed: (n,) pseudo-time of the last step. moved: (n,) whether it was taken,
             None for all. The loop keeps these.
-        extra: further per-search arrays of the step rule, by name.
+        memory: what the step rule's `begin` returned.
     """
 
     row: IntArray
     x: Any
     g: Any
-    H: Any
+    H: HessianStack | None
     V: Any
     leave: Any
     trust: Any
@@ -43,7 +66,7 @@ class State:
     gradient_norm: Any = None
     elapsed: Any = None
     moved: Any = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    memory: M = field(default_factory=RuleState)  # type: ignore[assignment]
 
     def __len__(self) -> int:
         return len(self.row)
@@ -52,7 +75,7 @@ class State:
         """(n,) mask of the searches that are not leaving anything behind (any more); True where that is all."""
         return True if self.leave is None else xp.all(self.leave == 0, axis=-1)
 
-    def take(self, keep: np.ndarray, xp: Any) -> State:
+    def take(self, keep: IntArray, xp: Any) -> State[M]:
         """The searches in the NumPy index array `keep`."""
         device_keep = keep if xp is np else xp.asarray(keep)
         parts: dict[str, Any] = {}
@@ -60,8 +83,8 @@ class State:
             value = getattr(self, f.name)
             if f.name in ("row", "n_steps"):
                 parts[f.name] = value[keep]
-            elif f.name == "extra":
-                parts[f.name] = {name: array[device_keep] for name, array in value.items()}
+            elif f.name == "memory":
+                parts[f.name] = value.take(device_keep)
             else:
                 parts[f.name] = None if value is None else value[device_keep]
         return State(**parts)

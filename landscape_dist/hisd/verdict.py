@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape_dist.hisd import conditioned, spectra
 from landscape_dist.hisd.degenerate import approach
-from landscape_dist.hisd.loop import Outcome
 from landscape_dist.hisd.newton import newton_step, pseudo_inverse
+from landscape_dist.hisd.outcome import Outcome
 from landscape_dist.hisd.schur import jacobian_spectrum
 from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.hisd.spectra import LowestSpectrum
 from landscape_dist.numerics.arrays import to_numpy
 from landscape_dist.numerics.linalg import inertia
-from landscape_dist.problems.conditioned import Conditioned
+from landscape_dist.problems.base import Problem
 from landscape_dist.records import FloatArray, IntArray
 
 
@@ -59,11 +59,9 @@ SUSPICIOUS = 1e-5
 MULTIPLICITY = 4.0
 
 
-def verify(problem: Any, outcome: Outcome, found: IntArray, target_index: int, settings: SolverSettings) -> Verdict:
-    """Verdicts on the converged searches `found` of an outcome; its degenerate points get their last digits."""
+def verdicts(problem: Problem, outcome: Outcome, found: IntArray, settings: SolverSettings) -> Verdict:
+    """On the converged searches `found` of an outcome, by dense Hessians; degenerate points get their last digits."""
     X = outcome.x[found]
-    if problem.dim > settings.dense_limit:
-        return lowest_spectrum(problem, X, target_index, settings)
     H = outcome.H[found] if outcome.H is not None else to_numpy(problem.hessian(problem.xp.asarray(X)))
     if not problem.has_energy:
         return Verdict(*jacobian_spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, settings.nullity_atol))
@@ -82,18 +80,16 @@ def verify(problem: Any, outcome: Outcome, found: IntArray, target_index: int, s
     return spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, blur)
 
 
-def lowest_spectrum(problem: Any, X: FloatArray, target_index: int, settings: SolverSettings) -> Verdict:
-    """Index and nullity without dense Hessians, for large d, see `spectra`.
+def lowest_verdicts(of: Callable[[FloatArray], LowestSpectrum], X: FloatArray, n_eigenvalues: int) -> Verdict:
+    """Index and nullity of points X (n, d), each from its lowest eigenvalues; those beyond are NaN.
 
-    Eigenvalues beyond those that had to be computed are NaN.
+    Args:
+        of: from a point (d,), its spectrum. n_eigenvalues: how many to keep.
     """
-    p, d = X.shape
-    verdict = Verdict(
-        np.full((p, min(d, settings.n_eigenvalues)), np.nan), np.zeros(p, np.int32), np.zeros(p, np.int32)
-    )
-    of = conditioned.spectrum if isinstance(problem, Conditioned) else spectra.lowest_spectrum
-    for i in range(p):
-        found = of(problem, X[i], target_index, settings)
+    n, d = X.shape
+    verdict = Verdict(np.full((n, min(d, n_eigenvalues)), np.nan), np.zeros(n, np.int32), np.zeros(n, np.int32))
+    for i in range(n):
+        found = of(X[i])
         kept = found.values[: verdict.eigenvalues.shape[1]]
         verdict.eigenvalues[i, : len(kept)] = kept
         verdict.index[i], verdict.nullity[i] = found.index, found.nullity
@@ -102,7 +98,7 @@ def lowest_spectrum(problem: Any, X: FloatArray, target_index: int, settings: So
     return verdict
 
 
-def remaining_change(problem: Any, X: FloatArray, g: FloatArray, H: FloatArray, nullity_rtol: float) -> FloatArray:
+def remaining_change(problem: Problem, X: FloatArray, g: FloatArray, H: FloatArray, nullity_rtol: float) -> FloatArray:
     """How far the Hessians (n, d, d) at converged points (n, d) may still be from those at the exact points: (n,).
 
     The change over one more Newton step.  It is at rounding where the convergence is quadratic, and as large as the

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def to_numpy(array: Any) -> Any:
@@ -14,6 +15,11 @@ def to_numpy(array: Any) -> Any:
     if hasattr(array, "detach"):
         array = array.detach().cpu()
     return np.asarray(array)
+
+
+def rows_like(index: NDArray[np.int64], like: Any, xp: Any) -> Any:
+    """NumPy indices in the namespace of an array `like`, on its device."""
+    return index if xp is np else xp.asarray(index, device=like.device)
 
 
 def nonzero(mask: Any, xp: Any) -> Any:

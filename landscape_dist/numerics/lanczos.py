@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from landscape_dist.numerics.arrays import to_numpy
 from landscape_dist.numerics.davidson import Block
 from landscape_dist.records import FloatArray
 
@@ -20,20 +18,6 @@ MAX_PRODUCTS = 2000
 SHORT = 0.1
 # Columns multiplied together where the matrix itself is needed; bounds the memory of problems.
 COLUMNS = 64
-
-
-def hessian_operator(problem: Any, x: FloatArray) -> Any:
-    """The Hessian at x (d,) as a SciPy LinearOperator; every product is a counted `hvp`."""
-    from scipy.sparse.linalg import LinearOperator
-
-    d = len(x)
-    at = problem.xp.asarray(x[None])
-
-    def product(v: FloatArray) -> Any:
-        V = problem.xp.asarray(np.ascontiguousarray(v.reshape(1, d, -1)))
-        return to_numpy(problem.hvp(at, V))[0].reshape(v.shape)
-
-    return LinearOperator((d, d), matvec=product, matmat=product, dtype=np.float64)
 
 
 def ends_of_spectrum(product: Block, d: int) -> tuple[float, float]:

@@ -71,6 +71,11 @@ def row_norm(X: Any, xp: Any = np) -> Any:
     return xp.sqrt(row_dot(X, X, xp))
 
 
+def frobenius(H: Any, xp: Any = np) -> Any:
+    """Frobenius norms: (n, d, d) -> (n,)."""
+    return row_norm(xp.reshape(H, (H.shape[0], -1)), xp)
+
+
 def row_dot(X: Any, Y: Any, xp: Any = np) -> Any:
     """Inner products of the rows: (n, d), (n, d) -> (n,)."""
     if xp is np:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from typing import Any
 
@@ -24,6 +25,13 @@ def plain_json(name: str, value: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(copy, dict):
         raise StoreError(f"{name} is a {type(value).__name__}; give a dict")
     return copy
+
+
+def plain_parameters(part: object) -> dict[str, Any]:
+    """The public attributes of an object that are numbers, text or None; numbers that JSON does not have as text."""
+    public = {name: value for name, value in vars(part).items() if not name.startswith("_")}
+    plain = {n: v for n, v in public.items() if v is None or isinstance(v, bool | int | float | str)}
+    return {n: str(v) if isinstance(v, float) and not math.isfinite(v) else v for n, v in plain.items()}
 
 
 def _plain(value: Any) -> Any:

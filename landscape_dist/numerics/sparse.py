@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.numerics.davidson import Block
+from landscape_dist.numerics.hessians import NUDGE, HessianStack
 from landscape_dist.records import FloatArray
 
 # Pivots stay on the diagonal, where fill is least, unless they are this much smaller than others of their column.
 PIVOT = 0.1
-# A matrix that is exactly singular is nudged by this part of its size.
-NUDGE = 1e-13
 
 
 def factorized(H: Any, shift: float, pivot: float = PIVOT) -> Any:
@@ -74,8 +73,8 @@ def count_below(H: Any, sigma: float) -> Inertia:
     return Inertia(int((pivots < 0).sum()), infinity_norm(wrong))
 
 
-class SparseHessians:
-    """H - left right^T at n points with sparse H, for use where (n, d, d) arrays would be.
+class SparseHessians(HessianStack):
+    """H - left right^T at n points with sparse H.
 
     Args:
         matrices: n symmetric (d, d) `csc_array`s H. left, right: (n, d, m), or None for H itself.
@@ -87,12 +86,6 @@ class SparseHessians:
         self.matrices = list(matrices)
         self.left, self.right = left, right
 
-    @classmethod
-    def at(cls, problem: Any, X: FloatArray) -> SparseHessians:
-        """Those of a problem at the points X (n, d); zero where they are not finite."""
-        matrices = [problem.sparse_hessian(x) for x in X]
-        return cls([H if np.isfinite(H.data).all() else 0.0 * _cleared(H) for H in matrices])
-
     def __len__(self) -> int:
         return len(self.matrices)
 
@@ -101,6 +94,11 @@ class SparseHessians:
         if self.left is None or self.right is None:
             return SparseHessians(matrices)
         return SparseHessians(matrices, self.left[rows], self.right[rows])
+
+    @property
+    def mT(self) -> SparseHessians:
+        """The transposes; H itself is symmetric."""
+        return SparseHessians(self.matrices, self.right, self.left)
 
     def less(self, left: FloatArray, right: FloatArray) -> SparseHessians:
         """These minus left right^T, (n, d, m) each."""
@@ -127,10 +125,10 @@ class SparseHessians:
         pairs = zip(mask.tolist(), self.matrices, other.matrices, strict=True)
         return SparseHessians([mine if take else theirs for take, mine, theirs in pairs])
 
-    def solve(self, shift: FloatArray, B: FloatArray) -> FloatArray:
+    def solve(self, shift: FloatArray, B: FloatArray, size: FloatArray | None = None) -> FloatArray:
         """(H - left right^T + shift I)^-1 B: shift (n,), B (n, d, k) -> (n, d, k).
 
-        By the Sherman–Morrison–Woodbury formula, refined once.
+        By the Sherman–Morrison–Woodbury formula, refined once; singular matrices are nudged by parts of their own size.
         """
         out = np.empty_like(B)
         for i, H in enumerate(self.matrices):
@@ -139,12 +137,6 @@ class SparseHessians:
             else:
                 out[i] = _solve_corrected(H, self.left[i], self.right[i], float(shift[i]), B[i])
         return out
-
-
-def _cleared(H: Any) -> Any:
-    H = H.copy()
-    H.data[:] = 0.0
-    return H
 
 
 def _solve_corrected(H: Any, U: FloatArray, W: FloatArray, shift: float, B: FloatArray) -> FloatArray:

@@ -7,24 +7,51 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape_dist.records import IntArray
+from landscape_dist.pathways.connections import Connections
+from landscape_dist.records import IntArray, PointColumns
 
 if TYPE_CHECKING:
-    from landscape_dist.pathways.pathway_map import PathwayMap
+    import networkx as nx
 
 PathLike = str | os.PathLike[str]
+
+
+class Exportable(Protocol):
+    """What can be written: points and arrows, as a `PathwayMap` has them."""
+
+    points: PointColumns
+
+    @property
+    def connections(self) -> Connections:
+        """The arrows."""
+        ...
+
+    @property
+    def hits(self) -> IntArray:
+        """(p,) searches that ended at each point."""
+        ...
+
+    @property
+    def eigenvalues(self) -> NDArray[Any]:
+        """(p, m) of each point, complex for vector fields."""
+        ...
+
+    @property
+    def graph(self) -> nx.MultiDiGraph:
+        """A node a point, an edge a branch."""
+        ...
 
 
 BLOCK = 4096
 """Points made into dicts together: as dicts, all of a large landscape would not fit into memory."""
 
 
-def iter_point_dicts(pathways: PathwayMap, ids: IntArray | None = None) -> Iterator[dict[str, Any]]:
+def iter_point_dicts(pathways: Exportable, ids: IntArray | None = None) -> Iterator[dict[str, Any]]:
     """One dict a point: id, x, energy, index, nullity, gradient_norm, eigenvalues, hits.
 
     Plain numbers and lists; null (None) stands where there is no number, as for the energy in vector fields.  These
@@ -54,34 +81,34 @@ def iter_point_dicts(pathways: PathwayMap, ids: IntArray | None = None) -> Itera
             yield dict(zip(columns, row, strict=True))
 
 
-def point_dicts(pathways: PathwayMap) -> list[dict[str, Any]]:
+def point_dicts(pathways: Exportable) -> list[dict[str, Any]]:
     """`iter_point_dicts` as a list."""
     return list(iter_point_dicts(pathways))
 
 
-def eigenvalue_names(pathways: PathwayMap) -> list[str]:
+def eigenvalue_names(pathways: Exportable) -> list[str]:
     """Names of the eigenvalue columns in tables: eigenvalue1 .., and for vector fields eigenvalue1_imag ..."""
     names = [f"eigenvalue{i + 1}" for i in range(pathways.eigenvalues.shape[1])]
     return names + [f"{name}_imag" for name in names] if np.iscomplexobj(pathways.eigenvalues) else names
 
 
-def iter_connection_dicts(pathways: PathwayMap) -> Iterator[dict[str, Any]]:
+def iter_connection_dicts(pathways: Exportable) -> Iterator[dict[str, Any]]:
     """One dict an arrow: parent, child (ids), count, origins (list of ordinals)."""
     for c in pathways.connections:
         yield {"parent": c.parent_id, "child": c.child_id, "count": c.count, "origins": list(c.origins)}
 
 
-def connection_dicts(pathways: PathwayMap) -> list[dict[str, Any]]:
+def connection_dicts(pathways: Exportable) -> list[dict[str, Any]]:
     """`iter_connection_dicts` as a list."""
     return list(iter_connection_dicts(pathways))
 
 
-def as_dict(pathways: PathwayMap) -> dict[str, Any]:
+def as_dict(pathways: Exportable) -> dict[str, Any]:
     """{'points': ..., 'connections': ...}: the JSON form, see `point_dicts` and `connection_dicts`."""
     return {"points": point_dicts(pathways), "connections": connection_dicts(pathways)}
 
 
-def write_json(pathways: PathwayMap, path: PathLike) -> None:
+def write_json(pathways: Exportable, path: PathLike) -> None:
     """Write `as_dict` as JSON (strict: no NaN); numbers read back exactly."""
     with Path(path).open("w", encoding="utf-8") as file:
         for opening, dicts in (
@@ -94,7 +121,7 @@ def write_json(pathways: PathwayMap, path: PathLike) -> None:
         file.write("]}")
 
 
-def write_csv(pathways: PathwayMap, folder: PathLike) -> None:
+def write_csv(pathways: Exportable, folder: PathLike) -> None:
     """Write points.csv (id, index, nullity, energy, gradient_norm, hits, x1 .. xd, eigenvalue1 ..) and
     connections.csv (parent, child, count, origins separated by spaces) into `folder`, made where absent.
 
@@ -119,7 +146,7 @@ def write_csv(pathways: PathwayMap, folder: PathLike) -> None:
         rows.writerows((c.parent_id, c.child_id, c.count, " ".join(map(str, c.origins))) for c in pathways.connections)
 
 
-def write_graphml(pathways: PathwayMap, path: PathLike) -> None:
+def write_graphml(pathways: Exportable, path: PathLike) -> None:
     """Write GraphML (Gephi, Cytoscape, yEd): nodes with index, nullity, gradient_norm, hits, x (numbers separated by
     spaces) and, where there is one, energy; an edge a branch, with its origin."""
     import networkx as nx
@@ -132,7 +159,7 @@ def write_graphml(pathways: PathwayMap, path: PathLike) -> None:
     nx.write_graphml(graph, os.fspath(path))
 
 
-def write_mat(pathways: PathwayMap, path: PathLike) -> None:
+def write_mat(pathways: Exportable, path: PathLike) -> None:
     """Write a MATLAB 5 file with x (p, d), energy, index, nullity, gradient_norm, hits (p, 1), eigenvalues (p, m),
     parent, child, count (c, 1) and origins ((c, 1) cells).
 

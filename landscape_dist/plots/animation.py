@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.errors import SettingsError
+from landscape_dist.pathways.landscape_like import LandscapeLike
 from landscape_dist.plots.canvas import Scene
 from landscape_dist.plots.figures import scene
 from landscape_dist.plots.planes import OTHER
@@ -29,7 +30,7 @@ TRANSPARENT = 255
 
 
 def animate(
-    landscape: Any,
+    landscape: LandscapeLike,
     file: str | os.PathLike[str],
     *,
     frames: int = 60,
@@ -106,7 +107,7 @@ def moments(made: Scene, n_searches: int, frames: int) -> IntArray:
     return np.asarray(chosen, dtype=np.int64)
 
 
-def _frames(landscape: Any, made: Scene, frames: int) -> Iterator[NDArray[np.uint8]]:
+def _frames(landscape: LandscapeLike, made: Scene, frames: int) -> Iterator[NDArray[np.uint8]]:
     """(height, width, 3) pictures.  What stays is drawn once, what appears is drawn over it."""
     figure, axes = made.figure, made.axes
     canvas = figure.canvas

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape_dist.pathways.pathway_map import connecting
+from landscape_dist.pathways.connections import connecting, rows_of_slots
+from landscape_dist.pathways.landscape_like import LandscapeLike
 from landscape_dist.plots.coordinates import Cell
 from landscape_dist.plots.options import PictureOptions
 from landscape_dist.plots.style import FRESH, INK, index_name, index_style, marker_areas, present
@@ -54,7 +55,7 @@ def canvas(size: tuple[float, float]) -> tuple[Any, Any]:
     return figure, figure.add_subplot()
 
 
-def empty_scene(landscape: Any, options: PictureOptions, size: tuple[float, float]) -> Scene:
+def empty_scene(landscape: LandscapeLike, options: PictureOptions, size: tuple[float, float]) -> Scene:
     """A figure with its title and axes; says so where there are no points to draw.
 
     Args:
@@ -68,28 +69,28 @@ def empty_scene(landscape: Any, options: PictureOptions, size: tuple[float, floa
     return Scene(figure, axes)
 
 
-def _headline(figure: Any, landscape: Any, title: str | None) -> None:
+def _headline(figure: Any, landscape: LandscapeLike, title: str | None) -> None:
     """The title of the user, or the problem's name and the counts."""
     text = default_title(landscape) if title is None else title
     if text:
         figure.suptitle(text, fontsize=11, x=0.01, horizontalalignment="left")
 
 
-def default_title(landscape: Any) -> str:
+def default_title(landscape: LandscapeLike) -> str:
     """'muller_brown: 5 stationary points, 4 connections'."""
-    p, c = len(landscape.points), len(landscape.connections)
+    p, c = len(landscape.columns), len(landscape.connections)
     text = f"{_name(landscape)}: {p:,} stationary point{'s' * (p != 1)}, {c:,} connection{'s' * (c != 1)}"
     return text if landscape.finished else text + " (unfinished)"
 
 
-def _name(landscape: Any) -> str:
+def _name(landscape: LandscapeLike) -> str:
     """The problem's name, with its parameters where they are short."""
     parameters = (landscape.header["problem"].get("definition") or {}).get("parameters") or {}
     text = ", ".join(f"{name} = {value:g}" for name, value in parameters.items() if isinstance(value, int | float))
     return f"{landscape.name} ({text})" if text and len(text) <= 40 else str(landscape.name)
 
 
-def has_energy(landscape: Any) -> bool:
+def has_energy(landscape: LandscapeLike) -> bool:
     """False for vector fields."""
     return bool(landscape.header["problem"].get("has_energy", True))
 
@@ -102,7 +103,9 @@ def grid_lines(axes: Any, style: Mapping[str, Any] | None) -> None:
 
 
 # -- points ---------------------------------------------------------------------------------------------------
-def draw_points(axes: Any, landscape: Any, where: FloatArray, options: PictureOptions) -> tuple[Layer, FloatArray]:
+def draw_points(
+    axes: Any, landscape: LandscapeLike, where: FloatArray, options: PictureOptions
+) -> tuple[Layer, FloatArray]:
     """Markers by index, with ids on them if so wanted, and their radii (p,) in points.
 
     Args:
@@ -203,22 +206,12 @@ def legend(figure: Any, axes: Any, extra: Sequence[Any] = ()) -> None:
 
 
 # -- when things were found -----------------------------------------------------------------------------------
-def rows_of_points(landscape: Any) -> IntArray:
+def rows_of_points(landscape: LandscapeLike) -> IntArray:
     """(p,) row of the search that found each point."""
-    return rows_of_slots(landscape, landscape.columns.found_by)
+    return rows_of_slots(landscape.searches, landscape.columns.found_by)
 
 
-def rows_of_slots(landscape: Any, slots: IntArray) -> IntArray:
-    """(n,) rows of these searches in the landscape's table; 0 for those that it does not have."""
-    known = landscape.searches.slot
-    if not len(known):
-        return np.zeros(len(slots), dtype=np.int64)
-    order = np.argsort(known, kind="stable")
-    row = order[np.minimum(np.searchsorted(known, slots, sorter=order), len(known) - 1)]
-    return np.where(known[row] == slots, row, 0).astype(np.int64)
-
-
-def rows_of_connections(landscape: Any) -> IntArray:
+def rows_of_connections(landscape: LandscapeLike) -> IntArray:
     """(c,) row of the first search behind each connection."""
     searches, connections = landscape.searches, landscape.connections
     if not len(connections):

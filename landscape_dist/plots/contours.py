@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from landscape_dist.errors import LandscapeError
-from landscape_dist.problems.domain import Box
+from landscape_dist.pathways.landscape_like import LandscapeLike
+from landscape_dist.problems import definition
+from landscape_dist.problems.base import Problem
+from landscape_dist.problems.domain import Box, Domain
 from landscape_dist.records import FloatArray
 
 GRID = 240
 MARGIN = 0.22
 
 
-def problem_of(landscape: Any) -> Any:
-    """The landscape's problem: at hand, or rebuilt from what its store says; None where that cannot be.
+def problem_of(landscape: LandscapeLike) -> Problem | None:
+    """The landscape's problem: at hand, or built from what its store says; None where that cannot be.
 
-    A rebuilt problem counts only if its fingerprint is the stored one.
+    One that is built counts only if its fingerprint is the stored one: a store may be of a version that knew it under
+    another form.
     """
     if landscape.problem is not None:
         return landscape.problem
-    stored = landscape.header["problem"]
-    definition = stored.get("definition") or {}
-    from landscape_dist.problems import symbolic, systems
-
-    problem: Any
     try:
-        if definition.get("kind") == "system":
-            problem = systems.get(definition["name"], **definition["parameters"], domain=definition["domain"])
-        elif definition.get("kind") == "symbolic":
-            problem = symbolic(definition["formula"], definition["dim"], domain=definition["domain"], check=False)
-        else:
-            return None
-    except (LandscapeError, KeyError):
-        return None  # written by a version that knew it under another form
-    return problem if problem.fingerprint() == stored["fingerprint"] else None
+        return definition.problem_of(landscape.header, check=False)
+    except LandscapeError:
+        return None
 
 
-def window(x: FloatArray, domain: Any, margin: float = MARGIN) -> FloatArray:
+def window(x: FloatArray, domain: Domain, margin: float = MARGIN) -> FloatArray:
     """(2, 2) lower and upper corner of what is shown: all points with a margin, no more than a box domain.
 
     Args:
@@ -55,7 +46,7 @@ def window(x: FloatArray, domain: Any, margin: float = MARGIN) -> FloatArray:
     return corners
 
 
-def energies_on_grid(problem: Any, corners: FloatArray, n: int = GRID) -> tuple[FloatArray, FloatArray, FloatArray]:
+def energies_on_grid(problem: Problem, corners: FloatArray, n: int = GRID) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(n,), (n,), (n, n): coordinates and energies, NaN where not finite.  Does not count as evaluations."""
     x, y, X = _grid(corners, n)
     before = problem.counters.copy()
@@ -65,7 +56,9 @@ def energies_on_grid(problem: Any, corners: FloatArray, n: int = GRID) -> tuple[
     return x, y, np.where(np.isfinite(E), E, np.nan)
 
 
-def field_on_grid(problem: Any, corners: FloatArray, n: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def field_on_grid(
+    problem: Problem, corners: FloatArray, n: int
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """(n,), (n,), (n, n), (n, n): coordinates and components of the flow dx/dt; NaN where not finite, not counted."""
     x, y, X = _grid(corners, n)
     before = problem.counters.copy()

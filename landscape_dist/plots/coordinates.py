@@ -6,12 +6,14 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from landscape_dist.numerics.linalg import modulo
 from landscape_dist.records import FloatArray
+from landscape_dist.spaces.default_judgement import space_of_store
+from landscape_dist.spaces.flat import Torus
 
 EDGE = 1e-6
 """Points this close to the upper edge of a cell, in periods, are drawn at the lower one, all of them."""
@@ -99,7 +101,7 @@ class Cell:
 
     def apart(self, gap: FloatArray) -> FloatArray:
         """(n, 2) -> (n, 2): differences between points, modulo the periods."""
-        return modulo(gap, np.where(self.periodic, self.period, np.inf))
+        return np.asarray(self._space.log(np.zeros(2), gap))
 
     def copies(self, curve: FloatArray, corners: FloatArray) -> list[FloatArray]:
         """The images of a curve (m, 2) that are seen between two corners (2, 2); those of the plane are itself."""
@@ -121,6 +123,10 @@ class Cell:
         """(n, 2) -> (t n, 2): points of this cell, and all of them again in each other one that such a window shows."""
         return (where + self.turns(corners)[:, None] * self._finite).reshape(-1, 2)
 
+    @cached_property
+    def _space(self) -> Torus:
+        return Torus(self.period)
+
     @property
     def _finite(self) -> FloatArray:
         return np.where(self.periodic, self.period, 1.0)
@@ -135,13 +141,11 @@ def cell_of(landscape: Any, columns: Sequence[int] | None) -> Cell:
         columns: the two coordinates that are drawn, or one against an energy; None for other projections, which have
             no cell.
     """
-    same = landscape.header.get("same") or {}
-    plane = Cell(np.full(2, np.inf), np.zeros(2))
-    if columns is None or same.get("kind") != "periodic_coordinates":
-        return plane
-    given = np.array([np.inf if period is None else float(period) for period in same["period"]])
+    space = space_of_store(landscape.header) if columns is not None and landscape.header.get("same") else None
+    if columns is None or not isinstance(space, Torus):
+        return Cell(np.full(2, np.inf), np.zeros(2))
     period, start, n = np.full(2, np.inf), np.zeros(2), len(columns)
-    period[:n] = np.broadcast_to(given, landscape.columns.x.shape[1])[list(columns)]
+    period[:n] = space.periods[list(columns)]
     start[:n] = np.asarray(landscape.header["start"][0], dtype=np.float64)[list(columns)]
     finite = np.where(np.isfinite(period), period, 0.0)
     return Cell(period, np.where((start > finite / 2) & (start <= finite), 0.0, -finite / 2))

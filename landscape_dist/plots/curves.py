@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import SettingsError
+from landscape_dist.pathways.landscape_like import LandscapeLike
 from landscape_dist.plots.arrows import draw_arrows, make_look, shown
 from landscape_dist.plots.canvas import (
     Scene,
@@ -20,6 +21,7 @@ from landscape_dist.plots.canvas import (
 from landscape_dist.plots.contours import MARGIN, problem_of
 from landscape_dist.plots.coordinates import Cell, axis_names, cell_of, energy_name
 from landscape_dist.plots.options import CurveOptions
+from landscape_dist.problems.base import Problem
 from landscape_dist.problems.domain import Box, domain_from_dict
 from landscape_dist.records import FloatArray
 
@@ -27,7 +29,7 @@ GAP = 9.0
 """Arrows run this far above the curve, in points of the page."""
 
 
-def curve_scene(landscape: Any, options: CurveOptions) -> Scene:
+def curve_scene(landscape: LandscapeLike, options: CurveOptions) -> Scene:
     """The energy of one variable with the points and arrows on it, or the force with its zeros.
 
     Raises:
@@ -95,7 +97,7 @@ def curve_scene(landscape: Any, options: CurveOptions) -> Scene:
     return scene
 
 
-def _span(x: FloatArray, landscape: Any, margin: float) -> tuple[float, float]:
+def _span(x: FloatArray, landscape: LandscapeLike, margin: float) -> tuple[float, float]:
     """All points with a margin, no more than a box domain."""
     low, high = float(x.min()), float(x.max())
     extent = high - low if high > low else max(1.0, abs(low))
@@ -107,7 +109,7 @@ def _span(x: FloatArray, landscape: Any, margin: float) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5 * extent, high + 0.5 * extent)
 
 
-def _values(problem: Any, at: FloatArray, energy: bool) -> FloatArray | None:
+def _values(problem: Problem | None, at: FloatArray, energy: bool) -> FloatArray | None:
     """Energies (or forces) at the samples, NaN where not finite; None where the problem is not known."""
     if problem is None or problem.has_energy != energy:
         return None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import SettingsError
+from landscape_dist.pathways.landscape_like import LandscapeLike
 from landscape_dist.plots.files import check_path
 from landscape_dist.plots.layout import row_positions
 from landscape_dist.plots.style import INK
@@ -18,7 +19,7 @@ MOST_FIELDS = 60
 
 
 def field_figure(
-    landscape: Any,
+    landscape: LandscapeLike,
     shape: Sequence[int] | None = None,
     *,
     title: str | None = None,
@@ -94,7 +95,7 @@ def field_figure(
     return figure
 
 
-def _shape(landscape: Any, shape: Sequence[int] | None, dim: int) -> tuple[int, ...]:
+def _shape(landscape: LandscapeLike, shape: Sequence[int] | None, dim: int) -> tuple[int, ...]:
     if shape is None:
         definition = landscape.header["problem"].get("definition") or {}
         shape = (definition.get("parameters") or {}).get("shape")

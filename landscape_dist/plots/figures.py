@@ -1,4 +1,4 @@
-"""The figures of a landscape: which kind there is, and what each takes."""
+"""The figures of a landscape, of any kind."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from landscape_dist.errors import SettingsError
+from landscape_dist.pathways.landscape_like import LandscapeLike
 from landscape_dist.plots.canvas import Scene
-from landscape_dist.plots.curves import curve_scene
-from landscape_dist.plots.graphs import graph_scene
-from landscape_dist.plots.options import CurveOptions, GraphOptions, PlaneOptions, make_options
-from landscape_dist.plots.planes import plane_scene
+from landscape_dist.plots.kinds import KINDS
 
 __all__ = ["KINDS", "curve_figure", "energy_level_figure", "landscape_figure", "scene", "trajectory_figure"]
 
-KINDS = ("auto", "plane", "graph", "levels", "projection", "curve")
-
 
 def landscape_figure(
-    landscape: Any, kind: str = "auto", *, file: str | os.PathLike[str] | None = None, **options: Any
+    landscape: LandscapeLike, kind: str = "auto", *, file: str | os.PathLike[str] | None = None, **options: Any
 ) -> Any:
     """Draw a landscape.
 
@@ -43,7 +39,7 @@ def landscape_figure(
     return _saved(scene(landscape, kind, **options).figure, file)
 
 
-def energy_level_figure(landscape: Any, **options: Any) -> Any:
+def energy_level_figure(landscape: LandscapeLike, **options: Any) -> Any:
     """The connection graph with the energy as vertical axis; options as for `landscape_figure`.
 
     Raises:
@@ -53,7 +49,7 @@ def energy_level_figure(landscape: Any, **options: Any) -> Any:
 
 
 def trajectory_figure(
-    landscape: Any,
+    landscape: LandscapeLike,
     *,
     detailed: bool = True,
     which: str | Iterable[int] = "arrows",
@@ -83,7 +79,7 @@ def trajectory_figure(
     return _saved(scene(landscape, kind, trajectories=which if detailed else False, **options).figure, file)
 
 
-def curve_figure(landscape: Any, *, file: str | os.PathLike[str] | None = None, **options: Any) -> Any:
+def curve_figure(landscape: LandscapeLike, *, file: str | os.PathLike[str] | None = None, **options: Any) -> Any:
     """The energy of one variable (or the force of a vector field) with the points on it.
 
     Args:
@@ -92,26 +88,12 @@ def curve_figure(landscape: Any, *, file: str | os.PathLike[str] | None = None, 
     return _saved(scene(landscape, "curve", **options).figure, file)
 
 
-def scene(landscape: Any, kind: str = "auto", **options: Any) -> Scene:
+def scene(landscape: LandscapeLike, kind: str = "auto", **options: Any) -> Scene:
     """The figure of `landscape_figure` in layers, as an animation needs it; the same arguments but `file`."""
     if kind not in KINDS:
         raise SettingsError(f"kind is {kind!r}; use one of {', '.join(map(repr, KINDS))}")
-    options = {name: value for name, value in options.items() if not _is_default(name, value)}
-    dim = landscape.columns.x.shape[1]
-    if kind == "auto":
-        flat = "projection" if "projection" in options or "trajectories" in options else "graph"
-        kind = {1: "curve", 2: "plane"}.get(dim, flat)
-    if kind == "plane" and dim != 2:
-        raise SettingsError(
-            f"kind is 'plane', but {landscape.name} has {dim} variable{'s' * (dim != 1)}; use 'graph' or 'levels'"
-        )
-    if kind in ("plane", "projection"):
-        return plane_scene(landscape, make_options(PlaneOptions, kind, options))
-    options.pop("trajectories", None)  # in one variable they lie on the curve, in the graph there is no place for them
-    options.pop("projection", None)
-    if kind == "curve":
-        return curve_scene(landscape, make_options(CurveOptions, kind, options))
-    return graph_scene(landscape, make_options(GraphOptions, kind, options | {"by_energy": kind == "levels"}))
+    given = {name: value for name, value in options.items() if not _is_default(name, value)}
+    return KINDS[kind].scene(landscape, given)
 
 
 def _is_default(name: str, value: Any) -> bool:

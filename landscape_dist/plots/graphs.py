@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import SettingsError
+from landscape_dist.pathways.landscape_like import LandscapeLike
 from landscape_dist.plots.arrows import (
     MOST_ARROWS,
     MOST_HEADS,
@@ -23,7 +24,7 @@ from landscape_dist.plots.options import GraphOptions
 from landscape_dist.plots.style import index_name, index_style, present
 
 
-def graph_scene(landscape: Any, options: GraphOptions) -> Scene:
+def graph_scene(landscape: LandscapeLike, options: GraphOptions) -> Scene:
     """The connection graph.
 
     Raises:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.plots.coordinates import Cell
+from landscape_dist.problems.base import Problem
 from landscape_dist.records import FloatArray
 
 MOST_ORBITS = 80
@@ -14,7 +15,7 @@ _REACH = 1e-2  # of the picture's size: this close to the other end an orbit cou
 
 
 def orbits(
-    problem: Any,
+    problem: Problem,
     x: FloatArray,
     index: Any,
     parent: Any,
@@ -60,7 +61,7 @@ def orbits(
 
 
 def _follow(
-    problem: Any, start: FloatArray, direction: FloatArray, ends: FloatArray, down: bool, size: float, cell: Cell
+    problem: Problem, start: FloatArray, direction: FloatArray, ends: FloatArray, down: bool, size: float, cell: Cell
 ) -> tuple[FloatArray, int | None]:
     """The (m, 2) orbit from `start` along `direction`, and which of the ends (e, 2) it arrives at, None for none."""
     from scipy.integrate import solve_ivp

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from landscape_dist.errors import SettingsError
+from landscape_dist.pathways.trajectories import Trajectory
 from landscape_dist.plots.style import COLOURS, FRESH, INK
-
-if TYPE_CHECKING:
-    from landscape_dist.pathways.trajectories import Trajectory
+from landscape_dist.problems.base import Problem
 
 _GRID = 160  # energies a side
 _WIDTH, _ROOM = 3.9, 1.1  # of a panel, and for title, labels and legend, in inches
@@ -21,7 +20,7 @@ _START, _CONTOUR = "#8c5a2b", "#8593a0"
 
 
 def paths_figure(
-    panels: Mapping[str, tuple[Any, Mapping[str, Sequence[Trajectory]]]],
+    panels: Mapping[str, tuple[Problem, Mapping[str, Sequence[Trajectory]]]],
     lower: ArrayLike,
     upper: ArrayLike,
     *,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from landscape_dist.errors import SettingsError
-from landscape_dist.pathways.pathway_map import connecting
+from landscape_dist.pathways.connections import connecting, rows_of_slots
+from landscape_dist.pathways.landscape_like import LandscapeLike
 from landscape_dist.plots.arrows import MOST_ARROWS, Look, arcs_clear_of, draw_arrows, legend_line, make_look, shown
 from landscape_dist.plots.canvas import (
     Scene,
@@ -17,7 +18,6 @@ from landscape_dist.plots.canvas import (
     grid_lines,
     legend,
     rows_of_connections,
-    rows_of_slots,
     settle_points,
 )
 from landscape_dist.plots.contours import MARGIN, problem_of, window
@@ -26,6 +26,7 @@ from landscape_dist.plots.options import PlaneOptions
 from landscape_dist.plots.orbits import orbits
 from landscape_dist.plots.projections import Projection, make_projection
 from landscape_dist.plots.underlays import draw_underlay
+from landscape_dist.problems.base import Problem
 from landscape_dist.problems.domain import Unbounded, domain_from_dict
 from landscape_dist.records import FloatArray, IntArray, SearchKind
 
@@ -37,7 +38,7 @@ OTHER = "#7a5195"
 """Colour of searches that make no arrows: upward ones, and those from the user's start."""
 
 
-def plane_scene(landscape: Any, options: PlaneOptions) -> Scene:
+def plane_scene(landscape: LandscapeLike, options: PlaneOptions) -> Scene:
     """Points and arrows in the plane of two variables or of a projection.
 
     Raises:
@@ -88,7 +89,9 @@ def plane_scene(landscape: Any, options: PlaneOptions) -> Scene:
     return scene
 
 
-def _window(landscape: Any, project: Projection, where: FloatArray, groups: list[_Group], margin: float) -> FloatArray:
+def _window(
+    landscape: LandscapeLike, project: Projection, where: FloatArray, groups: list[_Group], margin: float
+) -> FloatArray:
     domain = domain_from_dict(landscape.header["problem"]["domain"]) if project.is_identity else Unbounded()
     corners = window(where, domain, margin)
     curves = [curve for group in groups for curve in group.curves]
@@ -147,7 +150,11 @@ class _Group:
 
 
 def _paths(
-    landscape: Any, project: Projection, where: FloatArray, cell: Cell, wanted: bool | str | Iterable[int]
+    landscape: LandscapeLike,
+    project: Projection,
+    where: FloatArray,
+    cell: Cell,
+    wanted: Literal[True] | str | Iterable[int],
 ) -> list[_Group]:
     """The paths that were kept, as curves in the plane, arrows first."""
     known = landscape.trajectories
@@ -189,13 +196,13 @@ def _paths(
         ends[which].append((path.parent, path.child))
     for which, group in enumerate((down, other)):
         group.ends = np.array(ends[which], dtype=np.int64).reshape(-1, 2)
-        group.row = rows_of_slots(landscape, np.array(slots[which], dtype=np.int64))
+        group.row = rows_of_slots(landscape.searches, np.array(slots[which], dtype=np.int64))
     arrows = connecting(landscape.searches)[down.row] if len(down.row) else np.zeros(0, dtype=bool)
     down.connection = _connections_of(landscape, down.ends[arrows])
     return [group for group in (down, other) if group.curves]
 
 
-def _connections_of(landscape: Any, ends: IntArray) -> IntArray:
+def _connections_of(landscape: LandscapeLike, ends: IntArray) -> IntArray:
     """(n,) numbers of the connections between these parents and children."""
     c, p = landscape.connections, len(landscape.columns)
     return np.searchsorted(c.parent * p + c.child, ends[:, 0] * p + ends[:, 1]).astype(np.int64)
@@ -212,11 +219,11 @@ def _resampled(curve: FloatArray, n: int = 60) -> FloatArray:
 
 def _draw_connections(
     axes: Any,
-    landscape: Any,
+    landscape: LandscapeLike,
     where: FloatArray,
     radii: FloatArray,
     without: IntArray,
-    problem: Any,
+    problem: Problem | None,
     corners: FloatArray,
     cell: Cell,
     style: Mapping[str, Any] | None,

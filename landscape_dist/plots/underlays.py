@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import SettingsError
+from landscape_dist.pathways.landscape_like import LandscapeLike
 from landscape_dist.plots.contours import energies_on_grid, field_on_grid, levels
 from landscape_dist.plots.coordinates import energy_name
 from landscape_dist.plots.options import PlaneOptions
+from landscape_dist.problems.base import Problem
 from landscape_dist.records import FloatArray
 
 # Streamlines follow the field as it is between this many points along each axis.
@@ -19,7 +21,7 @@ FASTEST = 0.9
 
 
 def draw_underlay(
-    figure: Any, axes: Any, landscape: Any, problem: Any, corners: FloatArray, options: PlaneOptions
+    figure: Any, axes: Any, landscape: LandscapeLike, problem: Problem, corners: FloatArray, options: PlaneOptions
 ) -> None:
     """Draw the energy, or the flow of a vector field, of two variables within the corners (2, 2)."""
     if problem.has_energy:
@@ -29,7 +31,7 @@ def draw_underlay(
 
 
 def _draw_energy(
-    figure: Any, axes: Any, landscape: Any, problem: Any, corners: FloatArray, options: PlaneOptions
+    figure: Any, axes: Any, landscape: LandscapeLike, problem: Problem, corners: FloatArray, options: PlaneOptions
 ) -> None:
     x, y, E = energies_on_grid(problem, corners, options.grid)
     at = _levels(E, landscape.columns.energy, options.contour_levels)
@@ -73,7 +75,7 @@ def _pale_map() -> Any:
     return LinearSegmentedColormap.from_list("pale", colours).with_extremes(over="#ffffff")
 
 
-def _draw_flow(figure: Any, axes: Any, problem: Any, corners: FloatArray, options: PlaneOptions) -> None:
+def _draw_flow(figure: Any, axes: Any, problem: Problem, corners: FloatArray, options: PlaneOptions) -> None:
     """Streamlines of dx/dt, over its speed."""
     if options.filled:
         x, y, u, v = field_on_grid(problem, corners, options.grid)

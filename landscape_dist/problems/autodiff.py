@@ -7,14 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from landscape_dist.errors import ProblemError
-from landscape_dist.problems.base import Problem
 from landscape_dist.problems.callables import checked_dim
 from landscape_dist.problems.domain import Domain, domain_from_dict
 from landscape_dist.problems.fingerprint import canonical_json, digest
 from landscape_dist.problems.starts import checked_start
 from landscape_dist.problems.torch_namespace import DeviceNamespace
+from landscape_dist.problems.user_problem import UserProblem
+from landscape_dist.records import Directions, Energies, Gradients, Hessians, Points
 
 MAX_HESSIAN_DIM = 300
 """Largest number of variables for which a full Hessian counts as cheap."""
@@ -33,7 +35,7 @@ def from_torch(
     name: str = "torch",
     domain: Domain | dict[str, Any] | None = None,
     euler_characteristic: int | None = None,
-    suggested_start: Any = None,
+    suggested_start: ArrayLike | None = None,
     suggested_max_index: int | None = None,
     fingerprint: str | None = None,
     check: bool = True,
@@ -248,7 +250,7 @@ def like(reference: Any, result: Any) -> Any:
     return result.to(dtype=reference.dtype, device=reference.device)
 
 
-class TorchProblem(Problem):
+class TorchProblem(UserProblem):
     """An energy of a torch function; made by `from_torch`."""
 
     def __init__(
@@ -262,7 +264,7 @@ class TorchProblem(Problem):
         name: str = "torch",
         domain: Domain | dict[str, Any] | None = None,
         euler_characteristic: int | None = None,
-        suggested_start: Any = None,
+        suggested_start: ArrayLike | None = None,
         suggested_max_index: int | None = None,
         fingerprint: str | None = None,
     ) -> None:
@@ -284,17 +286,14 @@ class TorchProblem(Problem):
 
     @property
     def batched(self) -> bool:
-        """Whether the user's function takes batches."""
         return self.function.batched
 
     @property
     def batch_bytes(self) -> int | None:
-        """Bytes of Hessians that the solver should hold at a time; None where its own choice, for caches, is right."""
         return None if self.function.device.type == "cpu" else DEVICE_BATCH_BYTES
 
     @property
     def eps(self) -> float:
-        """Rounding unit of the computation."""
         import torch
 
         return float(torch.finfo(self.function.dtype).eps)
@@ -317,20 +316,20 @@ class TorchProblem(Problem):
     def __repr__(self) -> str:
         return f"{self.name}(dim={self.dim})"
 
-    def _energy(self, X: Any) -> Any:
+    def _energy(self, X: Points) -> Energies:
         return like(X, self.function.values(self.function.tensor(X)))
 
-    def _gradient(self, X: Any) -> Any:
+    def _gradient(self, X: Points) -> Gradients:
         return like(X, self.function.gradient(self.function.tensor(X)))
 
-    def _hvp(self, X: Any, V: Any) -> Any:
+    def _hvp(self, X: Points, V: Directions) -> Directions:
         function = self.function
         return like(X, function.gradient_and_products(function.tensor(X), function.tensor(V))[1])
 
-    def _hessian(self, X: Any) -> Any:
+    def _hessian(self, X: Points) -> Hessians:
         return self._gradient_hessian(X)[1]
 
-    def _gradient_hessian(self, X: Any) -> tuple[Any, Any]:
+    def _gradient_hessian(self, X: Points) -> tuple[Gradients, Hessians]:
         import torch
 
         tensor = self.function.tensor(X)

@@ -6,39 +6,39 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from landscape_dist.errors import ProblemError
-from landscape_dist.problems.base import Problem
+from landscape_dist.numerics.differences import ENERGY_STEP, central_gradient, dimer_products
 from landscape_dist.problems.domain import Domain, domain_from_dict
 from landscape_dist.problems.fingerprint import canonical_json, digest
 from landscape_dist.problems.starts import checked_start
-from landscape_dist.records import FloatArray
+from landscape_dist.problems.user_problem import UserProblem
+from landscape_dist.records import Directions, FloatArray, Points, SparseHessian
 
 DIMER_LENGTH = 1e-5
 """Half the dimer's length where the gradient is given."""
 DIMER_LENGTH_WITHOUT_GRADIENT = 1e-3
 """Half the dimer's length where the gradient is itself a difference, whose rounding error the dimer divides by."""
 NOISE = 2.0  # rounding errors of a user's energy, in units of the last place
-_ENERGY_STEP = float(np.finfo(np.float64).eps) ** (1.0 / 3.0)  # balances truncation and rounding of central differences
-_MAX_NUMBERS = 1 << 22  # numbers in one batch of difference points
 
 
 def from_callable(
-    energy: Callable[[Any], Any],
-    gradient: Callable[[Any], Any] | None = None,
-    hessian: Callable[[Any], Any] | None = None,
-    hvp: Callable[[Any, Any], Any] | None = None,
+    energy: Callable[[FloatArray], ArrayLike],
+    gradient: Callable[[FloatArray], ArrayLike] | None = None,
+    hessian: Callable[[FloatArray], ArrayLike] | None = None,
+    hvp: Callable[[FloatArray, FloatArray], ArrayLike] | None = None,
     *,
     dim: int,
     batched: bool = False,
     dimer_length: float | None = None,
     gradient_length: float | None = None,
-    sparse_hessian: Callable[[Any], Any] | None = None,
-    preconditioner: Callable[[Any], Any] | None = None,
+    sparse_hessian: Callable[[FloatArray], SparseHessian] | None = None,
+    preconditioner: Callable[[FloatArray], Callable[[FloatArray], FloatArray]] | None = None,
     name: str = "callable",
     domain: Domain | dict[str, Any] | None = None,
     euler_characteristic: int | None = None,
-    suggested_start: Any = None,
+    suggested_start: ArrayLike | None = None,
     suggested_max_index: int | None = None,
     fingerprint: str | None = None,
     check: bool = True,
@@ -198,7 +198,7 @@ def _kept(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
-class CallableProblem(Problem):
+class CallableProblem(UserProblem):
     """An energy of user functions; made by `from_callable`.
 
     `has_hessian` is True only where a Hessian is given; `hessian` works without one, from 2 d gradients a point.
@@ -206,21 +206,21 @@ class CallableProblem(Problem):
 
     def __init__(
         self,
-        energy: Callable[[Any], Any],
-        gradient: Callable[[Any], Any] | None,
-        hessian: Callable[[Any], Any] | None,
-        hvp: Callable[[Any, Any], Any] | None,
+        energy: Callable[[FloatArray], ArrayLike],
+        gradient: Callable[[FloatArray], ArrayLike] | None,
+        hessian: Callable[[FloatArray], ArrayLike] | None,
+        hvp: Callable[[FloatArray, FloatArray], ArrayLike] | None,
         *,
         dim: int,
         batched: bool,
         dimer_length: float | None,
         gradient_length: float | None,
-        sparse_hessian: Callable[[Any], Any] | None,
-        preconditioner: Callable[[Any], Any] | None,
+        sparse_hessian: Callable[[FloatArray], SparseHessian] | None,
+        preconditioner: Callable[[FloatArray], Callable[[FloatArray], FloatArray]] | None,
         name: str,
         domain: Domain | dict[str, Any] | None,
         euler_characteristic: int | None,
-        suggested_start: Any,
+        suggested_start: ArrayLike | None,
         suggested_max_index: int | None,
         fingerprint: str | None,
     ) -> None:
@@ -270,6 +270,18 @@ class CallableProblem(Problem):
         """The functions that were given."""
         return [f for f in [*self._functions(), self.user_sparse_hessian, self.user_preconditioner] if f is not None]
 
+    @property
+    def batched(self) -> bool:
+        return self.user_energy.batched
+
+    def answered(self) -> dict[str, np.dtype[Any]]:
+        return {f.label: f.seen_dtype for f in self.user_functions() if f.seen_dtype is not None}
+
+    @property
+    def derived(self) -> frozenset[str]:
+        given = {"gradient": self.user_gradient, "hessian": self.user_hessian, "hvp": self.user_hvp}
+        return frozenset(part for part, function in given.items() if function is None)
+
     def fingerprint(self) -> str:
         domain = canonical_json(self.domain.as_dict())
         if self._fingerprint is not None:
@@ -286,19 +298,19 @@ class CallableProblem(Problem):
         return f"{self.name}(dim={self.dim})"
 
     # -- public evaluation: what is counted is what is called ---------------------------------------------------
-    def energy(self, X: Any) -> FloatArray:
+    def energy(self, X: Points) -> FloatArray:
         return self._energy(X)
 
-    def gradient(self, X: Any) -> FloatArray:
+    def gradient(self, X: Points) -> FloatArray:
         return self._gradient(X)
 
-    def hessian(self, X: Any) -> FloatArray:
+    def hessian(self, X: Points) -> FloatArray:
         return self._hessian(X)
 
-    def gradient_hessian(self, X: Any) -> tuple[FloatArray, FloatArray]:
+    def gradient_hessian(self, X: Points) -> tuple[FloatArray, FloatArray]:
         return self._gradient_hessian(X)
 
-    def hvp(self, X: Any, V: Any) -> FloatArray:
+    def hvp(self, X: Points, V: Directions) -> FloatArray:
         return self._hvp(X, V)
 
     def _energy(self, X: FloatArray) -> FloatArray:
@@ -309,7 +321,7 @@ class CallableProblem(Problem):
         """Rounding of the energies in their differences; None where the user gives gradients."""
         if self.user_gradient is not None:
             return None
-        length = _ENERGY_STEP if self.gradient_length is None else self.gradient_length
+        length = ENERGY_STEP if self.gradient_length is None else self.gradient_length
         return NOISE * float(np.finfo(np.float64).eps) * np.abs(self._energy(X)) * np.sqrt(self.dim) / length
 
     def _gradient(self, X: FloatArray) -> FloatArray:
@@ -326,7 +338,7 @@ class CallableProblem(Problem):
         H = dimer_products(self._gradient, X, eye, self.dimer_length)
         return 0.5 * (H + H.transpose(0, 2, 1))
 
-    def _sparse_hessian(self, x: FloatArray) -> Any:
+    def _sparse_hessian(self, x: FloatArray) -> SparseHessian:
         from scipy.sparse import csc_array, issparse
 
         if self.user_sparse_hessian is None:
@@ -340,7 +352,7 @@ class CallableProblem(Problem):
             )
         return csc_array(H, dtype=np.float64, copy=True)
 
-    def preconditioner(self, x: Any) -> Callable[[Any], Any] | None:
+    def preconditioner(self, x: FloatArray) -> Callable[[FloatArray], FloatArray] | None:
         """The one that was given."""
         return None if self.user_preconditioner is None else self.user_preconditioner.function(read_only(x))
 
@@ -354,47 +366,3 @@ class CallableProblem(Problem):
         if self.user_hessian is not None:
             return self._hessian(X) @ V
         return dimer_products(self._gradient, X, V, self.dimer_length)
-
-
-def dimer_products(
-    gradient: Callable[[FloatArray], FloatArray], X: FloatArray, V: FloatArray, length: float
-) -> FloatArray:
-    """Products with the derivative of a map of rows by the dimer formula, for each column v of V (n, d, k).
-
-    H v = [g(x + l v/|v|) - g(x - l v/|v|)] |v| / (2 l)  (NN-HiSD, section 2): 2 n k gradients.
-    """
-    n, d, k = V.shape
-    Y = np.zeros((n, d, k))
-    if k == 0:
-        return Y
-    rows = max(1, _MAX_NUMBERS // (2 * d * k))
-    for start in range(0, n, rows):
-        block = slice(start, start + rows)
-        W = V[block].transpose(0, 2, 1)  # (m, k, d)
-        norms = np.linalg.norm(W, axis=2, keepdims=True)
-        shift = W * (length / np.where(norms > 0.0, norms, 1.0))
-        points = np.stack((X[block, None, :] + shift, X[block, None, :] - shift))
-        g = gradient(points.reshape(-1, d)).reshape(points.shape)
-        Y[block] = ((g[0] - g[1]) * (norms / (2.0 * length))).transpose(0, 2, 1)
-    return Y
-
-
-def central_gradient(
-    energy: Callable[[FloatArray], FloatArray], X: FloatArray, length: float | None = None
-) -> FloatArray:
-    """(n, d) gradients from 2 d energies each; steps of `length`, or eps^(1/3) relative to each coordinate, at least
-    that."""
-    n, d = X.shape
-    g = np.zeros((n, d))
-    rows = max(1, _MAX_NUMBERS // max(1, 2 * d * d))
-    diagonal = np.arange(d)
-    for start in range(0, n, rows):
-        block = X[start : start + rows]
-        step = _ENERGY_STEP * np.maximum(1.0, np.abs(block)) if length is None else np.full_like(block, length)
-        points = np.repeat(block[None, :, None, :], 2, axis=0).repeat(d, axis=2)  # (2, m, d, d)
-        points[0, :, diagonal, diagonal] += step.T
-        points[1, :, diagonal, diagonal] -= step.T
-        width = points[0][:, diagonal, diagonal] - points[1][:, diagonal, diagonal]  # what the step really was
-        E = energy(points.reshape(-1, d)).reshape(2, len(block), d)
-        g[start : start + rows] = (E[0] - E[1]) / width
-    return g

@@ -6,7 +6,6 @@ A handful of evaluations at fixed points inside the domain; they do not count in
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems.base import Problem
 from landscape_dist.problems.starts import sample_points
+from landscape_dist.problems.user_problem import Labels, UserProblem
 from landscape_dist.records import Counters, FloatArray
 
 ALL_PARTS = ("energy", "gradient", "hessian", "hvp")
@@ -22,19 +22,6 @@ _RELATIVE = 1e-5
 _ERROR_FACTOR = 20.0
 # A gradient from differences whose rounding errors are more than this part of it finds no points.
 _TOO_NOISY = 1e-3
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What the parts are called in messages; a vector field's gradient is -F and its Hessian minus the Jacobian."""
-
-    energy: str = "energy"
-    gradient: str = "gradient"
-    the_gradient: str = "the gradient"
-    hessian: str = "hessian"
-    hvp: str = "hvp"
-    sign: float = 1.0
-    symmetric: bool = True
 
 
 def check_problem_once(problem: Problem, parts: Sequence[str] = ALL_PARTS) -> None:
@@ -58,8 +45,9 @@ def check_problem_once(problem: Problem, parts: Sequence[str] = ALL_PARTS) -> No
 class _Check:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.labels: Labels = getattr(problem, "labels", Labels())
-        self.eps = float(getattr(problem, "eps", np.finfo(np.float64).eps))
+        self.user = problem if isinstance(problem, UserProblem) else None
+        self.labels = Labels() if self.user is None else self.user.labels
+        self.eps = float(np.finfo(np.float64).eps) if self.user is None else self.user.eps
         self.X = sample_points(problem.dim, problem.domain, problem.suggested_start)
 
     def run(self, parts: Sequence[str]) -> None:
@@ -87,8 +75,7 @@ class _Check:
                 raise ProblemError(
                     f"{label} changes its argument in place ({text}); work on a copy (x.copy(), torch: x.clone())"
                 ) from error
-            translate = getattr(self.problem, "translate_error", None)
-            translated = translate(error) if translate is not None else None
+            translated = None if self.user is None else self.user.translate_error(error)
             if translated is not None:
                 raise translated from error
             error.add_note(f"raised by {label}, tried at x = {_text(X[0])} when the problem was built")
@@ -99,16 +86,16 @@ class _Check:
         return result
 
     def _dtypes(self) -> None:
-        for function in getattr(self.problem, "user_functions", tuple)():
-            dtype = function.seen_dtype
-            if dtype is not None and dtype.kind == "f" and dtype.itemsize < 8:
+        for label, dtype in ({} if self.user is None else self.user.answered()).items():
+            if dtype.kind == "f" and dtype.itemsize < 8:
                 raise ProblemError(
-                    f"{function.label} returned {dtype}; compute in float64 (the argument is float64), or give "
+                    f"{label} returned {dtype}; compute in float64 (the argument is float64), or give "
                     "check=False and expect no more than about six digits"
                 )
 
     def _shape(self, label: str, result: FloatArray, wanted: tuple[int, ...]) -> None:
-        if result.shape != wanted and not getattr(self.problem, "batched", True) and result.shape[:1] == wanted[:1]:
+        one_by_one = self.user is not None and not self.user.batched
+        if result.shape != wanted and one_by_one and result.shape[:1] == wanted[:1]:
             cure = f"an array of shape {wanted[1:]}" if wanted[1:] else "a single number (shape ())"
             raise ProblemError(
                 f"{label} returned shape {result.shape[1:]} for a point of dimension {self.problem.dim}; return {cure}"
@@ -175,12 +162,12 @@ class _Check:
         self.X, g = self.X[finite], g[finite]
         self._noise(g)
         self._alone(label, self.problem.gradient, g)
-        if compare and self._given("user_gradient"):
+        if compare and self._given("gradient"):
             self._compare_gradient(self.X[0], g[0])
 
-    def _given(self, name: str) -> bool:
+    def _given(self, part: str) -> bool:
         """Whether a function was given (a difference formula needs no comparison with itself)."""
-        return getattr(self.problem, name, True) is not None
+        return self.user is None or part not in self.user.derived
 
     def _compare_gradient(self, x: FloatArray, g: FloatArray) -> None:
         U = _directions(len(x))
@@ -219,7 +206,7 @@ class _Check:
                     f"hessian is not symmetric at x = {_text(self.X[n])}: entry [{i}, {j}] is {H[n, i, j]:.9g}, "
                     f"[{j}, {i}] is {H[n, j, i]:.9g}; return the matrix of second derivatives of the energy"
                 )
-        if not self._given("user_hessian"):
+        if not self._given("hessian"):
             return
         x = self.X[0]
         U = _directions(len(x))
@@ -227,13 +214,13 @@ class _Check:
         self._compare_products(label, x, U, (H[0] @ U.T).T, wanted, error, scale)
 
     def _hvp(self) -> None:
-        if not self._given("user_hvp"):
+        if not self._given("hvp"):
             return  # made of the Hessian or of gradients
         x = self.X[0]
         U = _directions(len(x))[-3:]
         Y = self._call(self.labels.hvp, self.problem.hvp, x[None], U.T[None].copy())
         self._shape(self.labels.hvp, Y, (1, self.problem.dim, len(U)))
-        if getattr(self.problem, "user_gradient", True) is None:
+        if not self._given("gradient"):
             return  # both are differences of the energy
         wanted, error = differences(self.problem.gradient, x, U, self.eps)
         self._compare_products(self.labels.hvp, x, U, Y[0].T, wanted, error, np.abs(wanted).max())

@@ -191,7 +191,7 @@ class _Writer:
 def _printer() -> Any:
     from sympy.printing.numpy import SciPyPrinter
 
-    class Printer(SciPyPrinter):
+    class Printer(SciPyPrinter):  # type: ignore[misc]  # SymPy has no types
         """NumPy code with doubles for rational numbers; refuses functions that it does not know."""
 
         def _print_Pow(self, expr: Any, rational: bool = False) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from landscape_dist.problems.base import Problem
 from landscape_dist.problems.domain import Domain
-from landscape_dist.records import FloatArray
+from landscape_dist.records import Energies, FloatArray, Hessians, Points
 
 
 class Conditioned(Problem):
@@ -56,10 +56,10 @@ class Conditioned(Problem):
         """(n, d) y -> (n, d) x."""
         return self.rotate_back(Y / self.weights)
 
-    def _energy(self, X: Any) -> Any:
+    def _energy(self, X: Points) -> Energies:
         return self.original._energy(self.to_original(X))
 
-    def _hessian(self, X: Any) -> Any:
+    def _hessian(self, X: Points) -> Hessians:
         eye = self.xp.eye(self.dim)
         return self._hvp(X, self.xp.broadcast_to(eye, (X.shape[0], self.dim, self.dim)))
 

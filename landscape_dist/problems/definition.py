@@ -7,10 +7,15 @@ from typing import Any
 
 from landscape_dist.errors import LandscapeError, SettingsError, StoreMismatchError
 from landscape_dist.problems.base import Problem
+from landscape_dist.spaces.kinds import space_of
 
 
-def problem_of(header: dict[str, Any]) -> Problem:
-    """The problem of a store, if it is a named system or a formula.
+def problem_of(header: dict[str, Any], check: bool = True) -> Problem:
+    """The problem of a store, if it is a named system or made of formulas.
+
+    Args:
+        header: as the store has it.
+        check: whether the problem is tried at a few points; what is only looked at, as in a picture, needs none.
 
     Raises:
         SettingsError: it is something else (functions of Python are not in a store), or cannot be built.
@@ -33,11 +38,14 @@ def problem_of(header: dict[str, Any]) -> Problem:
                 definition["dim"],
                 name=about["name"],
                 domain=definition["domain"],
-                euler_characteristic=about["euler_characteristic"],
+                euler_characteristic=about.get("euler_characteristic"),
+                check=check,
             )
         elif kind == "field" and "formulas" in definition:
             formulas = [str(formula) for formula in definition["formulas"]]
-            problem = vector_field(formulas, definition["dim"], name=about["name"], domain=definition["domain"])
+            problem = vector_field(
+                formulas, definition["dim"], name=about["name"], domain=definition["domain"], check=check
+            )
         else:
             raise SettingsError(
                 f"the problem {about['name']!r} is neither a named system nor a formula, and a store holds no code; "
@@ -51,6 +59,8 @@ def problem_of(header: dict[str, Any]) -> Problem:
             f"({str(error)[:300]}); give it with --problem CONFIG.toml (problem=)"
         ) from error
     check_same_problem(header, problem)
+    if "space" in about:
+        problem.space = space_of(header)
     return problem
 
 

@@ -124,6 +124,9 @@ class Ball(Domain):
         return {"kind": "ball", "radius": self.radius, "center": self.center}
 
 
+DOMAINS: dict[str, type[Domain]] = {"box": Box, "ball": Ball, "unbounded": Unbounded}
+
+
 def domain_from_dict(data: dict[str, Any] | Domain | None) -> Domain:
     """Read the form of `Domain.as_dict`; None is everywhere."""
     if data is None:
@@ -132,7 +135,6 @@ def domain_from_dict(data: dict[str, Any] | Domain | None) -> Domain:
         return data
     kind = data.get("kind")
     rest = {k: v for k, v in data.items() if k != "kind"}
-    kinds: dict[str, type[Domain]] = {"box": Box, "ball": Ball, "unbounded": Unbounded}
-    if kind not in kinds:
-        raise ProblemError(f"domain kind {kind!r} is not known; use one of {', '.join(kinds)}")
-    return kinds[kind](**rest)
+    if kind not in DOMAINS:
+        raise ProblemError(f"domain kind {kind!r} is not known; use one of {', '.join(DOMAINS)}")
+    return DOMAINS[kind](**rest)

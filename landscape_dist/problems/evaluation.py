@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from landscape_dist.problems.base import Problem
 from landscape_dist.problems.callables import CallableProblem
 from landscape_dist.records import Counters, FloatArray
 
@@ -15,7 +14,7 @@ TRIES = 2
 """As in a search: an exception may be the fault of a moment."""
 
 
-def evaluate(problem: Any, kind: str, X: FloatArray) -> tuple[FloatArray, Counters, list[str]]:
+def evaluate(problem: Problem, kind: str, X: FloatArray) -> tuple[FloatArray, Counters, list[str]]:
     """`problem.energy`, `gradient` or `hessian` at X (n, d).
 
     Where that raises, the batch is halved until the points that raise are alone.
@@ -29,7 +28,7 @@ def evaluate(problem: Any, kind: str, X: FloatArray) -> tuple[FloatArray, Counte
     return values, problem.counters.minus(before), raised
 
 
-def pieces(problem: Any, n: int) -> list[slice]:
+def pieces(problem: Problem, n: int) -> list[slice]:
     """How n points are handed to `evaluate` so that little is lost when it ends early: each by itself where a function
     of one point is called for each anyway, else all together."""
     if isinstance(problem, CallableProblem) and not problem.user_energy.batched:
@@ -42,7 +41,7 @@ def not_evaluated(kind: str, n: int, dim: int) -> FloatArray:
     return np.full((n, *[dim] * KINDS[kind]), np.nan)
 
 
-def _isolated(problem: Any, kind: str, X: FloatArray, tries: int) -> tuple[FloatArray, list[str]]:
+def _isolated(problem: Problem, kind: str, X: FloatArray, tries: int) -> tuple[FloatArray, list[str]]:
     try:
         values = getattr(problem, kind)(problem.xp.asarray(X))
         values = values if isinstance(values, np.ndarray) else values.cpu().numpy()

@@ -5,11 +5,15 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
+import types
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from landscape_dist.errors import ConfigError, LandscapeError
 from landscape_dist.problems.base import Problem
+
+T = TypeVar("T")
 
 
 def problem_from_file(reference: str, folder: Path, parameters: dict[str, Any]) -> Problem:
@@ -48,7 +52,7 @@ def problem_from_file(reference: str, folder: Path, parameters: dict[str, Any]) 
     return made
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path) -> types.ModuleType:
     import cloudpickle
 
     module_name = f"landscape_problem_{path.stem}"
@@ -90,7 +94,7 @@ def import_file(path: Path) -> None:
         raise
 
 
-def _guarded(call: Any, what: str) -> Any:
+def _guarded(call: Callable[[], T], what: str) -> T:
     """Call user code; what it raises becomes a ConfigError that says where."""
     try:
         return call()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems.domain import Ball, Box, Domain
 from landscape_dist.records import FloatArray
 
 
-def checked_start(start: Any, dim: int) -> FloatArray | None:
+def checked_start(start: ArrayLike | None, dim: int) -> FloatArray | None:
     """A (dim,) float64 copy of a user's start; None stays None.
 
     Raises:

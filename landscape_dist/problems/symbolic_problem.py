@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems.base import Problem
@@ -29,7 +30,7 @@ def symbolic(
     parameters: Mapping[str, float] | None = None,
     domain: Domain | dict[str, Any] | None = None,
     euler_characteristic: int | None = None,
-    suggested_start: Any = None,
+    suggested_start: ArrayLike | None = None,
     suggested_max_index: int | None = None,
     check: bool = True,
 ) -> SymbolicProblem:
@@ -161,7 +162,7 @@ class SymbolicProblem(Problem):
         name: str = "symbolic",
         domain: Domain | dict[str, Any] | None = None,
         euler_characteristic: int | None = None,
-        suggested_start: Any = None,
+        suggested_start: ArrayLike | None = None,
         suggested_max_index: int | None = None,
     ) -> None:
         super().__init__()

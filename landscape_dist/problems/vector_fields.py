@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from landscape_dist.errors import ProblemError
+from landscape_dist.numerics.differences import dimer_products
 from landscape_dist.problems.autodiff import MAX_HESSIAN_DIM, TorchFunction, like
-from landscape_dist.problems.base import Problem
-from landscape_dist.problems.callables import DIMER_LENGTH, UserFunction, checked_dim, dimer_products
-from landscape_dist.problems.checks import Labels, check_problem_once
+from landscape_dist.problems.callables import DIMER_LENGTH, UserFunction, checked_dim
+from landscape_dist.problems.checks import check_problem_once
 from landscape_dist.problems.codegen import Output, generate
 from landscape_dist.problems.domain import Domain, domain_from_dict
 from landscape_dist.problems.expressions import Vocabulary, canonical_symbol, from_sympy, parse
@@ -25,10 +26,11 @@ from landscape_dist.problems.symbolic_problem import (
     fill_in_blocks,
     split_constants,
 )
-from landscape_dist.records import Counters, FloatArray
+from landscape_dist.problems.user_problem import Labels, UserProblem
+from landscape_dist.records import Counters, Directions, Energies, FloatArray, Gradients, Hessians, Points
 
 
-class VectorField(Problem):
+class VectorField(UserProblem):
     """dx/dt = F(x), not necessarily the gradient of anything.
 
     As a `Problem` its gradient is -F and its Hessian minus the Jacobian (for F = -grad E they are those of E), not
@@ -45,7 +47,7 @@ class VectorField(Problem):
         *,
         name: str,
         domain: Domain | dict[str, Any] | None,
-        suggested_start: Any,
+        suggested_start: ArrayLike | None,
         suggested_max_index: int | None,
     ) -> None:
         super().__init__()
@@ -56,44 +58,44 @@ class VectorField(Problem):
         self.suggested_start = checked_start(suggested_start, self.dim)
         self.suggested_max_index = suggested_max_index
 
-    def force(self, X: Any) -> Any:
+    def force(self, X: Points) -> Gradients:
         """(n, d) -> (n, d): F."""
         self.counters.n_gradients += len(X)
         return self._force(X)
 
-    def jacobian(self, X: Any) -> Any:
+    def jacobian(self, X: Points) -> Hessians:
         """(n, d) -> (n, d, d): entry [n, i, j] is dF_i / dx_j."""
         self.counters.n_hessians += len(X)
         return self._jacobian(X)
 
-    def jvp(self, X: Any, V: Any) -> Any:
+    def jvp(self, X: Points, V: Directions) -> Directions:
         """(n, d), (n, d, k) -> (n, d, k): Jacobian products."""
         self.counters.n_hvps += len(X) * V.shape[-1]
         return self._jvp(X, V)
 
     @abc.abstractmethod
-    def _force(self, X: Any) -> Any: ...
+    def _force(self, X: Points) -> Gradients: ...
 
     @abc.abstractmethod
-    def _jacobian(self, X: Any) -> Any: ...
+    def _jacobian(self, X: Points) -> Hessians: ...
 
-    def _jvp(self, X: Any, V: Any) -> Any:
+    def _jvp(self, X: Points, V: Directions) -> Directions:
         return self._jacobian(X) @ V
 
-    def energy(self, X: Any) -> Any:
+    def energy(self, X: Points) -> Energies:
         """Raises ProblemError: there is none."""
         raise ProblemError(f"{self.name} is a vector field and has no energy; use force, jacobian and jvp")
 
-    def _energy(self, X: Any) -> Any:
+    def _energy(self, X: Points) -> Energies:
         return self.energy(X)
 
-    def _gradient(self, X: Any) -> Any:
+    def _gradient(self, X: Points) -> Gradients:
         return -self._force(X)
 
-    def _hessian(self, X: Any) -> Any:
+    def _hessian(self, X: Points) -> Hessians:
         return -self._jacobian(X)
 
-    def _hvp(self, X: Any, V: Any) -> Any:
+    def _hvp(self, X: Points, V: Directions) -> Directions:
         return -self._jvp(X, V)
 
     def __repr__(self) -> str:
@@ -103,7 +105,7 @@ class VectorField(Problem):
 def vector_field(
     F: Sequence[Any] | Callable[[Any], Any],
     dim: int | None = None,
-    jacobian: Callable[[Any], Any] | None = None,
+    jacobian: Callable[[FloatArray], ArrayLike] | None = None,
     *,
     batched: bool = False,
     backend: Literal["numpy", "torch"] = "numpy",
@@ -112,7 +114,7 @@ def vector_field(
     dimer_length: float = DIMER_LENGTH,
     name: str = "vector_field",
     domain: Domain | dict[str, Any] | None = None,
-    suggested_start: Any = None,
+    suggested_start: ArrayLike | None = None,
     suggested_max_index: int | None = None,
     fingerprint: str | None = None,
     gradient_system: bool | None = None,
@@ -241,7 +243,7 @@ class CallableVectorField(VectorField):
     def __init__(
         self,
         F: Callable[[Any], Any],
-        jacobian: Callable[[Any], Any] | None,
+        jacobian: Callable[[FloatArray], ArrayLike] | None,
         dim: int,
         *,
         batched: bool,
@@ -255,7 +257,6 @@ class CallableVectorField(VectorField):
         self.dimer_length = dimer_length
         self.user_force = UserFunction(F, "F", batched)
         self.user_hessian = None if jacobian is None else UserFunction(jacobian, "jacobian", batched)
-        self.user_hvp = None
         self.has_hessian = jacobian is not None
         self._fingerprint = fingerprint
 
@@ -272,24 +273,35 @@ class CallableVectorField(VectorField):
         """The functions that were given."""
         return [f for f in (self.user_force, self.user_hessian) if f is not None]
 
+    @property
+    def batched(self) -> bool:
+        return self.user_force.batched
+
+    def answered(self) -> dict[str, np.dtype[Any]]:
+        return {f.label: f.seen_dtype for f in self.user_functions() if f.seen_dtype is not None}
+
+    @property
+    def derived(self) -> frozenset[str]:
+        return frozenset({"hvp"} if self.user_hessian is not None else {"hessian", "hvp"})
+
     def fingerprint(self) -> str:
         content = self._fingerprint or [digest(f.function) for f in self.user_functions()]
         domain = canonical_json(self.domain.as_dict())
         return digest("field", content, self.user_force.batched, self.dim, domain, float(self.dimer_length))
 
-    def jacobian(self, X: Any) -> Any:
+    def jacobian(self, X: Points) -> Hessians:
         return self._jacobian(X)
 
-    def hessian(self, X: Any) -> Any:
+    def hessian(self, X: Points) -> Hessians:
         return self._hessian(X)
 
-    def jvp(self, X: Any, V: Any) -> Any:
+    def jvp(self, X: Points, V: Directions) -> Directions:
         return self._jvp(X, V)
 
-    def hvp(self, X: Any, V: Any) -> Any:
+    def hvp(self, X: Points, V: Directions) -> Directions:
         return self._hvp(X, V)
 
-    def gradient_hessian(self, X: Any) -> tuple[Any, Any]:
+    def gradient_hessian(self, X: Points) -> tuple[Gradients, Hessians]:
         return self.gradient(X), self._hessian(X)
 
     def _force(self, X: FloatArray) -> FloatArray:
@@ -338,18 +350,17 @@ class TorchVectorField(VectorField):
 
     @property
     def batched(self) -> bool:
-        """Whether the user's function takes batches."""
         return self.function.batched
 
-    def _force(self, X: Any) -> Any:
+    def _force(self, X: Points) -> Gradients:
         return like(X, self.function.values(self.function.tensor(X)))
 
-    def _jvp(self, X: Any, V: Any) -> Any:
+    def _jvp(self, X: Points, V: Directions) -> Directions:
         if V.shape[-1] == 0 or len(X) == 0:
             return V + 0.0
         return like(X, self.function.jvp(self.function.tensor(X), self.function.tensor(V)))
 
-    def _jacobian(self, X: Any) -> Any:
+    def _jacobian(self, X: Points) -> Hessians:
         tensor = self.function.tensor(X)
         if len(X) == 0:
             return like(X, tensor.new_zeros((0, self.dim, self.dim)))

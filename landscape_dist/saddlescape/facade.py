@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.ma
 import numpy.random
+from numpy.typing import ArrayLike
 
 from landscape_dist.campaign.campaign import explore
 from landscape_dist.campaign.header import versions
+from landscape_dist.campaign.landscape import Landscape as Explored
+from landscape_dist.distribute.clusters.shorthands import place_and_lease
 from landscape_dist.distribute.runs import runner as _runner  # noqa: F401 - loaded here, not in the first run
 from landscape_dist.errors import SettingsError
 from landscape_dist.records import FloatArray
@@ -77,7 +80,7 @@ class Landscape:
             raise SettingsError(f"Dim is {self._values['Dim']} but InitialPoint has {dim} numbers; make them agree")
         self.problem = make_problem(self._values)
         self.calHiSD = Parameters(self)
-        self.landscape: Any = None
+        self.landscape: Explored | None = None
         self._table: SaddleTable | None = None
         self._n_restarts = 0
         self._stale = False
@@ -125,7 +128,7 @@ class Landscape:
         self._table, self._n_restarts = None, 0
         self._explore(self._values["InitialPoint"], self._values["MaxIndex"], -1, self._values["store"])
 
-    def RestartFromPoint(self, RestartPoint: Any, MaxIndex: int) -> None:
+    def RestartFromPoint(self, RestartPoint: ArrayLike, MaxIndex: int) -> None:
         """Search from another point and add what is found.
 
         Args:
@@ -133,7 +136,7 @@ class Landscape:
         """
         self._restart(self._point("RestartPoint", RestartPoint), MaxIndex, -1)
 
-    def RestartFromSaddle(self, BeginID: int, Perturbation: Any, MaxIndex: int) -> None:
+    def RestartFromSaddle(self, BeginID: int, Perturbation: ArrayLike, MaxIndex: int) -> None:
         """Search from beside a known point and add what is found.
 
         Args:
@@ -169,10 +172,10 @@ class Landscape:
         if self._table is None:
             self._table = SaddleTable(policy["same"], self._frame)
         self._table.judgement = policy["same"]
-        where = {name: values[name] for name in ("client", "workers") if values[name] is not None}
+        place, _ = place_and_lease(client=values["client"], workers=values["workers"])
         landscape = explore(
             problem, start, store=store, on_status=LiveReport(values["ReportInterval"]) if values["Verbose"] else None,
-            **where, **policy, **solver_settings(values, problem),
+            on=place, **policy, **solver_settings(values, problem),
         )  # fmt: skip
         self.landscape = landscape
         ids = self._table.add(landscape, begin)
@@ -183,6 +186,7 @@ class Landscape:
 
     def _frame(self, x: FloatArray, k: int) -> FloatArray:
         """(d,) point -> (d, k) directions of its k lowest (for vector fields: unstable) eigenvalues."""
+        from landscape_dist.hisd.curvatures import curvatures_for
         from landscape_dist.hisd.settings import SolverSettings
         from landscape_dist.hisd.start import expand
         from landscape_dist.records import SearchBatch, SearchKind
@@ -192,8 +196,8 @@ class Landscape:
             k, SearchKind.START, none - 1, x[None], none - 1, none, none, none[None] - 1, none[None],
             np.arange(k)[None], none,
         )  # fmt: skip
-        settings = SolverSettings()
-        return expand(self.problem, batch, settings, dense=self.problem.dim <= settings.dense_limit).V[0]
+        # Implicit steps are made in the coordinates of the user.
+        return expand(curvatures_for(self.problem, SolverSettings(step="implicit")), batch).V[0]
 
     # -- results ----------------------------------------------------------------------------------------------
     @property
@@ -211,7 +215,7 @@ class Landscape:
             raise SettingsError("nothing has been searched yet; call Run() first")
         return self._table
 
-    def Save(self, filepath: Any, fileformat: str = "json") -> None:
+    def Save(self, filepath: str | os.PathLike[str], fileformat: str = "json") -> None:
         """Write <filepath>.<fileformat>, 'json', 'pickle' or 'mat': SaddleID, Position, MorseIndex, FatherSet."""
         save(self._run_table().rows, filepath, fileformat)
 

@@ -13,6 +13,7 @@ from landscape_dist.campaign.landscape import Landscape
 from landscape_dist.errors import SettingsError
 from landscape_dist.pathways.trajectories import PathList
 from landscape_dist.plots import landscape_figure
+from landscape_dist.problems.base import Problem
 from landscape_dist.records import (
     FailureColumns,
     IntArray,
@@ -72,7 +73,7 @@ CONNECTION_OPTIONS: dict[str, tuple[Any, Check]] = {
 GRID_LINES = {"visible": True, "linestyle": "--", "linewidth": 0.1, "color": "gray"}
 
 
-def draw_trajectory(table: SaddleTable, problem: Any, given: dict[str, Any]) -> Any:
+def draw_trajectory(table: SaddleTable, problem: Problem, given: dict[str, Any]) -> Any:
     """The searches over the energy or flow of two variables, projected for more, or along the curve of one.
 
     Raises:
@@ -104,7 +105,7 @@ def draw_trajectory(table: SaddleTable, problem: Any, given: dict[str, Any]) -> 
     return _shown(landscape_figure(landscape, kind, **ours))
 
 
-def draw_connection(table: SaddleTable, problem: Any, given: dict[str, Any]) -> Any:
+def draw_connection(table: SaddleTable, problem: Problem, given: dict[str, Any]) -> Any:
     """Points in rows by index, the highest on top, and the arrows between them."""
     options = _checked(given, CONNECTION_OPTIONS)
     return _shown(landscape_figure(as_landscape(table, problem, detailed=False), "graph", **_shared(options)))
@@ -148,7 +149,7 @@ def _shown(figure: Any) -> Any:
 
 
 # -- the lists as a landscape -------------------------------------------------------------------------------------
-def as_landscape(table: SaddleTable, problem: Any, detailed: bool) -> Landscape:
+def as_landscape(table: SaddleTable, problem: Problem, detailed: bool) -> Landscape:
     """All runs of a table as one landscape: an arrow for each parent in `SaddleList`, whichever way it leads.
 
     Args:

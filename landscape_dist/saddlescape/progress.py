@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from landscape_dist.campaign.landscape import Landscape
 from landscape_dist.campaign.status import Status
+from landscape_dist.problems.base import Problem
 from landscape_dist.records import FloatArray, IntArray, SearchKind, SearchStatus
 
 
@@ -25,7 +26,7 @@ class LiveReport:
             print(f"{status.n_searches} searches, {status.n_pending} waiting; points: {found or 'none'}", flush=True)
 
 
-def search_lines(landscape: Any, problem: Any, ids: IntArray, begin: int, interval: int) -> Iterator[str]:
+def search_lines(landscape: Landscape, problem: Problem, ids: IntArray, begin: int, interval: int) -> Iterator[str]:
     """Lines for each search of a run: |gradient| every `interval` iterations, where its path was kept, and its end.
 
     Args:
@@ -52,7 +53,7 @@ def search_lines(landscape: Any, problem: Any, ids: IntArray, begin: int, interv
         yield f"  iteration {s.n_steps[row]}: |gradient| {norm:.2e}, {end}"
 
 
-def _norms(problem: Any, X: FloatArray) -> FloatArray:
+def _norms(problem: Problem, X: FloatArray) -> FloatArray:
     """(n, d) -> (n,): |g|, not counted as evaluations of the search."""
     if not len(X):
         return np.zeros(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
@@ -11,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from landscape_dist.campaign.landscape import Landscape
 from landscape_dist.errors import SettingsError
 from landscape_dist.pathways.trajectories import Trajectory
-from landscape_dist.records import FloatArray, IntArray, PointColumns, SearchKind
+from landscape_dist.problems.base import Problem
+from landscape_dist.records import FloatArray, IntArray, PointColumns, SearchColumns, SearchKind
 from landscape_dist.spaces.judgement import SameJudgement
 
 FORMATS = ("json", "pickle", "mat")
@@ -61,9 +64,9 @@ class SaddleTable:
         self.judgement = judgement
         self.frame = frame
         self.rows: list[Saddle] = []
-        self.runs: list[tuple[Any, IntArray, int]] = []
+        self.runs: list[tuple[Landscape, IntArray, int]] = []
 
-    def add(self, landscape: Any, begin: int) -> IntArray:
+    def add(self, landscape: Landscape, begin: int) -> IntArray:
         """Take in the points of a run that began at the saddle `begin` (-1 for a point); the IDs (p,) of its points."""
         columns, searches = landscape.columns, landscape.searches
         ids = self._identify(columns) if self.rows else np.arange(len(columns.x))
@@ -81,7 +84,7 @@ class SaddleTable:
     def _directions(self, position: FloatArray, k: int) -> Callable[[], FloatArray]:
         return lambda: self.frame(position[:, 0], k)
 
-    def _identify(self, columns: Any) -> IntArray:
+    def _identify(self, columns: PointColumns) -> IntArray:
         """IDs of the points of another run; new ones follow the known."""
         known = np.array([list.__getitem__(row, 1)[:, 0] for row in self.rows])
         index = np.array([list.__getitem__(row, 2) for row in self.rows])
@@ -96,7 +99,9 @@ class SaddleTable:
                 ids[i], following = following, following + 1
         return ids
 
-    def _parents(self, searches: Any, columns: Any, ids: IntArray, begin: int) -> dict[int, set[int]]:
+    def _parents(
+        self, searches: SearchColumns, columns: PointColumns, ids: IntArray, begin: int
+    ) -> dict[int, set[int]]:
         """For each point the points from which downward searches ended at it, and the search that found it."""
         down = np.isin(searches.kind, (SearchKind.START, SearchKind.DOWN, SearchKind.CONFIRM))
         rows = np.flatnonzero((searches.child >= 0) & (down | np.isin(searches.slot, columns.found_by)))
@@ -142,7 +147,7 @@ class SaddleTable:
                     out.append(replace(path, parent=parent, child=int(ids[path.child])))
         return out
 
-    def paths(self, problem: Any) -> list[list[Any]]:
+    def paths(self, problem: Problem) -> list[list[Any]]:
         """Rows [end ID, start ID, path (t, d), times (t,)] of all searches that ended at a point.
 
         Raises:
@@ -151,7 +156,7 @@ class SaddleTable:
         return [[path.child, path.parent, path.x, dynamic_time(problem, path.x)] for path in self.searches()]
 
 
-def dynamic_time(problem: Any, path: FloatArray) -> FloatArray:
+def dynamic_time(problem: Problem, path: FloatArray) -> FloatArray:
     """(t,) times at which saddle dynamics with a unit rate pass the points of a path (t, d): they move at speed |g|.
 
     The solver's own steps become as long as they like near a stationary point, which the dynamics reach never.
@@ -164,7 +169,7 @@ def dynamic_time(problem: Any, path: FloatArray) -> FloatArray:
     return np.concatenate(([0.0], np.cumsum(steps)))
 
 
-def save(rows: list[Saddle], filepath: Any, fileformat: str = "json") -> Path:
+def save(rows: list[Saddle], filepath: str | os.PathLike[str], fileformat: str = "json") -> Path:
     """Write IDs, positions, indices and parents as SaddleScape does.
 
     Raises:

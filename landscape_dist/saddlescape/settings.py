@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.hisd.custom import CustomStep, History
+from landscape_dist.problems.base import Problem
+from landscape_dist.problems.conditioned import Conditioned
 from landscape_dist.records import FloatArray
 from landscape_dist.saddlescape.parameters import Values
 from landscape_dist.spaces.judgement import SameJudgement
@@ -75,7 +77,7 @@ class ColumnScheme:
 class SchemeInstance:
     """What a CustomTD function may ask: SaddleScape's names for the gradient, Hessian products and the eigensolver."""
 
-    def __init__(self, problem: Any, values: Values) -> None:
+    def __init__(self, problem: Problem, values: Values) -> None:
         self.problem = problem
         self.values = values
         self.Dim = problem.dim
@@ -110,7 +112,7 @@ class SchemeInstance:
         return new[0], bool((quotients < 0).all())
 
 
-def solver_settings(values: Values, problem: Any) -> dict[str, Any]:
+def solver_settings(values: Values, problem: Problem) -> dict[str, Any]:
     """Settings of the solver by name.
 
     With scheme='adaptive', how a search moves is the solver's affair, and what only tunes that (time step,
@@ -118,8 +120,8 @@ def solver_settings(values: Values, problem: Any) -> dict[str, Any]:
     """
     stated = values.stated
     # In well-conditioned coordinates gradients are shorter by up to the largest weight.
-    conditioned = getattr(problem, "conditioned", None)
-    stretch = 1.0 if conditioned is None else float(conditioned().weights.max())
+    conditioned = problem.conditioned()
+    stretch = float(conditioned.weights.max()) if isinstance(conditioned, Conditioned) else 1.0
     settings: dict[str, Any] = {
         "gradient_atol": values["Tolerance"] / stretch,
         "gradient_rtol": 1e-15,

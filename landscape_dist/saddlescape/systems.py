@@ -9,6 +9,7 @@ import numpy as np
 
 from landscape_dist.errors import ProblemError, SettingsError
 from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.problems.base import Problem
 from landscape_dist.problems.checks import check_problem_once
 from landscape_dist.problems.domain import Ball
 from landscape_dist.records import FloatArray
@@ -80,7 +81,7 @@ class Rows:
         return np.array([self.function(x) for x in X])
 
 
-def make_problem(values: Values) -> Any:
+def make_problem(values: Values) -> Problem:
     """The problem that these parameters describe.
 
     Raises:
@@ -119,7 +120,7 @@ def make_problem(values: Values) -> Any:
     return _from_gradient(values, dim, dimer, common)
 
 
-def _from_gradient(values: Values, dim: int, dimer: float | None, common: dict[str, Any]) -> Any:
+def _from_gradient(values: Values, dim: int, dimer: float | None, common: dict[str, Any]) -> Problem:
     """A problem of which the gradient is given, with or without an energy."""
     from landscape_dist import problems
 
@@ -181,7 +182,7 @@ def is_symmetric(gradient: Callable[[FloatArray], FloatArray], start: FloatArray
     Raises:
         ProblemError: the map is not finite there.
     """
-    from landscape_dist.problems.callables import dimer_products
+    from landscape_dist.numerics.differences import dimer_products
 
     d = len(start)
     if d == 1:

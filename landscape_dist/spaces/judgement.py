@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from landscape_dist.errors import SettingsError
 from landscape_dist.records import FloatArray
+from landscape_dist.spaces.flat import Euclidean
+from landscape_dist.spaces.group import Group
+from landscape_dist.spaces.space import N_PROJECTIONS, Space, projections
 
 
 class SameJudgement(abc.ABC):
@@ -36,32 +39,73 @@ class SameJudgement(abc.ABC):
     def check(self, dim: int) -> None:  # noqa: B027, most fit every dimension
         """Raise `SettingsError` if this judgement does not fit `dim` variables."""
 
+    def space(self, dim: int) -> Space | None:
+        """In which points of so many coordinates are told apart; None where that is not known."""
+        return None
 
-# One projection would put a hundred of 1e5 points into a cell; with three, cells hold equal points and few others.
-N_PROJECTIONS = 3
-
-
-def _directions(dim: int) -> FloatArray:
-    """(dim, N_PROJECTIONS) fixed unit vectors without symmetry, so that mirror images do not share a fingerprint."""
-    directions = np.random.default_rng(20_11).standard_normal((dim, N_PROJECTIONS))
-    return directions / np.linalg.norm(directions, axis=0)
+    def orbit_size(self, X: FloatArray) -> NDArray[Any] | None:
+        """(n, d) -> (n,) how many points of the space each stands for; None where that cannot be told."""
+        return np.ones(len(X), dtype=np.int64)
 
 
-class Distance(SameJudgement):
+def positive(name: str, value: Any) -> float:
+    """A tolerance."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not value > 0:
+        raise SettingsError(f"{name} is {value!r}; give a positive number")
+    return float(value)
+
+
+class SameOrbit(SameJudgement):
+    """Equal when the distance between one point and the nearest image of the other is at most `atol`.
+
+    Args:
+        atol: in the coordinates' unit.
+        space: in which the distance is measured; None stands for that of so many coordinates without periods.
+        group: whose images count; None where each point has but itself.
+    """
+
+    def __init__(self, atol: Any, space: Space | None = None, group: Group | None = None) -> None:
+        self.atol = positive("atol", atol)
+        self._space = space
+        self.group = group
+        self.fingerprint_atol = np.array([self.atol])
+
+    def check(self, dim: int) -> None:
+        self.space(dim).check(dim)
+        if self.group is not None:
+            self.group.check(dim)
+
+    def space(self, dim: int) -> Space:
+        return Euclidean(dim) if self._space is None else self._space
+
+    def same(self, x: FloatArray, X: FloatArray) -> NDArray[np.bool_]:
+        space = self.space(X.shape[1])
+        squares = space.squared_distance(x, X) if self.group is None else self.group.squared_distance(x, X, space)
+        return np.asarray(squares <= self.atol**2)
+
+    def fingerprint(self, X: FloatArray, energy: FloatArray) -> FloatArray:
+        space = self.space(X.shape[1])
+        return space.fingerprint(X) if self.group is None else self.group.fingerprint(X, space)
+
+    def orbit_size(self, X: FloatArray) -> NDArray[Any] | None:
+        if self.group is None:
+            return super().orbit_size(X)
+        return self.group.orbit_size(X, self.space(X.shape[1]), self.atol)
+
+    def as_dict(self) -> dict[str, Any]:
+        parts = {"space": self._space, "group": self.group}
+        rest = {name: None if part is None else part.as_dict() for name, part in parts.items()}
+        return {"kind": "same_orbit", "atol": self.atol} | rest
+
+
+class Distance(SameOrbit):
     """Equal when the 2-norm of the difference is at most `atol`."""
 
     def __init__(self, atol: float, dim: int) -> None:
         if not atol > 0:
             raise SettingsError(f"same_atol is {atol!r}; give a positive number")
-        self.atol = float(atol)
-        self._directions = _directions(dim)
+        super().__init__(float(atol), Euclidean(dim))
         self.fingerprint_atol = np.full(N_PROJECTIONS, self.atol)
-
-    def same(self, x: FloatArray, X: FloatArray) -> NDArray[np.bool_]:
-        return np.sum((x - X) ** 2, axis=-1) <= self.atol**2
-
-    def fingerprint(self, X: FloatArray, energy: FloatArray) -> FloatArray:
-        return X @ self._directions
 
     def as_dict(self) -> dict[str, Any]:
         return {"kind": "distance", "atol": self.atol}
@@ -78,12 +122,15 @@ class PerCoordinate(SameJudgement):
         self.atol = np.asarray(atol, dtype=float)
         if self.atol.ndim != 1 or not (self.atol > 0).all():
             raise SettingsError(f"per-coordinate tolerances are {atol!r}; give d positive numbers")
-        self._directions = _directions(len(self.atol))
+        self._directions = projections(len(self.atol))
         self.fingerprint_atol = self.atol @ np.abs(self._directions)
 
     def check(self, dim: int) -> None:
         if len(self.atol) != dim:
             raise SettingsError(f"same has {len(self.atol)} tolerances for {dim} variables; give one number or {dim}")
+
+    def space(self, dim: int) -> Space:
+        return Euclidean(dim)
 
     def same(self, x: FloatArray, X: FloatArray) -> NDArray[np.bool_]:
         return np.all(np.abs(x - X) <= self.atol, axis=-1)
@@ -118,6 +165,9 @@ class Custom(SameJudgement):
 
     def fingerprint(self, X: FloatArray, energy: FloatArray) -> FloatArray:
         return np.nan_to_num(energy)[:, None]
+
+    def orbit_size(self, X: FloatArray) -> None:
+        return None
 
     def as_dict(self) -> dict[str, Any]:
         return {"kind": "custom", "name": self.name, "energy_atol": float(self.fingerprint_atol[0])}

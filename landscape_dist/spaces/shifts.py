@@ -293,6 +293,9 @@ class Shifts(SameJudgement):
             terms = terms * phase[order]
         return np.asarray(np.sum(terms.real, axis=self._axes))
 
+    def orbit_size(self, X: FloatArray) -> None:
+        return None  # a continuous family, or not worth counting: such energies declare no Euler characteristic
+
     def as_dict(self) -> dict[str, Any]:
         return {"kind": "translations", "shape": list(self.shape), "atol": self.atol, "subgrid": self.subgrid}
 

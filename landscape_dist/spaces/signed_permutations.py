@@ -10,7 +10,9 @@ import numpy as np
 
 from landscape_dist.errors import SettingsError
 from landscape_dist.records import FloatArray
-from landscape_dist.spaces.symmetry import Map, PeriodicCoordinates, Permutations, SignFlips, UpTo
+from landscape_dist.spaces.coordinate_groups import PermutationGroup, SignFlipGroup
+from landscape_dist.spaces.group import Map
+from landscape_dist.spaces.symmetry import PeriodicCoordinates, UpTo
 
 # Each map of the group is tried in turn.
 MOST_MAPS = 1000
@@ -40,8 +42,8 @@ class SignedPermutations(UpTo):
         permutations: Sequence[Sequence[int | Sequence[int]]] | None = None,
         period: Any = np.inf,
     ) -> None:
-        self.sign_flips = [] if sign_flips is None else SignFlips(atol, sign_flips).groups or []
-        blocks = [] if permutations is None else Permutations(permutations, atol).groups
+        self.sign_flips = [] if sign_flips is None else SignFlipGroup(sign_flips).groups or []
+        blocks = [] if permutations is None else PermutationGroup(permutations).groups
         self.permutations: list[Any] = [g.tolist() for g in blocks]
         if not self.sign_flips and not self.permutations:
             raise SettingsError("signed permutations have no sign_flips and no permutations; give one of them or both")

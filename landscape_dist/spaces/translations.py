@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import SettingsError
+from landscape_dist.spaces.group import Map
+from landscape_dist.spaces.judgement import positive
 from landscape_dist.spaces.shifts import Shifts
-from landscape_dist.spaces.symmetry import Map, UpTo, positive
+from landscape_dist.spaces.symmetry import UpTo
 
 # A root-mean-square difference of fields up to which they are the same, by default.
 SAME_RMS = 1e-3

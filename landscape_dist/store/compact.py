@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from landscape_dist.records import FailureColumns, PointColumns, SearchColumns, TrajectoryColumns
 from landscape_dist.store.database import Database
-from landscape_dist.store.schema import BLOCKS, LEASE_SECONDS, LENGTHS
-
-if TYPE_CHECKING:
-    from landscape_dist.store.zarr_reader import StoreLike
-
-CHUNKS_PER_FILE = 16
-"""Chunks in a file of an array that has as many; a later commit rewrites the last file, some 4 MB."""
-
-ROWS_TOGETHER = 200_000
-PATH_POINTS_TOGETHER = 1 << 20
+from landscape_dist.store.replacing import replacing
+from landscape_dist.store.schema import LEASE_SECONDS
+from landscape_dist.store.zarr_reader import StoreLike, ZarrReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +28,6 @@ def compact(
     Raises:
         StoreError: as `replacing`; something is at `out` already.
     """
-    from landscape_dist.store.replacing import replacing
-
     before = _size(store)
     if out is not None:
         n = _copy(store, out)
@@ -54,55 +41,11 @@ def compact(
 
 def _copy(store: StoreLike, out: StoreLike) -> tuple[int, int]:
     with Database.open(store) as old:
-        snapshot, sizes = old.read(), {"dim": old.dim, "n_eigenvalues": old.n_eigenvalues}
-        lengths = {name: int(getattr(snapshot.progress, name, 0)) for name in LENGTHS}
-        shards = {
-            block.path: CHUNKS_PER_FILE
-            for block in BLOCKS
-            if lengths[block.length] >= CHUNKS_PER_FILE * block.chunk_rows(sizes)
-        }
-        with Database.create(
-            out,
-            snapshot.header,
-            dim=old.dim,
-            n_eigenvalues=old.n_eigenvalues,
-            session={"action": "compact"},
-            earlier=old.sessions,
-            shards=shards,
-        ) as new:
-            for table in (snapshot.points, snapshot.searches, snapshot.failures):
-                for first in range(0, len(table), ROWS_TOGETHER):
-                    _append(new, _part(table, first, first + ROWS_TOGETHER))
-                    new.commit({})
-            _copy_paths(old, new)
-            new.commit(snapshot.counters, snapshot.state, snapshot.progress.final)
+        snapshot = old.copy_to(out)
     return len(snapshot.points), len(snapshot.searches)
 
 
-def _append(database: Database, rows: Any) -> None:
-    kinds = {PointColumns: "points", SearchColumns: "searches", FailureColumns: "failures"}
-    database.append(**{kinds[type(rows)]: rows})
-
-
-def _part(table: Any, first: int, last: int) -> Any:
-    return type(table)(*(getattr(table, name)[first:last] for name in table.__slots__))
-
-
-def _copy_paths(old: Database, new: Database) -> None:
-    slot, end = old.read_trajectory_index()
-    first = 0
-    while first < len(slot):
-        begin = int(end[first - 1]) if first else 0
-        last = max(first + 1, int(np.searchsorted(end, begin + PATH_POINTS_TOGETHER, side="right")))
-        x, time = old.read_trajectory_points(begin, int(end[last - 1]))
-        new.append(trajectories=TrajectoryColumns(slot[first:last], end[first:last] - begin, x, time))
-        new.commit({})
-        first = last
-
-
 def _size(store: StoreLike) -> tuple[int | None, int | None]:
-    from landscape_dist.store.zarr_reader import ZarrReader
-
     root = ZarrReader(store).root
     if root is None:
         return None, None

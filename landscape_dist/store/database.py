@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,6 +25,7 @@ from landscape_dist.store.schema import (
     needs_migration,
 )
 from landscape_dist.store.sessions import begin_session, known_sessions, session_at
+from landscape_dist.store.snapshot import Progress, Snapshot
 
 if TYPE_CHECKING:
     from landscape_dist.store.zarr_backend import ZarrBackend
@@ -37,40 +37,11 @@ COMMIT_SECONDS = 1.0
 COMMIT_ROWS = 50_000
 """Recommended limit of buffered rows, where searches are so fast that memory would fill before the time is up."""
 
+CHUNKS_PER_FILE = 16
+"""Chunks in a file of an array that has as many, in a copy; a later commit rewrites the last file, some 4 MB."""
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What the commit pointer says, without the rows.
-
-    Attributes:
-        n_points, n_searches, n_failures: committed rows.
-        number: how many commits there were.
-        counters, state: as given to the last `commit`.
-        final: whether the last commit was declared final.
-        time: when it was written, ISO 8601 in UTC.
-    """
-
-    n_points: int
-    n_searches: int
-    n_failures: int
-    number: int
-    counters: dict[str, Any]
-    state: dict[str, Any]
-    final: bool
-    time: str
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Everything of one commit."""
-
-    header: dict[str, Any]
-    points: PointColumns
-    searches: SearchColumns
-    failures: FailureColumns
-    counters: dict[str, Any]
-    state: dict[str, Any]
-    progress: Progress
+ROWS_TOGETHER = 200_000
+PATH_POINTS_TOGETHER = 1 << 20
 
 
 class Database:
@@ -185,9 +156,10 @@ class Database:
         if mode not in ("r", "a"):
             raise StoreError(f"mode is {mode!r}; use 'r' to read or 'a' to read and append")
         if mode == "a" and needs_migration(ZarrBackend.open(store, "r").attributes()):
-            from landscape_dist.store.compact import compact
+            from landscape_dist.store.replacing import replacing
 
-            compact(store, steal=steal, lease_seconds=lease_seconds)
+            with replacing(store, steal=steal, lease_seconds=lease_seconds) as new, cls.open(store) as old:
+                old.copy_to(new)
         return cls(ZarrBackend.open(store, mode, steal=steal, lease_seconds=lease_seconds), mode, session)
 
     # -- writing ----------------------------------------------------------------------------------------------
@@ -303,7 +275,7 @@ class Database:
     # -- reading ----------------------------------------------------------------------------------------------
     def progress(self) -> Progress:
         """The newest commit pointer, at the price of one small file."""
-        return _progress(self._backend.attributes()["commit"])
+        return Progress.of(self._backend.attributes()["commit"])
 
     def read(self) -> Snapshot:
         """Everything of the newest commit; whole, whatever a writer does meanwhile.
@@ -313,7 +285,7 @@ class Database:
         """
         contents = migrate(self._backend.read(), self._backend.where)
         points, searches, failures = unpack(contents.arrays)
-        progress = _progress(contents.attributes["commit"])
+        progress = Progress.of(contents.attributes["commit"])
         return Snapshot(
             contents.attributes["header"], points, searches, failures, progress.counters, progress.state, progress
         )
@@ -332,6 +304,48 @@ class Database:
         """(n, d) points of paths and (n,) pseudo-times there, from row `start` up to `stop`; see the index."""
         x = self._backend.read_rows("trajectories/x", start, stop)
         return x, self._backend.read_rows("trajectories/time", start, stop)
+
+    def copy_to(self, out: StoreLike) -> Snapshot:
+        """Write the newest commit, paths included, to a new database: in whole chunks, several to a file.
+
+        Raises:
+            StoreError: something is at `out` already.
+        """
+        snapshot, sizes = self.read(), {"dim": self.dim, "n_eigenvalues": self.n_eigenvalues}
+        lengths = {name: int(getattr(snapshot.progress, name, 0)) for name in LENGTHS}
+        shards = {
+            block.path: CHUNKS_PER_FILE
+            for block in BLOCKS
+            if lengths[block.length] >= CHUNKS_PER_FILE * block.chunk_rows(sizes)
+        }
+        with Database.create(
+            out,
+            snapshot.header,
+            dim=self.dim,
+            n_eigenvalues=self.n_eigenvalues,
+            session={"action": "compact"},
+            earlier=self.sessions,
+            shards=shards,
+        ) as new:
+            for name in ("points", "searches", "failures"):
+                table = getattr(snapshot, name)
+                for first in range(0, len(table), ROWS_TOGETHER):
+                    new.append(**{name: _part(table, first, first + ROWS_TOGETHER)})
+                    new.commit({})
+            self._copy_paths(new)
+            new.commit(snapshot.counters, snapshot.state, snapshot.progress.final)
+        return snapshot
+
+    def _copy_paths(self, new: Database) -> None:
+        slot, end = self.read_trajectory_index()
+        first = 0
+        while first < len(slot):
+            begin = int(end[first - 1]) if first else 0
+            last = max(first + 1, int(np.searchsorted(end, begin + PATH_POINTS_TOGETHER, side="right")))
+            x, time = self.read_trajectory_points(begin, int(end[last - 1]))
+            new.append(trajectories=TrajectoryColumns(slot[first:last], end[first:last] - begin, x, time))
+            new.commit({})
+            first = last
 
     # -- leaving ----------------------------------------------------------------------------------------------
     def close(self) -> None:
@@ -356,6 +370,10 @@ class Database:
             )
 
 
+def _part(table: Any, first: int, last: int) -> Any:
+    return type(table)(*(getattr(table, name)[first:last] for name in table.__slots__))
+
+
 def _finish_despite_interrupts(work: Future[None]) -> KeyboardInterrupt | None:
     """Wait for `work` to be done; return the last Ctrl-C that came meanwhile instead of raising it."""
     interrupt: KeyboardInterrupt | None = None
@@ -366,7 +384,3 @@ def _finish_despite_interrupts(work: Future[None]) -> KeyboardInterrupt | None:
             interrupt = error
         else:
             return interrupt
-
-
-def _progress(pointer: dict[str, Any]) -> Progress:
-    return Progress(**{name: pointer[name] for name in Progress.__slots__})

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import json
-import math
 import os
 import socket
 import threading
@@ -30,8 +29,9 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import StorePath
 
-from landscape_dist.errors import SettingsError, StoreInUseError
+from landscape_dist.errors import StoreInUseError
 from landscape_dist.store.schema import LEASE_SECONDS
+from landscape_dist.store.settings import MOST_SECONDS, check_seconds
 
 NAME = "lease"
 """Name of the group within the database."""
@@ -42,7 +42,6 @@ BEATS = 6
 SETTLE_SECONDS = 1.0
 """After taking over what somebody else held: when to look whether another did the same in the same moment."""
 
-MOST_SECONDS = 86400.0
 ENTRY_BYTES = 8192
 """An entry of more than that is none."""
 
@@ -132,8 +131,7 @@ class Lease:
             StoreInUseError: somebody else holds it; says who.
             OSError: the store cannot be written.
         """
-        if not (math.isfinite(seconds) and 0 < seconds <= MOST_SECONDS):
-            raise SettingsError(f"lease_seconds is {seconds!r}; give a positive number of seconds, at most a day")
+        check_seconds("lease_seconds", seconds)
         path = root / NAME / "zarr.json"
         mine = Holder.here(seconds)
         other = _read(path)

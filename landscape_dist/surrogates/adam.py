@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from landscape_dist.records import Array
+
 
 class Adam:
     """Adam (Kingma and Ba, 2014) with the decay rates 0.9 and 0.999, for NumPy arrays and torch tensors.
@@ -13,12 +15,12 @@ class Adam:
         m, v: running means of the gradient and of its square. n_steps: steps taken.
     """
 
-    def __init__(self, theta: Any, xp: Any, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> None:
+    def __init__(self, theta: Array, xp: Any, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> None:
         self.m, self.v, self._work = theta * 0.0, theta * 0.0, theta * 0.0
         self.n_steps = 0
         self._xp, self._betas, self._eps = xp, betas, eps
 
-    def step(self, theta: Any, grad: Any, rate: float) -> None:
+    def step(self, theta: Array, grad: Array, rate: float) -> None:
         """One step, in place; `grad` is used up."""
         self.n_steps += 1
         xp, work, (b1, b2) = self._xp, self._work, self._betas

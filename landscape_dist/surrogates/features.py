@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import ProblemError
-from landscape_dist.records import FloatArray
+from landscape_dist.records import Array, FloatArray
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,11 @@ class Features:
         """(f, d) 1 where the feature depends on that variable, of the first `n_variables` inputs."""
         return (np.array(self.owner)[:, None] == np.arange(n_variables)).astype(np.float64)
 
-    def __call__(self, U: Any, xp: Any = np) -> Any:
+    def __call__(self, U: Array, xp: Any = np) -> Array:
         """(n, m) -> (n, f)."""
         return self.with_derivatives(U, xp)[0]
 
-    def with_derivatives(self, U: Any, xp: Any = np) -> tuple[Any, Any, Any]:
+    def with_derivatives(self, U: Array, xp: Any = np) -> tuple[Array, Array, Array]:
         """(n, m) -> features, and their first and second derivatives by their own input, (n, f) each."""
         parts: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
         if self._linear:
@@ -107,7 +108,7 @@ class Features:
         return a, first, second
 
     @staticmethod
-    def _constant(values: Any, rows: Any, U: Any, xp: Any) -> Any:
+    def _constant(values: Sequence[float], rows: Iterable[int], U: Array, xp: Any) -> Array:
         chosen = np.array([values[i] for i in rows])
         return chosen if xp is np else xp.asarray(chosen, dtype=U.dtype, device=U.device)
 

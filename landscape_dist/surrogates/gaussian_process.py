@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from landscape_dist.errors import ProblemError, SettingsError
-from landscape_dist.records import FloatArray
+from landscape_dist.records import Array, FloatArray
 from landscape_dist.surrogates.assembly import assembled, errors
 from landscape_dist.surrogates.data import TrainingData
 from landscape_dist.surrogates.features import Features
@@ -38,7 +38,9 @@ class GaussianProcess(Model):
 
     kind: ClassVar[str] = "gaussian_process"
 
-    def __init__(self, points: Any, weights: Any, length: Any, variance: float, noise: float, xp: Any = np) -> None:
+    def __init__(
+        self, points: Array, weights: Array, length: Array, variance: float, noise: float, xp: Any = np
+    ) -> None:
         self.points, self.weights, self.length = points, weights, length
         self.variance, self.noise = float(variance), float(noise)
         self._xp = xp
@@ -49,25 +51,25 @@ class GaussianProcess(Model):
     def n_features(self) -> int:
         return int(self.points.shape[1])
 
-    def _kernel(self, A: Any) -> tuple[Any, Any]:
+    def _kernel(self, A: Array) -> tuple[Array, Array]:
         """(n, f) -> weighted kernel values (n, N), and the scaled differences that they come from (n, N, f)."""
         D = A[:, None, :] / self.length - self._scaled
         return self.variance * self._xp.exp(-0.5 * (D * D).sum(-1)), D
 
-    def value(self, A: Any) -> Any:
+    def value(self, A: Array) -> Array:
         return self._kernel(A)[0] @ self.weights
 
-    def gradient(self, A: Any) -> Any:
+    def gradient(self, A: Array) -> Array:
         k, D = self._kernel(A)
         return -((k * self.weights)[:, None, :] @ D)[:, 0, :] / self.length
 
-    def gradient_rounding(self, A: Any) -> Any:
+    def gradient_rounding(self, A: Array) -> Array:
         k, D = self._kernel(A)
         xp = self._xp
         terms = (xp.abs(k * self.weights)[:, None, :] @ xp.abs(D))[:, 0, :] / self.length
         return ROUNDING * terms
 
-    def gradient_curvature(self, A: Any, J: Any) -> tuple[Any, Any]:
+    def gradient_curvature(self, A: Array, J: Array) -> tuple[Array, Array]:
         k, D = self._kernel(A)
         w = k * self.weights
         scaled = J / self.length
@@ -75,7 +77,7 @@ class GaussianProcess(Model):
         curvature = (along * w[:, :, None]).mT @ along - w.sum(-1)[:, None, None] * (scaled @ scaled.mT)
         return -(w[:, None, :] @ D)[:, 0, :] / self.length, curvature
 
-    def curvature_products(self, A: Any, T: Any) -> tuple[Any, Any]:
+    def curvature_products(self, A: Array, T: Array) -> tuple[Array, Array]:
         k, D = self._kernel(A)
         w = k * self.weights
         scaled = T / self.length

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from landscape_dist.records import FloatArray
+from landscape_dist.records import Array, FloatArray
 
 
 class Model(abc.ABC):
@@ -27,23 +27,23 @@ class Model(abc.ABC):
         """f, the number of features."""
 
     @abc.abstractmethod
-    def value(self, A: Any) -> Any:
+    def value(self, A: Array) -> Array:
         """(n, f) -> (n,)."""
 
     @abc.abstractmethod
-    def gradient(self, A: Any) -> Any:
+    def gradient(self, A: Array) -> Array:
         """(n, f) -> (n, f)."""
 
-    def gradient_rounding(self, A: Any) -> Any:
+    def gradient_rounding(self, A: Array) -> Array | None:
         """(n, f) -> (n, f) sizes below which the gradient is rounding; None where that is no concern."""
         return None
 
     @abc.abstractmethod
-    def gradient_curvature(self, A: Any, J: Any) -> tuple[Any, Any]:
+    def gradient_curvature(self, A: Array, J: Array) -> tuple[Array, Array]:
         """(n, f), (n, d, f) -> gradient (n, f) and J H J^T (n, d, d), H the matrix of second derivatives."""
 
     @abc.abstractmethod
-    def curvature_products(self, A: Any, T: Any) -> tuple[Any, Any]:
+    def curvature_products(self, A: Array, T: Array) -> tuple[Array, Array]:
         """(n, f), (n, k, f) -> gradient (n, f) and T H (n, k, f), without forming H."""
 
     @abc.abstractmethod

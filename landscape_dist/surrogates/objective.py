@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from landscape_dist.records import Array
 from landscape_dist.surrogates.perceptron import layers_of, n_weights_of
 
 
@@ -34,12 +35,12 @@ class Objective:
         self,
         n_features: int,
         hidden: tuple[int, ...],
-        membership: Any,
+        membership: Array,
         *,
         gradient_weight: float,
         weight_decay: float,
         xp: Any,
-        like: Any,
+        like: Array,
     ) -> None:
         self.xp = self._xp = xp
         self._like = like
@@ -53,19 +54,19 @@ class Objective:
         self._buffers: dict[Any, list[Any]] = {}
         self._fresh = True  # whether `grad` still holds what an earlier call left
 
-    def _empty(self, *shape: int) -> Any:
+    def _empty(self, *shape: int) -> Array:
         if self._xp is np:
             return np.zeros(shape, dtype=self._like.dtype)
         return self._xp.zeros(shape, dtype=self._like.dtype, device=self._like.device)
 
-    def _buffer(self, name: str, n: int, widths: tuple[int, ...] | None = None) -> list[Any]:
+    def _buffer(self, name: str, n: int, widths: tuple[int, ...] | None = None) -> list[Array]:
         key = (name, n, widths)
         if key not in self._buffers:
             self._buffers[key] = [self._empty(n, width) for width in widths or self._widths[1:-1]]
         return self._buffers[key]
 
     # -- evaluation ---------------------------------------------------------------------------------------------
-    def loss(self, A: Any, y: Any, slopes: Any = None, gradient: Any = None) -> float:
+    def loss(self, A: Array, y: Array, slopes: Array | None = None, gradient: Array | None = None) -> float:
         """The loss without the weight decay; arguments as for `__call__`."""
         residual = self._forward(A)[1] - y
         total = float(residual @ residual) / len(y)
@@ -74,7 +75,7 @@ class Objective:
             total += self._gradient_weight * float((residual * residual).sum()) / _count(residual)
         return total
 
-    def __call__(self, A: Any, y: Any, slopes: Any = None, gradient: Any = None) -> float:
+    def __call__(self, A: Array, y: Array, slopes: Array | None = None, gradient: Array | None = None) -> float:
         """Loss at `theta`; its derivative goes to `grad`.
 
         Args:
@@ -93,7 +94,14 @@ class Objective:
             self.grad += self._weight_decay * self.theta
         return total
 
-    def _add(self, layer: int, adjoint: Any, activation: Any, tangent: Any = None, of_tangent: Any = None) -> None:
+    def _add(
+        self,
+        layer: int,
+        adjoint: Array,
+        activation: Array,
+        tangent: Array | None = None,
+        of_tangent: Array | None = None,
+    ) -> None:
         """To `grad`, or in its place at first, what the adjoint of a layer's input gives, and that of its tangent."""
         gW, gb = self._grads[layer]
         if self._fresh:
@@ -102,16 +110,16 @@ class Objective:
         else:
             gW += adjoint.T @ activation
             gb += self._ones(len(adjoint)) @ adjoint
-        if tangent is not None:
+        if tangent is not None and of_tangent is not None:
             gW += of_tangent.T @ tangent
 
-    def _ones(self, n: int) -> Any:
+    def _ones(self, n: int) -> Array:
         """A product with these adds rows up three times sooner than a sum does."""
         ones = self._buffer("ones", 1, (n,))[0][0]
         ones[...] = 1.0
         return ones
 
-    def _forward(self, A: Any) -> tuple[list[Any], Any]:
+    def _forward(self, A: Array) -> tuple[list[Array], Any]:
         xp, activations = self._xp, [A]
         for (W, b), out in zip(self._weights[:-1], self._buffer("forward", len(A)), strict=True):
             xp.matmul(activations[-1], W.T, out=out)
@@ -121,7 +129,7 @@ class Objective:
         W, b = self._weights[-1]
         return activations, activations[-1] @ W[0] + b[0]
 
-    def _slopes(self, activations: list[Any]) -> list[Any]:
+    def _slopes(self, activations: list[Array]) -> list[Array]:
         """tanh' of each hidden layer."""
         result = self._buffer("slopes", len(activations[0]))
         for a, out in zip(activations[1:], result, strict=True):
@@ -130,7 +138,7 @@ class Objective:
             self._xp.negative(out, out=out)
         return result
 
-    def _value_part(self, A: Any, y: Any, share: float) -> float:
+    def _value_part(self, A: Array, y: Array, share: float) -> float:
         activations, values = self._forward(A)
         residual = values - y
         loss = share * float(residual @ residual)
@@ -140,7 +148,7 @@ class Objective:
         return loss
 
     def _backward(
-        self, activations: list[Any], slopes: list[Any], by_value: Any, tangents: Any = None, units: Any = None
+        self, activations: list[Array], slopes: list[Array], by_value: Array, tangents: Any = None, units: Any = None
     ) -> None:
         """What the derivatives of the loss by the values, (n,), and by tangents give for the weights.
 
@@ -164,7 +172,7 @@ class Objective:
             if layer:
                 adjoint = xp.matmul(adjoint, self._weights[layer][0], out=buffers[layer - 1])
 
-    def _unit_adjoints(self, activations: list[Any], slopes: list[Any]) -> tuple[list[Any], Any]:
+    def _unit_adjoints(self, activations: list[Array], slopes: list[Array]) -> tuple[list[Array], Any]:
         """Derivatives of the output by each layer's input, and by the features."""
         inputs = self._buffer("unit", len(activations[0]))
         self._xp.multiply(slopes[-1], self._weights[-1][0], out=inputs[-1])
@@ -173,11 +181,11 @@ class Objective:
             inputs[layer - 1] *= slopes[layer - 1]
         return inputs, inputs[0] @ self._weights[0][0]
 
-    def _input_gradient(self, activations: list[Any], feature_slopes: Any) -> Any:
+    def _input_gradient(self, activations: list[Array], feature_slopes: Array) -> Array:
         _, by_feature = self._unit_adjoints(activations, self._slopes(activations))
         return (by_feature * feature_slopes) @ self._membership
 
-    def _joint_part(self, A: Any, y: Any, feature_slopes: Any, gradient: Any, share: float) -> float:
+    def _joint_part(self, A: Array, y: Array, feature_slopes: Array, gradient: Array, share: float) -> float:
         """Values and gradients of the same rows, which share their passes."""
         activations, values = self._forward(A)
         slopes = self._slopes(activations)
@@ -203,5 +211,5 @@ class Objective:
         return loss
 
 
-def _count(array: Any) -> int:
+def _count(array: Array) -> int:
     return int(array.shape[0] * array.shape[1])

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from landscape_dist.errors import ProblemError
-from landscape_dist.records import FloatArray
+from landscape_dist.records import Array, FloatArray
 from landscape_dist.surrogates.model import Model
 
 
@@ -26,7 +26,7 @@ class Perceptron(Model):
 
     kind: ClassVar[str] = "perceptron"
 
-    def __init__(self, layers: list[tuple[Any, Any]], xp: Any = np) -> None:
+    def __init__(self, layers: list[tuple[Array, Array]], xp: Any = np) -> None:
         self.layers = layers
         self._xp = xp
 
@@ -44,7 +44,7 @@ class Perceptron(Model):
         """Number of trained numbers."""
         return sum(int(W.shape[0] * W.shape[1] + b.shape[0]) for W, b in self.layers)
 
-    def _activations(self, A: Any) -> list[Any]:
+    def _activations(self, A: Array) -> list[Array]:
         """(n, f) -> tanh of each hidden layer, (n, width)."""
         result = []
         for W, b in self.layers[:-1]:
@@ -52,7 +52,7 @@ class Perceptron(Model):
             result.append(A)
         return result
 
-    def _adjoints(self, T: list[Any]) -> tuple[list[Any], list[Any], Any]:
+    def _adjoints(self, T: list[Array]) -> tuple[list[Array], list[Array], Any]:
         """Derivatives of the output by each layer's output and input, and by the features, (n, width) each."""
         outputs: list[Any] = [None] * len(T)
         inputs: list[Any] = [None] * len(T)
@@ -63,14 +63,14 @@ class Perceptron(Model):
             adjoint = inputs[layer] @ self.layers[layer][0]
         return outputs, inputs, adjoint
 
-    def value(self, A: Any) -> Any:
+    def value(self, A: Array) -> Array:
         W, b = self.layers[-1]
         return self._activations(A)[-1] @ W[0] + b[0]
 
-    def gradient(self, A: Any) -> Any:
+    def gradient(self, A: Array) -> Array:
         return self._adjoints(self._activations(A))[2]
 
-    def gradient_curvature(self, A: Any, J: Any) -> tuple[Any, Any]:
+    def gradient_curvature(self, A: Array, J: Array) -> tuple[Array, Array]:
         T = self._activations(A)
         _, inputs, gradient = self._adjoints(T)
         tangent = J
@@ -84,7 +84,7 @@ class Perceptron(Model):
                 tangent = Z * (1.0 - T[layer] * T[layer])[:, None, :]
         return gradient, curvature
 
-    def curvature_products(self, A: Any, T: Any) -> tuple[Any, Any]:
+    def curvature_products(self, A: Array, T: Array) -> tuple[Array, Array]:
         activations = self._activations(A)
         _, inputs, gradient = self._adjoints(activations)
         tangents = []  # of each layer's input
@@ -204,7 +204,7 @@ def n_weights_of(widths: tuple[int, ...]) -> int:
     return sum((before + 1) * after for before, after in pairwise(widths))
 
 
-def layers_of(theta: Any, widths: tuple[int, ...]) -> list[tuple[Any, Any]]:
+def layers_of(theta: Array, widths: tuple[int, ...]) -> list[tuple[Array, Array]]:
     """(W, b) of each layer as views of one flat vector; widths from the features to the output, 1."""
     layers, begin = [], 0
     for before, after in pairwise(widths):
@@ -214,7 +214,7 @@ def layers_of(theta: Any, widths: tuple[int, ...]) -> list[tuple[Any, Any]]:
     return layers
 
 
-def _rows_times(Z: Any, M: Any) -> Any:
+def _rows_times(Z: Array, M: Array) -> Array:
     """(n, k, h) @ (h, w) as one product; NumPy would make n small ones of it, five times slower."""
     n, k, h = Z.shape
     return (Z.reshape(n * k, h) @ M).reshape(n, k, M.shape[1])

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems.autodiff import TorchProblem, from_torch
+from landscape_dist.problems.domain import Domain
 from landscape_dist.problems.torch_namespace import DeviceNamespace
+from landscape_dist.surrogates.features import Features
+from landscape_dist.surrogates.model import Model
 from landscape_dist.surrogates.perceptron import Perceptron
-from landscape_dist.surrogates.problem import Surrogate
 
 
-def torch_problem(surrogate: Surrogate, device: str = "cpu") -> TorchProblem:
+class LearnedEnergy(Protocol):
+    """What is asked of a `Surrogate` here."""
+
+    model: Model
+    features: Features
+    energy_shift: float
+    energy_scale: float
+    parameters: dict[str, float]
+    name: str
+    dim: int
+    domain: Domain
+    suggested_start: Any
+
+    def fingerprint(self) -> str:
+        """Of what it computes."""
+        ...
+
+
+def torch_problem(surrogate: LearnedEnergy, device: str = "cpu") -> TorchProblem:
     """The surrogate's energy as a torch function of (n, d), its derivatives by automatic differentiation.
 
     Raises:

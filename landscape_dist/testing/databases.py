@@ -10,7 +10,8 @@ import numpy as np
 
 from landscape_dist.errors import StoreError, StoreFormatError, StoreNotFoundError
 from landscape_dist.records import FailureColumns, PointColumns, SearchColumns, TrajectoryColumns
-from landscape_dist.store.database import Database, Snapshot
+from landscape_dist.store.database import Database
+from landscape_dist.store.snapshot import Snapshot
 
 DIM = 3
 N_EIGENVALUES = 2

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from landscape_dist.eigensolvers.base import Curvature, Eigensolver, frobenius, project_out
-from landscape_dist.numerics.linalg import orthonormalize, subspace_overlap
+from landscape_dist.eigensolvers.base import Curvature, Eigensolver, project_out
+from landscape_dist.numerics.linalg import frobenius, orthonormalize, subspace_overlap
 from landscape_dist.records import FloatArray
 
 N, D, K = 5, 7, 2

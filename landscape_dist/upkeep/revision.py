@@ -9,31 +9,36 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from landscape_dist.campaign.campaign import default_atol, explore, judgement_by, split_settings
+from landscape_dist.campaign.arguments import split_settings
+from landscape_dist.campaign.campaign import explore
 from landscape_dist.campaign.header import check_header, differences, session_details
 from landscape_dist.campaign.journal import Journal
 from landscape_dist.campaign.landscape import Landscape
+from landscape_dist.distribute.clusters.shorthands import place_and_lease
 from landscape_dist.errors import LandscapeError, SettingsError, StoreError, StoreFormatError, StoreMismatchError
 from landscape_dist.exploration.coordinator import Coordinator
 from landscape_dist.exploration.earlier_searches import MadeBefore, tell_known
 from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.numerics.plain_json import plain_json
+from landscape_dist.problems.base import Problem
 from landscape_dist.problems.definition import problem_of
 from landscape_dist.problems.domain import domain_from_dict
-from landscape_dist.records import FloatArray, SearchColumns, SearchStatus
+from landscape_dist.records import Counters, FloatArray, SearchColumns, SearchStatus
+from landscape_dist.spaces.default_judgement import default_atol, judgement_by, space_of_points, space_of_store
 from landscape_dist.spaces.judgement import SameJudgement
-from landscape_dist.spaces.kinds import judgement_of
+from landscape_dist.spaces.kinds import judgement_of, space_of
 from landscape_dist.store.consistency import contradictions
 from landscape_dist.store.database import Database
-from landscape_dist.store.paths import StoredPaths
 from landscape_dist.store.replacing import replacing
+from landscape_dist.store.settings import Lease
+from landscape_dist.store.trajectories import StoredPaths
 from landscape_dist.toml_file import nearest
 
 
@@ -96,6 +101,7 @@ def retry(
     settings: dict[str, Any] | None = None,
     out: Any = None,
     same: Any = None,
+    lease: Lease | None = None,
     steal: bool = False,
 ) -> Revision:
     """Leave out failed searches, so that a run makes them again, with other settings if wanted.
@@ -108,7 +114,7 @@ def retry(
         statuses: labels of `SearchStatus`, such as 'hung' and 'max_steps'.
         settings: fields of `SolverSettings` and `ExploreSettings` to change.
         out: another store to write; default is in place of the old one, in one step.
-        same: as for `merge`. steal: as for `explore`.
+        same: as for `merge`. lease, steal: as for `explore`.
     """
     codes = [_status(label) for label in statuses]
     if not codes:
@@ -119,7 +125,7 @@ def retry(
         explore, solver = known.changed(settings or {})
         return known.starts, explore, solver, {"statuses": [s.label for s in codes], "n_dropped": known.n_dropped}
 
-    return _revise(store, "retry", plan, out, same, steal)
+    return _revise(store, "retry", plan, out, same, place_and_lease(lease=lease, steal=steal)[1])
 
 
 def extend(
@@ -130,6 +136,7 @@ def extend(
     settings: dict[str, Any] | None = None,
     out: Any = None,
     same: Any = None,
+    lease: Lease | None = None,
     steal: bool = False,
 ) -> Revision:
     """Add starting points or raise the highest index, so that a run goes on from there.
@@ -139,7 +146,7 @@ def extend(
         starts: (d,) or (s, d) further starting points, inside the domain.
         max_index: highest Morse index to look for, not below the present one.
         settings: other settings of the policy, such as `n_random`.
-        out, same, steal: as for `retry`.
+        out, same, lease, steal: as for `retry`.
     """
 
     def plan(known: _Known) -> tuple[FloatArray, ExploreSettings, SolverSettings, dict[str, Any]]:
@@ -153,11 +160,15 @@ def extend(
         explore, solver = known.changed({**(settings or {}), "max_index": highest})
         return more, explore, solver, {"n_starts": len(more), "max_index": highest}
 
-    return _revise(store, "extend", plan, out, same, steal)
+    return _revise(store, "extend", plan, out, same, place_and_lease(lease=lease, steal=steal)[1])
 
 
 # -- one store in, one store out ------------------------------------------------------------------------------
-def _revise(store: Any, action: str, plan: Any, out: Any, same: Any, steal: bool) -> Revision:
+Plan = Callable[["_Known"], tuple[FloatArray, ExploreSettings, SolverSettings, dict[str, Any]]]
+"""What is to become of a store: starts, settings, and what its session says of it."""
+
+
+def _revise(store: Any, action: str, plan: Plan, out: Any, same: Any, lease: Lease) -> Revision:
     def make(target: Any) -> Revision:
         known = _Known(store)
         starts, explore, solver, details = plan(known)
@@ -168,7 +179,7 @@ def _revise(store: Any, action: str, plan: Any, out: Any, same: Any, steal: bool
 
     if out is not None:
         return make(out)
-    with replacing(store, steal=steal) as new:
+    with replacing(store, steal=lease.steal, lease_seconds=lease.seconds) as new:
         return make(new)
 
 
@@ -188,18 +199,18 @@ def _make(
     # Budgets end a run, not the telling of what is known.
     unlimited = dataclasses.replace(explore, max_searches=None, max_points=None)
     width = max(one.n_eigenvalues for one in known)
-    coordinator = Coordinator(starts, unlimited, judgement, width)
+    space = space_of_points(space_of(header), judgement)
+    coordinator = Coordinator(starts, unlimited, judgement, width, space)
     session = session_details(explore, solver) | details
     with Database.create(out, header, dim=first.dim, n_eigenvalues=width, session=session, earlier=earlier) as database:
-        journal = Journal(header, None, coordinator, database)
-        journal.store, journal.running = out, False
+        spent = Counters()
         for one in known:
-            journal.counters.add(one.counters)
+            spent.add(one.counters)
+        journal = Journal(header, None, coordinator, database, store=out, counters=spent)
         for result, decisions in tell_known(coordinator, [one.made for one in known]):
             journal.write(result, decisions)
         coordinator.validate()
-        journal.finished = coordinator.complete
-        journal.commit()
+        journal.finish()
     n_dropped = sum(one.n_dropped for one in known)
     return Revision(len(coordinator.points), len(coordinator.searches), n_dropped, journal.finished, header)
 
@@ -217,6 +228,7 @@ class _Known:
         if found:
             raise StoreFormatError(f"{self.where} is damaged: {found[0]}; see landscape-dist verify")
         self.header = snapshot.header
+        self.space = space_of_store(self.header)
         self.starts = np.array(self.header["start"], dtype=np.float64)
         try:
             self.explore = ExploreSettings(**self.header["explore"])
@@ -226,8 +238,6 @@ class _Known:
                 f"{self.where} was made with settings that this version does not know ({error}); use the version that "
                 "made it"
             ) from error
-        from landscape_dist.records import Counters
-
         self.counters = Counters(**{name: int(snapshot.counters.get(name, 0)) for name in Counters.__slots__})
         self.n_dropped = 0
         paths = StoredPaths(store)
@@ -267,7 +277,7 @@ class _Known:
     def judgement_for(self, starts: FloatArray, same: Any) -> SameJudgement:
         """The judgement of the store, with other starts."""
         if same is not None:
-            judgement = judgement_by(same, self.dim, self._periods())
+            judgement = judgement_by(same, self.space)
             if plain_json("same", judgement.as_dict()) != self.header["same"]:
                 raise StoreMismatchError(
                     f"{self.where} was made with same = {self.header['same']}, and now it is {judgement.as_dict()}; "
@@ -280,15 +290,7 @@ class _Known:
 
     def _default(self, starts: FloatArray) -> SameJudgement:
         """What `explore` takes by default with these starts."""
-        periods = self._periods()
-        return judgement_by(default_atol(starts, periods), self.dim, periods)
-
-    def _periods(self) -> FloatArray | None:
-        """(d,) of the torus on which points are told apart; None where it is the plane."""
-        same = self.header["same"]
-        if same.get("kind") != "periodic_coordinates":
-            return None
-        return np.broadcast_to([np.inf if period is None else period for period in same["period"]], self.dim)
+        return judgement_by(default_atol(starts, self.space), self.space)
 
 
 def _joined(starts: Sequence[FloatArray]) -> FloatArray:
@@ -325,14 +327,14 @@ def _status(label: str) -> SearchStatus:
     return labels[label]
 
 
-def go_on(store: Any, problem: Any = None, *, same: Any = None, **where: Any) -> Landscape:
+def go_on(store: Any, problem: Problem | None = None, *, same: Any = None, **where: Any) -> Landscape:
     """Go on with what a store holds, by the settings in its header.
 
     Args:
         store: path, URL or Zarr store object.
         problem: that the store was made with; default built from its header.
         same: as for `merge`.
-        where: `workers`, `scheduler`, `max_searches`, `on_status`, ... of `explore`.
+        where: `on`, `max_searches`, `on_status`, ... of `explore`.
     """
     known = _Known(store)
     problem = problem_of(known.header) if problem is None else problem

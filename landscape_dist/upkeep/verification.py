@@ -18,12 +18,14 @@ from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.exploration.slots import Slots
 from landscape_dist.exploration.tables import PointTable
 from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.problems.base import Problem
 from landscape_dist.problems.definition import check_same_problem, problem_of
 from landscape_dist.records import FloatArray, IntArray, PointColumns, SearchColumns
 from landscape_dist.spaces.judgement import SameJudgement
-from landscape_dist.spaces.kinds import judgement_of
+from landscape_dist.spaces.kinds import judgement_of, space_of
 from landscape_dist.store.consistency import contradictions
-from landscape_dist.store.database import Database, Snapshot
+from landscape_dist.store.database import Database
+from landscape_dist.store.snapshot import Snapshot
 
 POINTS_TOGETHER = 4096
 PATH_NUMBERS_TOGETHER = 1 << 22
@@ -72,7 +74,7 @@ class Verification:
         return "\n".join(lines)
 
 
-def verify(store: Any, *, problem: Any = None, same: SameJudgement | None = None) -> Verification:
+def verify_store(store: Any, *, problem: Problem | None = None, same: SameJudgement | None = None) -> Verification:
     """Look at all of a store, as of its last commit; also while a run is writing to it.
 
     Args:
@@ -120,6 +122,10 @@ def verify(store: Any, *, problem: Any = None, same: SameJudgement | None = None
     )
 
 
+verify = verify_store
+"""The name of version 0.1."""
+
+
 def _paths(database: Database, slot: IntArray, end: IntArray, searches: SearchColumns) -> list[str]:
     if not len(slot):
         return []
@@ -146,7 +152,7 @@ def _slots(snapshot: Snapshot, skipped: list[str]) -> list[str]:
         skipped.append(f"numbers of searches: settings that this version does not know ({error})")
         return []
     table = _table(points)
-    slots = Slots(np.array(header["start"], dtype=np.float64), settings, table)
+    slots = Slots(np.array(header["start"], dtype=np.float64), settings, table, space_of(header))
     if len(points):  # none yet, before the first commit of a run
         slots.add(points)
     beyond = searches.slot >= slots.n
@@ -181,7 +187,7 @@ def _table(points: PointColumns) -> PointTable:
     return table
 
 
-def _gradients(problem: Any, points: PointColumns, header: dict[str, Any]) -> tuple[float, list[str]]:
+def _gradients(problem: Problem, points: PointColumns, header: dict[str, Any]) -> tuple[float, list[str]]:
     """The largest gradient norm, and which gradients and energies are not what they should be."""
     solver = header["solver"]
     rtol = _number(solver.get("gradient_rtol"), SolverSettings().gradient_rtol)

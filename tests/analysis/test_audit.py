@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import landscape_dist as ld
 from landscape_dist.analysis.audit import audit
-from landscape_dist.analysis.morse import betti_numbers, morse_evidence
+from landscape_dist.analysis.morse import MorseEvidence, topology
+from landscape_dist.analysis.morse import morse_evidence as evidence_for
 from landscape_dist.records import SearchKind, SearchStatus
+from landscape_dist.spaces.flat import Euclidean, Torus
 from tests.pathways.lattice import lattice, point_columns, search_columns
 
 
@@ -30,6 +33,10 @@ def without_point(points, searches, gone):
         ids[ids > gone] -= 1
     searches.child[lost] = -1
     return only(points, keep), searches
+
+
+def morse_evidence(points, euler, min_index, max_index) -> MorseEvidence:
+    return evidence_for(points, topology(Euclidean(points.x.shape[1]), euler), min_index, max_index)
 
 
 def whole(points, searches, **changes):
@@ -104,7 +111,7 @@ def test_inequalities_hold_where_they_must(drawn):
     """Any M(t) = P(t) + (1 + t) Q(t) with Q >= 0 passes with slack Q; the torus and the ball alike."""
     dim, q = drawn
     for euler in (0, 1):
-        betti = betti_numbers(euler, dim)
+        betti = topology(Euclidean(dim), euler).betti
         counts = [betti[k] + (q[k] if k < dim else 0) + (q[k - 1] if k else 0) for k in range(dim + 1)]
         index = np.repeat(np.arange(dim + 1), counts)
         evidence = morse_evidence(point_columns(np.zeros((len(index), dim)), index), euler, 0, dim)
@@ -143,7 +150,7 @@ def test_branches_of_index_one_points():
 def test_branches_follow_the_recipes():
     from landscape_dist.exploration.recipes import downward
     from landscape_dist.exploration.settings import ExploreSettings
-    from landscape_dist.pathways.pathway_map import searches_per_branch
+    from landscape_dist.pathways.connections import searches_per_branch
 
     for n_random in (0, 1, 3):
         recipes = downward(1, ExploreSettings(n_random=n_random, max_index=1))
@@ -237,3 +244,62 @@ def test_invariants_of_any_landscape(data):
         assert result.morse.morse_sum == euler
     str(result)
     json.dumps(result.as_dict(), allow_nan=False)
+
+
+# -- spaces and groups ---------------------------------------------------------------------------------------------
+def tube(**options):
+    problem = ld.problems.symbolic("cos(x1) + 0.3*sin(2*x1 + x2) + x2**2", 2, check=False, euler_characteristic=0)
+    problem.periods = [2 * np.pi, np.inf]
+    return ld.explore(problem, [0.1, 0.3], 2, **options)
+
+
+def test_an_energy_with_one_period_of_two_coordinates(tmp_path):
+    landscape = tube(store=tmp_path / "a.zarr")
+    for audit_of_it in (landscape.audit(), ld.open(tmp_path / "a.zarr").audit()):
+        assert audit_of_it.contradictions == ()
+        assert audit_of_it.morse.sum_verdict == "consistent"
+        assert len(audit_of_it.morse.slack) == 2
+    # A torus of two periods would have to have a maximum.
+    assert landscape.audit().morse.counts[2] == 0
+    # A store of version 0.1 names the period in its judgement alone.
+    del landscape.header["problem"]["space"]
+    assert landscape.audit().morse.sum_verdict == "consistent"
+    assert landscape.audit().contradictions == ()
+
+
+@pytest.mark.parametrize("same", ["signs", "orders"])
+def test_a_lattice_modulo_a_group(same, tmp_path):
+    energy = "(x1**2-1)**2 + (x2**2-1)**2 + (x3**2-1)**2 + 0.1*(x1*x2 + x2*x3 + x1*x3)"
+    problem = ld.problems.symbolic(energy, 3, check=False, euler_characteristic=1)
+    judgement = ld.SignFlips(1e-4) if same == "signs" else ld.Permutations([[0, 1, 2]], 1e-4)
+    landscape = ld.explore(problem, [0.1, 0.2, 0.3], 3, same=judgement, store=tmp_path / "a.zarr")
+    assert sum(landscape.counts_by_index.values()) == {"signs": 14, "orders": 10}[same]
+    for audit_of_it in (landscape.audit(), ld.open(tmp_path / "a.zarr").audit()):
+        assert audit_of_it.morse.counts == (8, 12, 6, 1)
+        assert audit_of_it.morse.sum_verdict == "consistent"
+        assert audit_of_it.contradictions == ()
+        assert "counted with their images, 27 in all" in str(audit_of_it)
+    # The point that the group leaves where it is counts once; without another one the sum is wrong.
+    points, searches = without_point(landscape.columns, landscape.searches, int(np.argmin(landscape.columns.index)))
+    images = judgement.orbit_size(points.x)
+    assert audit(points, searches, 1, 0, 3, images=images).morse.sum_verdict == "violated"
+
+
+def test_points_told_apart_by_a_function_prove_nothing():
+    landscape = ld.explore(ld.systems.butterfly(), same=lambda a, b: bool(np.abs(np.abs(a) - np.abs(b)).max() < 1e-4))
+    evidence = landscape.audit().morse
+    assert (evidence.sum_verdict, evidence.slack) == ("not applicable", ())
+    assert "does not tell how many points" in evidence.notes[0]
+
+
+def test_what_a_space_and_a_declaration_demand():
+    plane, cylinder, torus = Euclidean(2), Torus([1.0, np.inf]), Torus([1.0, 2.0])
+    assert topology(plane, 1).betti == (1, 0, 0)
+    assert topology(plane, 0).betti == (1, 2, 1)  # as in version 0.1
+    assert topology(cylinder, 0).betti == (1, 1, 0)
+    assert topology(cylinder, None).betti is None
+    assert topology(torus, 0).betti == topology(torus, None).betti == (1, 2, 1)
+    assert topology(torus, None, everywhere=False).betti is None
+    wrong = topology(cylinder, 1)
+    assert (wrong.euler_characteristic, wrong.betti) == (None, None)
+    assert "declares Euler characteristic 1, and its space (torus) has 0" in wrong.note

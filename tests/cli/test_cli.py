@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 import landscape_dist
-from landscape_dist.campaign.campaign import split_settings
+from landscape_dist.campaign.arguments import split_settings
 from landscape_dist.campaign.header import make_header
 from landscape_dist.cli import app, tables
 from landscape_dist.errors import StoreNotFoundError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import landscape_dist as ld
-from landscape_dist.config.models import ExploreSection, SolverSection, load_config, make_config
+from landscape_dist.config import ExploreSection, SolverSection, load_config, make_config
 from landscape_dist.errors import ConfigError, ProblemError
 from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from landscape_dist import toml_file
 from landscape_dist.cli import app
-from landscape_dist.config.models import load_config
+from landscape_dist.config import load_config
 from landscape_dist.errors import ConfigError, LandscapeError
 
 FORMULA = '[problem]\nexpression = "x1**2"\n'

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from landscape_dist.cli.app import app
-from landscape_dist.config.models import load_config
+from landscape_dist.config import load_config
 from landscape_dist.errors import ConfigError
 
 CONFIG = """

@@ -11,9 +11,11 @@ from distribute_fakes import FakeCoordinator, FakeProblem, FakeSettings, fake_so
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landscape_dist.distribute.runs.packing import PIECES_PER_SECOND, Feed, PackSizer, failed, halves, take
+from landscape_dist.distribute.runs.packing import PIECES_PER_SECOND, Feed, PackSizer
+from landscape_dist.distribute.worker.pieces import failed, halves, take
 from landscape_dist.errors import SettingsError
-from landscape_dist.records import SearchStatus, join_results
+from landscape_dist.hisd.results import join_results
+from landscape_dist.records import SearchStatus
 
 
 def a_batch(dim=4):

@@ -12,6 +12,7 @@ from landscape_dist.exploration.slot_sets import SlotSet
 from landscape_dist.exploration.tables import PointTable
 from landscape_dist.records import PointColumns
 from landscape_dist.spaces.judgement import Custom, Distance, SameJudgement
+from landscape_dist.spaces.space import projections
 
 ATOL = 1e-3
 
@@ -59,7 +60,7 @@ def test_copies_share_an_id_and_others_do_not(seed: int, n_batches: int, custom:
 def test_equal_points_across_a_border_are_one() -> None:
     judgement = Distance(ATOL, 2)
     width = CELL_WIDTH * ATOL
-    direction = judgement._directions[:, 0]
+    direction = projections(2)[:, 0]
     for sides in ((1, -1), (-1, 1)):
         X = np.stack([(k * width + side * 1e-4) * direction for k in range(3) for side in sides])
         ids, _ = identify(judgement, [(X, np.zeros(6, dtype=np.int32))])

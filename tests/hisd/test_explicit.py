@@ -11,12 +11,17 @@ from scipy.integrate import solve_ivp
 import landscape_dist as ld
 from landscape_dist.eigensolvers import Flow
 from landscape_dist.errors import SettingsError
-from landscape_dist.hisd.explicit import AdaptiveLength, BarzilaiBorwein, HeavyBall, Nesterov, explicit_rule
+from landscape_dist.hisd.curvatures import curvatures_for
+from landscape_dist.hisd.curvatures.operators import power_norm
+from landscape_dist.hisd.explicit import explicit_rule
 from landscape_dist.hisd.implicit import ImplicitStep
-from landscape_dist.hisd.loop import power_norm, run
+from landscape_dist.hisd.loop import run
+from landscape_dist.hisd.momenta import HeavyBall, Nesterov
 from landscape_dist.hisd.settings import EIGENSOLVERS, SolverSettings
 from landscape_dist.hisd.solver import solve_batch
 from landscape_dist.hisd.state import State
+from landscape_dist.hisd.step_lengths import AdaptiveLength, BarzilaiBorwein
+from landscape_dist.numerics.hessians import DenseHessians
 from landscape_dist.records import ResultBatch, SearchBatch, SearchKind, SearchStatus
 
 START = np.array([-0.75, 0.5])
@@ -181,12 +186,12 @@ def test_the_schemes_are_of_first_order(implicit: bool) -> None:
         g, H = problem.gradient_hessian(x[None])
         norm = np.linalg.norm(H, axis=(1, 2))
         state = State(
-            np.array([0]), x[None], g, H if implicit else None, v[None, :, None], np.zeros((1, 3)),
+            np.array([0]), x[None], g, DenseHessians(H) if implicit else None, v[None, :, None], np.zeros((1, 3)),
             np.ones(1), norm, 1e-3 * norm, np.zeros(1, dtype=np.int64),
         )  # fmt: skip
         fixed = SolverSettings(step="explicit", step_size=T / n)
-        rule = FixedImplicit(T / n) if implicit else explicit_rule(fixed, 0.1)
-        out = run(problem, state, rule, Flow(rate, 2), settings, max_steps=n)
+        rule = FixedImplicit(T / n) if implicit else explicit_rule(curvatures_for(problem, fixed), 0.1)
+        out = run(curvatures_for(problem, settings), state, rule, Flow(rate, 2), max_steps=n)
         errors.append(np.linalg.norm(out.x[0] - exact))
     np.testing.assert_allclose(np.log2(np.array(errors[:-1]) / errors[1:]), 1.0, atol=0.1)
 
@@ -203,44 +208,44 @@ def one_state(x: np.ndarray, g: np.ndarray) -> State:
 def test_heavy_balls_come_to_rest_where_they_should() -> None:
     state = one_state(np.zeros((2, 1)), np.ones((2, 1)))
     ball = HeavyBall(0.5)
-    ball.begin(state, np)
-    step = ball.displace(state, np.ones((2, 1)), np)
-    ball.commit(state, step, np.array([True, True]), np.array([True, False]), np)
-    np.testing.assert_allclose(ball.displace(state, np.ones((2, 1)), np), [[1.5], [1.0]])
+    memory = ball.begin(state, np)
+    step = ball.displace(memory, state, np.ones((2, 1)), np)
+    ball.commit(memory, state, step, np.array([True, True]), np.array([True, False]), np)
+    np.testing.assert_allclose(ball.displace(memory, state, np.ones((2, 1)), np), [[1.5], [1.0]])
 
 
 def test_nesterovs_momentum_begins_anew_at_the_evaluated_point() -> None:
     state = one_state(np.zeros((2, 1)), np.ones((2, 1)))
     scheme = Nesterov(1, None)
-    scheme.begin(state, np)
+    memory = scheme.begin(state, np)
     for _ in range(3):
-        step = scheme.displace(state, np.ones((2, 1)), np)
-        scheme.commit(state, step, np.array([True, False]), np.array([True, False]), np)
+        step = scheme.displace(memory, state, np.ones((2, 1)), np)
+        scheme.commit(memory, state, step, np.array([True, False]), np.array([True, False]), np)
         state.x = state.x + step * np.array([[1.0], [0.0]])
-    assert state.extra["n"].tolist() == [3, -1]
-    assert state.extra["anchor"][1] == state.x[1] == 0
-    np.testing.assert_allclose(scheme.displace(state, np.ones((2, 1)), np)[1], 1.0)
+    assert memory.n.tolist() == [3, -1]
+    assert memory.anchor[1] == state.x[1] == 0
+    np.testing.assert_allclose(scheme.displace(memory, state, np.ones((2, 1)), np)[1], 1.0)
 
 
 def test_adaptive_lengths_shrink_grow_and_reject() -> None:
     state = one_state(np.zeros((4, 1)), np.ones((4, 1)))
     length = AdaptiveLength(0.3)
-    length.begin(state, np)
-    first = length.length(state, np).copy()
+    memory = length.begin(state, np)
+    first = length.length(memory, state, np).copy()
     np.testing.assert_allclose(first, 0.3)
     gradient = np.array([[1.0], [0.6], [-0.5], [1.0]])
-    accepted = length.judge(state, first[:, None], gradient, np.array([True, True, True, False]), np)
+    accepted = length.judge(memory, state, first[:, None], gradient, np.array([True, True, True, False]), np)
     assert accepted.tolist() == [True, True, False, False]
-    ratio = length.length(state, np) / first
+    ratio = length.length(memory, state, np) / first
     np.testing.assert_allclose(ratio, [1.5, 0.75, 0.3, 0.3])
 
 
 def test_barzilai_borwein_finds_the_curvature_where_it_is_negative_too() -> None:
     state = one_state(np.zeros((2, 1)), np.array([[1.0], [-1.0]]))
     rule = BarzilaiBorwein(None, 0.1)
-    rule.begin(state, np)
-    rule.judge(state, np.array([[-0.1], [0.1]]), np.array([[0.8], [-1.2]]), np.array([True, True]), np)
-    np.testing.assert_allclose(rule.length(state, np), 0.5)
+    memory = rule.begin(state, np)
+    rule.judge(memory, state, np.array([[-0.1], [0.1]]), np.array([[0.8], [-1.2]]), np.array([True, True]), np)
+    np.testing.assert_allclose(rule.length(memory, state, np), 0.5)
 
 
 def test_the_hessians_size_from_products() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import landscape_dist as ld
+from landscape_dist.hisd.curvatures import curvatures_for
 from landscape_dist.hisd.polish import Polish
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import solve_batch
@@ -26,19 +27,26 @@ def from_start(problem: Any, x: list[float], target: int, **settings: Any) -> Re
     return solve_batch(problem, batch, SolverSettings(**settings))
 
 
-def state_at(problem: Any, X: np.ndarray, V: np.ndarray, start: np.ndarray, leave: np.ndarray | None = None) -> State:
+def state_at(
+    problem: Any, X: np.ndarray, V: np.ndarray, start: np.ndarray, leave: np.ndarray | None = None
+) -> State[Any]:
     """Searches that came from `start`, where the gradient was ten thousand times what it is."""
     n, d = X.shape
     g = problem.gradient(X)
     norm = np.linalg.norm(problem.hessian(X), axis=(1, 2))
-    state = State(
+    state: State[Any] = State(
         np.arange(n), X, g, None, V, np.zeros((n, d)) if leave is None else leave, np.ones(n), norm, 1e-3 * norm,
         np.zeros(n, dtype=np.int64),
     )  # fmt: skip
-    Polish().begin(state, np)
-    state.extra["start"] = start
-    state.extra["largest"] = 1e4 * np.linalg.norm(g, axis=1)
+    state.memory = Polish(SolverSettings()).begin(state, np)
+    state.memory.start = start
+    state.memory.largest = 1e4 * np.linalg.norm(g, axis=1)
     return state
+
+
+def finish(problem: Any, state: State[Any], limit: int) -> Any:
+    settings = SolverSettings(dense_limit=limit)
+    return Polish(settings).finish(curvatures_for(problem, settings), state.memory, state)
 
 
 @pytest.mark.parametrize("limit", LIMITS)
@@ -51,7 +59,7 @@ def test_searches_near_their_end_are_taken_there(limit: int) -> None:
     V = np.linalg.eigh(problem.hessian(exact))[1][:, :, :1]
     state = state_at(problem, exact + 1e-2, V, exact + 1.0)
     before = state.x.copy()
-    ended = Polish().finish(problem, state, SolverSettings(dense_limit=limit))
+    ended = finish(problem, state, limit)
     assert ended.tolist() == [True, True]
     np.testing.assert_allclose(state.x, exact, atol=1e-10)
     np.testing.assert_allclose(state.g, problem.gradient(state.x))
@@ -75,8 +83,8 @@ def test_others_are_left_alone(why: str, limit: int) -> None:
         start = near + 1e-4
     state = state_at(problem, near, V, start, leave)
     if why == "not close":
-        state.extra["largest"] = np.linalg.norm(state.g, axis=1)
-    ended = Polish().finish(problem, state, SolverSettings(dense_limit=limit))
+        state.memory.largest = np.linalg.norm(state.g, axis=1)
+    ended = finish(problem, state, limit)
     assert ended is None or not ended.any()
     np.testing.assert_array_equal(state.x, near)
 
@@ -85,12 +93,10 @@ def test_others_are_left_alone(why: str, limit: int) -> None:
 def test_an_attempt_that_failed_waits(limit: int) -> None:
     problem = ld.systems.coupled_lattice(dim=3, coupling=0.2)
     state = state_at(problem, np.array([[1.0, 1.0, 0.01]]), np.zeros((1, 3, 0)), np.zeros((1, 3)))
-    settings = SolverSettings(dense_limit=limit)
-    polish = Polish()
-    first = polish.finish(problem, state, settings)
+    first = finish(problem, state, limit)
     assert not first.any()
     before = problem.counters.copy()
-    assert polish.finish(problem, state, settings) is None
+    assert finish(problem, state, limit) is None
     assert problem.counters == before
 
 

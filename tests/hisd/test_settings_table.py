@@ -9,6 +9,7 @@ import landscape_dist as ld
 from landscape_dist.errors import SettingsError
 from landscape_dist.exploration.coordinator import Coordinator
 from landscape_dist.exploration.settings import COMBINATIONS, UPWARD, ExploreSettings
+from landscape_dist.hisd.curvatures import curvatures_for
 from landscape_dist.hisd.custom import CustomStep
 from landscape_dist.hisd.settings import ACCELERATIONS, EIGENSOLVERS, PERTURBATIONS, STEP_RULES, SolverSettings
 from landscape_dist.hisd.solver import solve_batch
@@ -98,7 +99,7 @@ class TestOneByOne:
             settings = SolverSettings(perturbation_method=method)
             batch = _start_batch(problem, 1)
             batch = dataclasses.replace(batch, repeat=np.ones(1, dtype=np.int64))
-            offset = expand(problem, batch, settings, dense=True).x[0] - batch.X[0]
+            offset = expand(curvatures_for(problem, settings), batch).x[0] - batch.X[0]
             largest[method] = np.abs(offset).max() / np.sqrt(np.mean(offset**2))
         # Uniform coordinates stay below sqrt(3) times their root mean square.
         assert largest["uniform"] < 1.8 < largest["gaussian"]
@@ -107,10 +108,10 @@ class TestOneByOne:
         problem = ld.problems.symbolic(WELL)
         given = np.array([[0.6], [0.8]])
         batch = _start_batch(problem, 1)
-        V = expand(problem, batch, SolverSettings(start_directions=given), dense=True).V
+        V = expand(curvatures_for(problem, SolverSettings(start_directions=given)), batch).V
         np.testing.assert_allclose(V[0], given)
         batch = _start_batch(problem, 2)
-        V = expand(problem, batch, SolverSettings(start_directions=given), dense=True).V
+        V = expand(curvatures_for(problem, SolverSettings(start_directions=given)), batch).V
         np.testing.assert_allclose(V[0, :, :1], given)
         np.testing.assert_allclose(V[0].T @ V[0], np.eye(2), atol=1e-12)
         with pytest.raises(SettingsError, match="orthonormal"):

@@ -7,9 +7,9 @@ import pytest
 
 import landscape_dist as ld
 from landscape_dist.errors import SettingsError
+from landscape_dist.hisd.curvatures import ProductCurvatures, curvatures_for
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import solve_batch
-from landscape_dist.hisd.spectra import lowest_eigenvectors
 from landscape_dist.hisd.start import expand
 from landscape_dist.records import SearchBatch, SearchKind, SearchStatus
 
@@ -190,7 +190,7 @@ def test_lanczos_frames_agree_with_dense_ones() -> None:
     problem = ld.systems.coupled_lattice(dim=12, coupling=0.2)
     x = np.linspace(-1, 1, 12)[None]
     _, Q = np.linalg.eigh(problem.hessian(x))
-    lanczos = lowest_eigenvectors(problem, x, 3, SolverSettings())
+    lanczos, _ = ProductCurvatures(problem, SolverSettings()).frames(x, 3)
     np.testing.assert_allclose(np.abs(np.sum(lanczos * Q[:, :, :3], axis=1)), 1.0, atol=1e-8)
 
 
@@ -198,12 +198,13 @@ def test_random_repeats_depend_on_content_alone() -> None:
     problem = ld.systems.butterfly()
     batch = downward([0.0, 0.5], 2)
     batch.repeat[:] = 1
-    a = expand(problem, batch, SolverSettings(), dense=True)
+    curvatures = curvatures_for(problem, SolverSettings())
+    a = expand(curvatures, batch)
     batch.slot[:] = 99
-    b = expand(problem, batch, SolverSettings(), dense=True)
+    b = expand(curvatures, batch)
     np.testing.assert_array_equal(a.x, b.x)
     batch.repeat[:] = 2
-    assert not np.array_equal(a.x, expand(problem, batch, SolverSettings(), dense=True).x)
+    assert not np.array_equal(a.x, expand(curvatures, batch).x)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 import zarr
 
 import landscape_dist as ld
+from landscape_dist.hisd.curvatures import curvatures_for
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.hisd.spectra import lowest_eigenvectors, lowest_spectrum
 from landscape_dist.numerics.davidson import lowest_pairs
 from landscape_dist.numerics.lanczos import ends_of_spectrum, lowest_outside
 from landscape_dist.records import SearchStatus
@@ -98,7 +98,7 @@ SPECTRA = {
 @pytest.mark.parametrize(("name", "target"), list(itertools.product(SPECTRA, [0, 2, 4])))
 def test_index_and_nullity_from_products(name: str, target: int) -> None:
     w = np.array(SPECTRA[name])
-    found = lowest_spectrum(quadratic(SPECTRA[name]), np.zeros(len(w)), target, FREE)
+    found = curvatures_for(quadratic(SPECTRA[name]), FREE).spectrum(np.zeros(len(w)), target)
     assert found.doubt == ""
     assert (found.index, found.nullity) == (int((w < -1e-5).sum()), int((np.abs(w) < 1e-5).sum()))
     assert found.values == pytest.approx(np.sort(w)[: len(found.values)], abs=1e-4)
@@ -112,7 +112,7 @@ def test_three_ways_to_the_same_index(seed: int) -> None:
     x = np.random.default_rng(seed + 10).uniform(-0.6, 1.2, d)
     w = np.linalg.eigvalsh(problem.hessian(x[None])[0])
     for settings in (FREE, SolverSettings(dense_limit=10)):
-        found = lowest_spectrum(problem, x, 3, settings)
+        found = curvatures_for(problem, settings).spectrum(x, 3)
         assert (found.index, found.nullity, found.doubt) == (int((w < 0).sum()), 0, "")
         assert found.values == pytest.approx(w[: len(found.values)], abs=1e-2)
 
@@ -123,7 +123,7 @@ def test_frames_agree_with_dense_ones() -> None:
     x[0, :3] = 0.1
     _, Q = np.linalg.eigh(problem.hessian(x))
     for settings in (FREE, SolverSettings(dense_limit=10)):
-        frame = lowest_eigenvectors(problem, x, 3, settings)
+        frame, _ = curvatures_for(problem, settings).frames(x, 3)
         np.testing.assert_allclose(np.abs(np.sum(frame * Q[:, :, :3], axis=1)), 1.0, atol=1e-8)
 
 
@@ -134,7 +134,7 @@ def test_a_preconditioner_saves_products() -> None:
     for inverse in (problem.preconditioner, lambda x: None):
         problem.preconditioner = inverse  # type: ignore[method-assign]
         before = problem.counters.n_hvps
-        lowest_eigenvectors(problem, x[None] + 1e-3 * len(costs), 4, FREE)
+        curvatures_for(problem, FREE).frames(x[None] + 1e-3 * len(costs), 4)
         costs.append(problem.counters.n_hvps - before)
     assert costs[0] < 0.3 * costs[1]
 

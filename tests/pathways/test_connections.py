@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscape_dist.pathways.pathway_map import Connections, count_connections
+from landscape_dist.pathways.connections import Connections, count_connections
 from landscape_dist.records import SearchColumns, SearchKind, SearchStatus
 
 

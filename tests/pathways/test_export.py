@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
-from landscape_dist.pathways import export, pathway_map
+from landscape_dist.pathways import connections, export
 from landscape_dist.pathways.pathway_map import PathwayMap
 from tests.pathways.lattice import lattice
 
@@ -90,7 +90,7 @@ def test_empty_map(tmp_path):
 def test_large_maps_are_made_in_blocks(pathways, tmp_path, monkeypatch):
     whole = pathways.to_dict()
     monkeypatch.setattr(export, "BLOCK", 2)
-    monkeypatch.setattr(pathway_map, "_BLOCK", 5)
+    monkeypatch.setattr(connections, "_BLOCK", 5)
     assert pathways.to_dict() == whole
     some = export.iter_point_dicts(pathways, np.array([7, 1, 4]))
     assert list(some) == [whole["points"][i] for i in (7, 1, 4)]

@@ -175,8 +175,9 @@ def test_paths_that_do_not_do(plane: Landscape, tmp_path: Path) -> None:
         ld.systems.butterfly(),
         ld.systems.arctan_2d(alpha=4.5, domain=Box(-20.0, 20.0)),
         ld.problems.symbolic("(x1**2-1)**2 + c*x2**2", parameters={"c": 0.3}, suggested_start=[0.1, 0.1]),
+        ld.problems.vector_field(["x1 - x1**3 + 0.3*x2", "-x2 - 0.1*x1"], suggested_start=[0.1, 0.1]),
     ],
-    ids=["system", "parameter and domain", "symbolic"],
+    ids=["system", "parameter and domain", "symbolic", "field"],
 )
 def test_problem_is_rebuilt_from_a_store(problem: Any, tmp_path: Path) -> None:
     ld.explore(problem, store=tmp_path / "a.zarr")
@@ -188,6 +189,23 @@ def test_problem_is_rebuilt_from_a_store(problem: Any, tmp_path: Path) -> None:
     assert problem_of(opened) is None
     opened.header["problem"]["definition"] = {"kind": "system", "name": "of another version", "parameters": {}}
     assert problem_of(opened) is None
+
+
+def test_a_stored_vector_field_has_its_streamlines(tmp_path: Path) -> None:
+    field = ld.problems.vector_field(["x1 - x1**3 + 0.3*x2", "-x2 - 0.1*x1"], domain=Box(-2.0, 2.0))
+    made = ld.explore(field, [0.1, 0.1], store=tmp_path / "a.zarr")
+    stored = landscape_figure(ld.open(tmp_path / "a.zarr"))
+    (here,), (there,) = (artists(figure, "LineCollection") for figure in (landscape_figure(made), stored))
+    np.testing.assert_array_equal(np.concatenate(there.get_segments()), np.concatenate(here.get_segments()))
+    assert stored.axes[1].get_ylabel() == "speed |dx/dt|"
+
+
+def test_a_stored_problem_of_code_is_drawn_without_it(tmp_path: Path) -> None:
+    problem = ld.problems.from_callable(lambda x: (x[0] ** 2 - 1) ** 2 + x[1] ** 2, dim=2, domain=Box(-2.0, 2.0))
+    ld.explore(problem, [0.1, 0.1], store=tmp_path / "a.zarr")
+    opened = ld.open(tmp_path / "a.zarr")
+    assert problem_of(opened) is None
+    assert not artists(landscape_figure(opened), "QuadContourSet")
 
 
 def test_orbits_end_where_the_arrows_end() -> None:

@@ -13,9 +13,8 @@ import scipy.sparse.linalg
 
 import landscape_dist as ld
 from landscape_dist.errors import ProblemError
-from landscape_dist.hisd.conditioned import spectrum
+from landscape_dist.hisd.curvatures import ConditionedCurvatures, SparseCurvatures
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.hisd.verdict import lowest_spectrum
 from landscape_dist.problems import systems
 from landscape_dist.spaces.translations import Translations
 from landscape_dist.testing import check_problem
@@ -94,7 +93,7 @@ def test_spectrum_in_well_conditioned_coordinates() -> None:
     w = np.linalg.eigvalsh(problem.hessian(x)[0])
     inner = problem.conditioned()
     for target in (0, 9):
-        found = spectrum(inner, inner.from_original(x)[0], target, SolverSettings())
+        found = ConditionedCurvatures(problem, SolverSettings()).spectrum(inner.from_original(x)[0], target)
         assert (found.index, found.nullity, found.doubt) == (int((w < 0).sum()), 0, "")
         assert len(found.values) >= found.index
         assert found.values == pytest.approx(w[: len(found.values)], abs=1e-6)
@@ -131,10 +130,10 @@ def test_implicit_steps_with_sparse_hessians() -> None:
 def test_tolerance_of_zero_eigenvalues_in_the_unit_of_the_hessian(atol: float, index: int, nullity: int) -> None:
     problem = systems.allen_cahn((20, 20), kappa=0.02)
     # Of the homogeneous state: -1, four of about -0.21, four of about 0.57, and then above 2.
-    origin = np.zeros((1, problem.dim))
-    for coordinates in (problem, problem.conditioned()):
-        verdict = lowest_spectrum(coordinates, origin, 5, SolverSettings(nullity_atol=atol))
-        assert (verdict.index.tolist(), verdict.nullity.tolist()) == ([index], [nullity])
+    origin = np.zeros(problem.dim)
+    for strategy in (SparseCurvatures, ConditionedCurvatures):
+        found = strategy(problem, SolverSettings(nullity_atol=atol)).spectrum(origin, 5)
+        assert (found.index, found.nullity) == (index, nullity)
 
 
 def explored(shape: tuple[int, ...], **parameters: Any) -> ld.Landscape:

@@ -26,7 +26,7 @@ from landscape_dist.store.compact import compact
 from landscape_dist.store.database import Database
 from landscape_dist.store.repair import repair
 from landscape_dist.upkeep.revision import extend, merge
-from landscape_dist.upkeep.verification import verify
+from landscape_dist.upkeep.verification import verify_store
 
 START, MAX_INDEX, N_SEARCHES = [0.1, 0.1], 2, 20
 CASES: dict[str, Callable[[Path], None]] = {}
@@ -388,14 +388,14 @@ def resume(path: Path) -> None:
 
 
 def info(path: Path) -> None:
-    from landscape_dist.campaign.campaign import open_overview, open_sessions
+    from landscape_dist.campaign.opening import open_overview, open_sessions
 
     str(open_overview(path))
     open_sessions(path)
 
 
 def look(path: Path) -> None:
-    report = verify(path)
+    report = verify_store(path)
     if report.findings:
         raise LandscapeError(report.findings[0])
 

@@ -16,8 +16,8 @@ from zarr.storage import MemoryStore
 
 from landscape_dist.errors import StoreError, StoreInUseError
 from landscape_dist.store import replacing
-from landscape_dist.store.compact import CHUNKS_PER_FILE, compact
-from landscape_dist.store.database import Database
+from landscape_dist.store.compact import compact
+from landscape_dist.store.database import CHUNKS_PER_FILE, Database
 from landscape_dist.store.repair import repair
 from landscape_dist.testing.databases import (
     example_failures,

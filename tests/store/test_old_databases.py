@@ -11,11 +11,11 @@ import pytest
 
 import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
-from landscape_dist.campaign.campaign import open_overview, open_sessions
+from landscape_dist.campaign.opening import open_overview, open_sessions
 from landscape_dist.store.compact import compact
 from landscape_dist.store.database import Database
 from landscape_dist.upkeep.revision import extend
-from landscape_dist.upkeep.verification import verify
+from landscape_dist.upkeep.verification import verify_store
 
 FOLDER = Path(__file__).with_name("databases")
 NAMES = sorted(path.stem for path in FOLDER.glob("*.zip"))
@@ -62,7 +62,7 @@ def test_an_old_database_is_read_as_it_is(name: str, old: Path, fresh: Any) -> N
     assert open_overview(old).n_points == 9
     assert len(landscape.trajectories) == (len(landscape.searches) if "paths" in name else 0)
     assert all(np.isfinite(path.x).all() for path in landscape.trajectories.values())
-    report = verify(old)
+    report = verify_store(old)
     assert report.sound, report
     assert report.n_gradients == 9
     assert not report.skipped
@@ -77,7 +77,7 @@ def test_a_run_goes_on_with_an_old_database(name: str, old: Path, fresh: Any) ->
     sessions = open_sessions(old)
     assert sessions[-1]["n_searches"] == N_SEARCHES
     assert sessions[-1]["versions"]["landscape-dist"]
-    assert verify(old).sound
+    assert verify_store(old).sound
 
 
 def test_an_old_database_is_written_anew(old: Path, fresh: Any) -> None:

@@ -18,7 +18,7 @@ from landscape_dist.errors import SettingsError, StoreError, StoreFormatError, S
 from landscape_dist.records import SearchKind, TrajectoryColumns
 from landscape_dist.store import schema
 from landscape_dist.store.database import Database
-from landscape_dist.store.paths import StoredPaths
+from landscape_dist.store.trajectories import StoredPaths
 from landscape_dist.testing.databases import example_searches, example_trajectories, same_columns
 
 FORKS = multiprocessing.get_context("forkserver")

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import landscape_dist as ld
 from landscape_dist.cli import app
-from landscape_dist.config.models import load_config
+from landscape_dist.config import load_config
 from landscape_dist.errors import ConfigError, LandscapeError
 
 CONFIG = """

@@ -12,13 +12,13 @@ from zarr.storage import MemoryStore
 
 import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
-from landscape_dist.campaign.campaign import open_sessions
+from landscape_dist.campaign.opening import open_sessions
 from landscape_dist.errors import SettingsError, StoreError, StoreInUseError, StoreMismatchError
 from landscape_dist.records import SearchStatus
 from landscape_dist.spaces.signed_permutations import SignedPermutations
 from landscape_dist.store.database import Database
 from landscape_dist.upkeep.revision import extend, go_on, merge, retry
-from landscape_dist.upkeep.verification import verify
+from landscape_dist.upkeep.verification import verify_store
 
 
 def lattice(dim: int = 3) -> Any:
@@ -51,7 +51,7 @@ def test_a_merged_landscape_is_the_single_run(name: str, budget: int | None, tmp
         for start, store in zip(starts, stores, strict=True)
     ]
     done = merge(stores, tmp_path / "c")
-    assert verify(tmp_path / "c").sound
+    assert verify_store(tmp_path / "c").sound
     merged = ld.open(tmp_path / "c")
     for part in parts:  # nothing that was found is lost
         assert not compare(part.pathways, merged.pathways).only_in_a
@@ -88,7 +88,7 @@ def test_an_extended_landscape_is_a_fresh_run(name: str, budget: int | None, tmp
     assert landscape.finished
     assert compare(landscape.pathways, ld.explore(factory(), starts, higher, **SETTINGS).pathways).is_empty
     assert n_known == len(before.searches), "what was known was not made again"
-    assert verify(store).sound
+    assert verify_store(store).sound
 
 
 def test_failures_are_made_again_with_other_settings(tmp_path: Path) -> None:

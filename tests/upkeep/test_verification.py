@@ -20,7 +20,7 @@ from landscape_dist.spaces.kinds import JUDGEMENTS, judgement_of
 from landscape_dist.spaces.signed_permutations import SignedPermutations
 from landscape_dist.spaces.symmetry import PeriodicCoordinates, Permutations, SignFlips
 from landscape_dist.spaces.translations import Translations
-from landscape_dist.upkeep.verification import verify
+from landscape_dist.upkeep.verification import verify_store
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def store(sound: Path, tmp_path: Path) -> Path:
 
 
 def test_a_sound_store_is_sound(sound: Path) -> None:
-    report = verify(sound)
+    report = verify_store(sound)
     assert report.sound
     assert (report.n_points, report.n_gradients, report.skipped) == (9, 9, ())
     assert report.n_paths == report.n_searches
@@ -70,7 +70,7 @@ DAMAGES: list[tuple[str, int, int, float, str]] = [
 @pytest.mark.parametrize(("array", "row", "column", "value", "text"), DAMAGES)
 def test_damage_is_noticed(store: Path, array: str, row: int, column: int, value: float, text: str) -> None:
     zarr.open_array(store / array, mode="r+")[row, column] = value
-    report = verify(store)
+    report = verify_store(store)
     assert not report.sound
     assert any(text in finding for finding in report.findings), report.findings
 
@@ -80,7 +80,7 @@ def test_points_that_are_the_same_are_noticed(store: Path) -> None:
     kinds = zarr.open_array(store / "points/integers", mode="r")[:, 0]
     first, second = np.flatnonzero(kinds == 0)[:2]
     points[int(second)] = points[int(first)]
-    assert any("are the same as one before" in finding for finding in verify(store).findings)
+    assert any("are the same as one before" in finding for finding in verify_store(store).findings)
 
 
 def test_what_cannot_be_looked_at_is_said(tmp_path: Path) -> None:
@@ -92,16 +92,16 @@ def test_what_cannot_be_looked_at_is_said(tmp_path: Path) -> None:
 
     problem = from_callable(energy, dim=2, domain=Box(-3, 3))
     ld.explore(problem, [0.1, 0.1], 2, store=tmp_path / "x", same=near)
-    report = verify(tmp_path / "x")
+    report = verify_store(tmp_path / "x")
     assert report.sound
     assert len(report.skipped) == 2
     assert "--problem" in report.skipped[1]
-    whole = verify(tmp_path / "x", problem=problem, same=Custom(near))
+    whole = verify_store(tmp_path / "x", problem=problem, same=Custom(near))
     assert whole.sound, whole.findings
     assert not whole.skipped
     assert whole.n_gradients == 9
     with pytest.raises(StoreMismatchError, match="is not the problem of the store"):
-        verify(tmp_path / "x", problem=ld.systems.coupled_lattice(dim=2))
+        verify_store(tmp_path / "x", problem=ld.systems.coupled_lattice(dim=2))
 
 
 # -- out of headers --------------------------------------------------------------------------------------------------
@@ -197,13 +197,13 @@ def test_a_store_is_sound_at_every_moment_of_a_run(tmp_path: Path, monkeypatch: 
     store, reports = tmp_path / "x", []
 
     def look(status: Any) -> None:
-        reports.append(verify(store))
+        reports.append(verify_store(store))
 
     original = Database.commit
 
     def commit(self: Database, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
-        reports.append(verify(store))
+        reports.append(verify_store(store))
 
     monkeypatch.setattr(Database, "commit", commit)
     problem = ld.systems.coupled_lattice(dim=2)

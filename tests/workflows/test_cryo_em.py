@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from landscape_dist.config.models import load_config
+from landscape_dist.config import load_config
 from workflows.cryo_em import run as cryo_em
 from workflows.cryo_em.maps import Support, folds, neighbours_scatter, resampled, spread_out
 

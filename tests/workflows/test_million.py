@@ -10,7 +10,7 @@ import numpy as np
 
 from landscape_dist.exploration.coordinator import Coordinator
 from landscape_dist.exploration.settings import ExploreSettings
-from landscape_dist.pathways.pathway_map import count_connections
+from landscape_dist.pathways.connections import count_connections
 from landscape_dist.spaces.judgement import Distance
 
 FILE = Path(__file__).parents[2] / "workflows" / "benchmarks" / "million" / "synthetic.py"

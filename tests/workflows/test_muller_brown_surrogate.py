@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import landscape_dist as ld
-from landscape_dist.config.models import load_config
+from landscape_dist.config import load_config
 from landscape_dist.surrogates import load
 from workflows.muller_brown_surrogate import data_size, searches, tables
 from workflows.muller_brown_surrogate.__main__ import main

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import landscape_dist as ld
-from landscape_dist.config.models import load_config
+from landscape_dist.config import load_config
 from landscape_dist.problems.domain import Box
 from landscape_dist.surrogates import TrainingData, train
 from workflows.rosenbrock_7d_surrogate import run as workflow

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import landscape_dist as ld
-from landscape_dist.config.models import load_config
+from landscape_dist.config import load_config
 from landscape_dist.surrogates import TrainingData, from_grid
 from landscape_dist.testing import check_problem
 from workflows.alanine_dipeptide import run as alanine_dipeptide

@@ -14,7 +14,7 @@ import pytest
 
 import landscape_dist
 from landscape_dist.analysis.matching import match_points
-from landscape_dist.config.models import load_config
+from landscape_dist.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 # Surrogates are trained or corrected first: files of their own have them.

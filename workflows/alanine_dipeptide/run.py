@@ -19,7 +19,7 @@ import numpy as np
 
 import landscape_dist as ld
 from landscape_dist.analysis.survival import survival
-from landscape_dist.config.models import Config, make_config
+from landscape_dist.config import Config, make_config
 from landscape_dist.errors import LandscapeError
 from landscape_dist.records import FloatArray
 from landscape_dist.surrogates import Surrogate, TrainingData, print_progress, train_once

@@ -27,9 +27,9 @@ import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
 from landscape_dist.campaign.header import versions
 from landscape_dist.distribute.clusters.connecting import connect
-from landscape_dist.distribute.runs.packing import failed
 from landscape_dist.distribute.runs.runner import DaskRunner, RunReport
 from landscape_dist.distribute.worker.broadcast import Broadcast, dump
+from landscape_dist.distribute.worker.pieces import failed
 from landscape_dist.records import ResultBatch, SearchBatch, SearchKind, SearchStatus
 from landscape_dist.surrogates import Surrogate, TrainingSettings, sample, train_once
 from landscape_dist.surrogates.features import Features

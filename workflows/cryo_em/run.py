@@ -18,7 +18,7 @@ import numpy as np
 
 import landscape_dist as ld
 from landscape_dist.analysis.survival import DOUBTFUL, Survival, survival
-from landscape_dist.config.models import Config, make_config
+from landscape_dist.config import Config, make_config
 from landscape_dist.errors import LandscapeError
 from landscape_dist.records import FloatArray, IntArray
 from landscape_dist.surrogates import (

@@ -13,7 +13,7 @@ import numpy as np
 
 import landscape_dist as ld
 from landscape_dist.analysis.matching import match_points
-from landscape_dist.config.models import Config, make_config
+from landscape_dist.config import Config, make_config
 from landscape_dist.correction.result import ArrowFate, Correction
 from landscape_dist.problems import Problem, from_callable
 from landscape_dist.toml_file import read_tables

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import landscape_dist as ld
-from landscape_dist.config.models import Config, make_config
+from landscape_dist.config import Config, make_config
 from landscape_dist.problems import Problem, domain_from_dict
 from landscape_dist.surrogates import Surrogate, TrainingSettings, print_progress, train_once
 from landscape_dist.toml_file import read_toml

@@ -18,7 +18,7 @@ import numpy as np
 
 import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
-from landscape_dist.config.models import Config, make_config
+from landscape_dist.config import Config, make_config
 from landscape_dist.plots import convergence_figure
 from landscape_dist.problems import Problem
 from landscape_dist.records import FloatArray

@@ -11,7 +11,7 @@ import numpy as np
 
 import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
-from landscape_dist.config.models import Config, make_config
+from landscape_dist.config import Config, make_config
 from landscape_dist.surrogates import Surrogate, print_progress, train_once
 from landscape_dist.toml_file import read_tables
 

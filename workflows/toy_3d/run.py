@@ -19,7 +19,7 @@ import numpy as np
 import landscape_dist as ld
 from landscape_dist.analysis.matching import Difference, compare
 from landscape_dist.analysis.survival import survival
-from landscape_dist.config.models import Config, load_config
+from landscape_dist.config import Config, load_config
 from landscape_dist.problems import domain_from_dict
 from landscape_dist.surrogates import Surrogate, print_progress, train_once
 

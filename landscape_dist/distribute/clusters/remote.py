@@ -87,7 +87,7 @@ def remote_client(address: str, timeout: float, what: str, security: Security | 
 def _identify(address: str, timeout: float, security: Security | None) -> str:
     """What kind of Dask server answers at the address.  OSError or ValueError if none does."""
     from distributed import Security, rpc
-    from distributed.comm import normalize_address
+    from distributed.comm.addressing import normalize_address
 
     async def ask() -> str:
         options = (security or Security()).get_connection_args("client")

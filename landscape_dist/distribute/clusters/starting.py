@@ -9,16 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from landscape_dist.distribute.clusters.cluster_file import ClusterFile
 from landscape_dist.distribute.clusters.healing import adapt, keep, mark_unsubmitted
-from landscape_dist.distribute.clusters.kinds import (
-    building,
-    cluster_arguments,
-    cluster_class,
-    is_job_queue,
-    is_local,
-    security,
-)
+from landscape_dist.distribute.clusters.job_queues import is_job_queue
+from landscape_dist.distribute.clusters.kinds import building, cluster_arguments, cluster_class, is_local
 from landscape_dist.distribute.clusters.local import DASK_CONFIG, local_client, quiet
 from landscape_dist.distribute.clusters.remote import remote_client, remote_client_of_file
+from landscape_dist.distribute.clusters.workers_table import security
 from landscape_dist.errors import ClusterError
 
 if TYPE_CHECKING:

@@ -16,6 +16,8 @@ from landscape_dist.records import Counters, FloatArray
 if TYPE_CHECKING:
     from distributed import Client
 
+    from landscape_dist.problems.base import Problem
+
 TRIES = 3
 
 
@@ -30,7 +32,7 @@ def evaluate_here(version: str, kind: str, X: FloatArray) -> tuple[FloatArray, C
 class RemoteEvaluations:
     """Evaluates a problem on a client's workers; a context, during which they hold the problem."""
 
-    def __init__(self, client: Client, problem: Any) -> None:
+    def __init__(self, client: Client, problem: Problem) -> None:
         self._client = client
         self._problem = problem
         self._broadcast = Broadcast(client, problem)

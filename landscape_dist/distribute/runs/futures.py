@@ -18,8 +18,6 @@ from distributed import KilledWorker, as_completed
 from landscape_dist.distribute.clusters.environment import VersionCheck
 from landscape_dist.distribute.clusters.healing import heal
 from landscape_dist.distribute.runs.interrupts import Interrupts
-from landscape_dist.distribute.runs.isolation import Solve, Solved
-from landscape_dist.distribute.runs.packing import failed, halves, take
 from landscape_dist.distribute.runs.slowest import Underway
 from landscape_dist.distribute.worker.broadcast import (
     Broadcast,
@@ -28,12 +26,17 @@ from landscape_dist.distribute.worker.broadcast import (
     dump,
     run_searches,
 )
+from landscape_dist.distribute.worker.isolation import Solve, Solved
+from landscape_dist.distribute.worker.pieces import failed, halves, take
 from landscape_dist.distribute.worker.watchdog import Hang, HangWatch
 from landscape_dist.errors import ClusterError, LandscapeError, ProblemError
 from landscape_dist.records import SearchBatch, SearchStatus
 
 if TYPE_CHECKING:
     from distributed import Client, Future
+
+    from landscape_dist.hisd.settings import SolverSettings
+    from landscape_dist.problems.base import Problem
 
 POLL_SECONDS = 0.25
 REFRESH_SECONDS = 2.0
@@ -50,7 +53,7 @@ RESUME = (
 
 @dataclass(slots=True)
 class _Flight:
-    future: Future
+    future: Future[Solved]
     batch: SearchBatch
     number: int
     attempt: int
@@ -88,8 +91,8 @@ class DaskExecutor:
     def __init__(
         self,
         client: Client,
-        problem: Any,
-        settings: Any,
+        problem: Problem,
+        settings: SolverSettings,
         solve: Solve,
         *,
         hang_seconds: float | None = None,

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from landscape_dist.distribute.runs.interrupts import Interrupts
-from landscape_dist.distribute.runs.isolation import Solve, Solved, solve_isolated
 from landscape_dist.distribute.runs.packing import Coordinator, Feed, PackSizer
 from landscape_dist.distribute.runs.settings import check_hang_seconds
 from landscape_dist.distribute.runs.slowest import Underway
+from landscape_dist.distribute.worker.isolation import Solve, Solved, solve_isolated
 from landscape_dist.records import ResultBatch, SearchBatch
 
 if TYPE_CHECKING:
     from distributed import Client
+
+    from landscape_dist.hisd.settings import SolverSettings
+    from landscape_dist.problems.base import Problem
 
 PROGRESS_SECONDS = 0.5
 
@@ -107,8 +110,8 @@ OnProgress = Callable[[RunReport], None]
 
 def run_serial(
     coordinator: Coordinator,
-    problem: Any,
-    settings: Any,
+    problem: Problem,
+    settings: SolverSettings,
     *,
     on_decisions: OnDecisions,
     batch_size: int | None = None,
@@ -151,8 +154,8 @@ class DaskRunner:
     def __init__(
         self,
         client: Client,
-        problem: Any,
-        settings: Any,
+        problem: Problem,
+        settings: SolverSettings,
         *,
         solve: Solve | None = None,
         target_seconds: float = 0.5,
@@ -202,7 +205,7 @@ class _InlineExecutor:
     n_killed = 0
     n_hung = 0
 
-    def __init__(self, problem: Any, settings: Any, solve: Solve) -> None:
+    def __init__(self, problem: Problem, settings: SolverSettings, solve: Solve) -> None:
         self._problem = problem
         self._settings = settings
         self._solve = solve

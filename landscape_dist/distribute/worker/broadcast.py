@@ -19,13 +19,15 @@ from weakref import WeakKeyDictionary
 import cloudpickle
 from distributed import WorkerPlugin, get_worker
 
-from landscape_dist.distribute.runs.isolation import Solved, solve_isolated, solve_one_by_one
+from landscape_dist.distribute.worker.isolation import Solved, solve_isolated, solve_one_by_one
 from landscape_dist.distribute.worker.plugins import bring, withdraw
 from landscape_dist.distribute.worker.watchdog import watching
 from landscape_dist.errors import LandscapeError, ProblemError
 
 if TYPE_CHECKING:
     from distributed import Client
+
+    from landscape_dist.problems.base import Problem
 
 
 class ProblemMissingError(LandscapeError):
@@ -138,7 +140,7 @@ class Broadcast:
         version: hash of the problem's bytes; tasks name it.
     """
 
-    def __init__(self, client: Client, problem: Any) -> None:
+    def __init__(self, client: Client, problem: Problem) -> None:
         self._client = client
         blob = dump(problem, "the problem")
         self.version = hashlib.blake2b(blob, digest_size=12).hexdigest()

@@ -29,6 +29,8 @@ from landscape_dist.distribute.worker.plugins import bring, withdraw
 if TYPE_CHECKING:
     from distributed import Client
 
+    from landscape_dist.problems.base import Problem
+
 EXIT_CODE = 70
 GRACE_SECONDS = 1.0
 """Between telling the runner and ending the process: the runner takes the task back, or it would hang elsewhere too."""
@@ -56,7 +58,7 @@ class Watch:
         slot: the search that is running, where they run one by one.
     """
 
-    def __init__(self, key: str, problem: Any) -> None:
+    def __init__(self, key: str, problem: Problem) -> None:
         self.key = key
         self.slot: int | None = None
         self.thread = threading.get_ident()
@@ -106,7 +108,7 @@ class Watchdog(WorkerPlugin):
         self._ended.set()
 
     @contextmanager
-    def watching(self, key: str, problem: Any) -> Iterator[Watch]:
+    def watching(self, key: str, problem: Problem) -> Iterator[Watch]:
         """Watch what this thread does in this block."""
         watch = Watch(key, problem)
         self._watches[watch.thread] = watch
@@ -151,11 +153,11 @@ class Watchdog(WorkerPlugin):
         os._exit(EXIT_CODE)
 
 
-def watching(worker: Any, topic: str | None, problem: Any) -> Any:
+def watching(worker: Any, topic: str | None, problem: Problem) -> Any:
     """A context that yields the `Watch` of the task that runs in this thread; a plain one where nothing watches."""
     watchdog = None if topic is None else worker.plugins.get(topic)
     if not isinstance(watchdog, Watchdog):
-        return nullcontext(Watch("", None))
+        return nullcontext(Watch("", problem))
     return watchdog.watching(str(worker.get_current_task()), problem)
 
 

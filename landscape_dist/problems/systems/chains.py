@@ -21,7 +21,7 @@ from landscape_dist.records import FloatArray
 class _QuarticChain(TridiagonalSystem):
     """E = sum_i a_i (x_i^2 - 1)^2 + c sum_i x_i x_(i+1)."""
 
-    def __init__(self, name: str, parameters: dict[str, Any], a: FloatArray, c: float, domain: Any) -> None:
+    def __init__(self, name: str, parameters: dict[str, Any], a: FloatArray, c: float, domain: Domain | None) -> None:
         d = len(a)
         # |x_i|^2 <= 1 + |c| / (2 a_i) at every stationary point, from the largest coordinate's equation
         half_width = 2.0 * float(np.sqrt(1.0 + abs(c) / (2.0 * a.min())))
@@ -123,7 +123,7 @@ def _n_negative(diagonal: FloatArray, band: FloatArray) -> int:
 
 
 class _Rosenbrock(TridiagonalSystem):
-    def __init__(self, parameters: dict[str, Any], dim: int, s: FloatArray | None, domain: Any) -> None:
+    def __init__(self, parameters: dict[str, Any], dim: int, s: FloatArray | None, domain: Domain | None) -> None:
         self._s = s if s is not None and np.any(s) else None
         self.dim = dim
         index = _n_negative(*self._bands(np.ones(dim)))
@@ -221,7 +221,7 @@ def rosenbrock(
 
 
 class _Cosine(TridiagonalSystem):
-    def __init__(self, parameters: dict[str, Any], a: FloatArray, n: FloatArray, domain: Any) -> None:
+    def __init__(self, parameters: dict[str, Any], a: FloatArray, n: FloatArray, domain: Domain | None) -> None:
         d = len(a)
         super().__init__(
             "separable_cosine",

@@ -15,7 +15,7 @@ from landscape_dist.errors import ProblemError
 from landscape_dist.problems.base import Problem
 from landscape_dist.problems.domain import Box, Domain, Unbounded, domain_from_dict
 from landscape_dist.problems.fingerprint import canonical_json, digest
-from landscape_dist.records import FloatArray
+from landscape_dist.records import FloatArray, SparseHessian
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class TridiagonalSystem(NamedSystem):
             flat[:, d :: d + 1] = band
         return g, H
 
-    def _sparse_hessian(self, x: FloatArray) -> Any:
+    def _sparse_hessian(self, x: FloatArray) -> SparseHessian:
         from scipy.sparse import diags_array
 
         diagonal, band = self._bands(x)

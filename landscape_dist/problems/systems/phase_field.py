@@ -13,7 +13,7 @@ from landscape_dist.errors import ProblemError
 from landscape_dist.problems.conditioned import Conditioned, PeriodicGrid
 from landscape_dist.problems.domain import Domain, Unbounded
 from landscape_dist.problems.systems.named import NamedSystem, real_number, register
-from landscape_dist.records import FloatArray
+from landscape_dist.records import FloatArray, SparseHessian
 
 SCHEMES = ("stencil", "spectral")
 # Beyond this many grid points a dense Hessian is refused.
@@ -42,7 +42,7 @@ class AllenCahn(NamedSystem):
         shape: tuple[int, ...],
         kappa: float,
         lengths: tuple[float, ...],
-        domain: Any,
+        domain: Domain | None,
     ) -> None:
         d = math.prod(shape)
         self.shape = shape
@@ -123,7 +123,7 @@ class AllenCahn(NamedSystem):
         H.reshape(len(X), self.dim**2)[:, :: self.dim + 1] += 3 * X * X - 1
         return H
 
-    def _sparse_hessian(self, x: FloatArray) -> Any:
+    def _sparse_hessian(self, x: FloatArray) -> SparseHessian:
         from scipy.sparse import diags_array
 
         if not self.has_sparse_hessian:
@@ -133,7 +133,7 @@ class AllenCahn(NamedSystem):
         return (self._sparse_linear + diags_array(3 * x * x - 1)).tocsc()
 
     @cached_property
-    def _sparse_linear(self) -> Any:
+    def _sparse_linear(self) -> SparseHessian:
         """(d, d) sparse matrix of -kappa Laplacian, of neighbours' differences."""
         from scipy.sparse import csr_array, eye_array, kron
 

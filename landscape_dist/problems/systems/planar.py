@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from landscape_dist.problems.domain import Box, Domain
@@ -23,7 +21,7 @@ _A5, _ALPHA5, _GAMMA5, _X5, _Y5 = 500.0, -0.1, -0.1, -0.5582, 1.4417
 class _MullerBrown(NamedSystem):
     """Far outside its domain the last Gaussian overflows; that shows as non-finite values, not as warnings."""
 
-    def __init__(self, name: str, modified: bool, box: Box, domain: Any) -> None:
+    def __init__(self, name: str, modified: bool, box: Box, domain: Domain | None) -> None:
         super().__init__(
             name,
             2,
@@ -152,7 +150,7 @@ def modified_muller_brown(*, domain: Domain | None = None) -> _MullerBrown:
 
 
 class _Butterfly(NamedSystem):
-    def __init__(self, domain: Any) -> None:
+    def __init__(self, domain: Domain | None) -> None:
         super().__init__(
             "butterfly",
             2,
@@ -204,7 +202,7 @@ def butterfly(*, domain: Domain | None = None) -> _Butterfly:
 
 
 class _Arctan(NamedSystem):
-    def __init__(self, name: str, M: list[list[float]], alpha: float, domain: Any) -> None:
+    def __init__(self, name: str, M: list[list[float]], alpha: float, domain: Domain | None) -> None:
         self._M = np.array(M)
         d = len(M)
         # grad = M x - alpha / (1 + u^2), so every stationary point lies in M^-1 (0, alpha]^d

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from synthetic import NOISE, Product, product
 
-from landscape_dist.campaign.campaign import Journal
 from landscape_dist.campaign.header import make_header, versions
+from landscape_dist.campaign.journal import Journal
 from landscape_dist.exploration.coordinator import Coordinator
 from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
@@ -54,7 +54,7 @@ def fill(work: Product, store: Path) -> dict[str, Any]:
         spent[part] += time.process_time() - since
 
     with Database.create(store, header, dim=problem.dim, n_eigenvalues=work.n_eigenvalues) as database:
-        journal = Journal(header, problem, coordinator, database)
+        journal = Journal(header, problem, coordinator, database, store=store)
         while True:
             since = time.process_time()
             batch = None if coordinator.finished else coordinator.ask(PIECE)
@@ -84,9 +84,8 @@ def fill(work: Product, store: Path) -> dict[str, Any]:
                 )
                 last = (n, seconds)
         assert len(coordinator.points) == work.n_points
-        journal.finished = coordinator.complete
         since = time.process_time()
-        journal.commit()
+        journal.finish()
         timed("journal", since)
     n_points, n_searches = len(coordinator.points), len(coordinator.searches)
     files = [os.path.getsize(path) for path in store.rglob("*") if path.is_file()]

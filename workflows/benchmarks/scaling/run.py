@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import landscape_dist as ld
-from landscape_dist.campaign import campaign
 from landscape_dist.campaign.header import versions
+from landscape_dist.campaign.journal import Journal
 from landscape_dist.exploration.coordinator import Coordinator
 from landscape_dist.exploration.identification import Identification
 from landscape_dist.exploration.settings import ExploreSettings
@@ -66,7 +66,7 @@ def parts(dim: int) -> dict[str, Any]:
     timed(Coordinator, "ask", "ask")
     timed(Coordinator, "tell", "tell")
     timed(Identification, "identify", "identify, a part of tell")
-    timed(campaign.Journal, "write", "journal")
+    timed(Journal, "write", "journal")
     since = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         landscape = ld.explore(ld.systems.coupled_lattice(dim=dim), max_index=dim, store=str(Path(folder) / "a.zarr"))
@@ -153,7 +153,7 @@ def simulate(n_workers: int, seconds: float, target: float | None, duration: flo
         Database.create(str(Path(folder) / "a.zarr"), {}, dim=DIM, n_eigenvalues=work.n_eigenvalues) as database,
     ):
         problem = ld.systems.coupled_lattice(dim=DIM)  # as large as one that is sent, and not used
-        journal = campaign.Journal({}, problem, coordinator, database)
+        journal = Journal({}, problem, coordinator, database)
         runner = DaskRunner(client, problem, SolverSettings(), solve=Sleeping(seconds), **options)
         began = time.monotonic()
 

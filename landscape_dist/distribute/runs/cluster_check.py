@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from landscape_dist.distribute.clusters.cluster_file import ClusterFile, load_cluster_file
 from landscape_dist.distribute.clusters.environment import VersionCheck
-from landscape_dist.distribute.clusters.kinds import cluster_class, is_job_queue, job_script
+from landscape_dist.distribute.clusters.job_queues import is_job_queue
+from landscape_dist.distribute.clusters.kinds import cluster_class, has_fixed_size, job_script
 from landscape_dist.distribute.clusters.starting import started
 from landscape_dist.errors import LandscapeError
 
@@ -54,7 +55,7 @@ def check_cluster(path: str | os.PathLike[str], timeout: float) -> Iterator[Step
         script = job_script(file)
         yield Step(name, "none, the cluster submits no jobs" if script is None else f"\n{script.rstrip()}")
         name = "start"
-        with started(file if file.is_running or _has_fixed_size(file) else file.sized(1, None)) as client:
+        with started(file if file.is_running or has_fixed_size(file) else file.sized(1, None)) as client:
             yield Step(name, f"scheduler at {_address(client)}")
             name = "worker"
             problem = _wait_for_worker(client, file, timeout)
@@ -70,10 +71,6 @@ def check_cluster(path: str | os.PathLike[str], timeout: float) -> Iterator[Step
             yield Step(name, _search(client))
     except (LandscapeError, OSError) as error:
         yield Step(name, error=str(error) or type(error).__name__)
-
-
-def _has_fixed_size(file: ClusterFile) -> bool:
-    return file.class_name == "SSHCluster"
 
 
 def _wait_for_worker(client: Client, file: ClusterFile, timeout: float) -> str | None:
@@ -128,7 +125,7 @@ def _search(client: Client) -> str:
     from landscape_dist.problems import systems
     from landscape_dist.spaces.judgement import make_judgement
 
-    problem: Any = systems.get("muller_brown")
+    problem = systems.get("muller_brown")
     solver = SolverSettings()
     columns = eigenvalue_columns(problem, solver)
     settings = ExploreSettings(max_index=0, max_searches=1)

@@ -1,4 +1,4 @@
-"""The paths in a database, read when asked for."""
+"""The paths of searches in a database, read when asked for."""
 
 from __future__ import annotations
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from landscape_dist.distribute.runs.packing import failed, halves, take
-from landscape_dist.records import ResultBatch, SearchBatch, SearchStatus, join_results
+from landscape_dist.distribute.worker.pieces import failed, halves, take
+from landscape_dist.hisd.results import join_results
+from landscape_dist.records import ResultBatch, SearchBatch, SearchStatus
+
+if TYPE_CHECKING:
+    from landscape_dist.distribute.worker.watchdog import Watch
+    from landscape_dist.hisd.settings import SolverSettings
+    from landscape_dist.problems.base import Problem
 
 RAISE_TRIES = 2
 """An exception may be the fault of a moment: a file that another process holds, a licence server, a full disk."""
 
-Solve = Callable[[Any, SearchBatch, Any], ResultBatch]
+Solve = Callable[["Problem", SearchBatch, "SolverSettings"], ResultBatch]
 """`solve(problem, batch, settings) -> ResultBatch`, as `hisd.solver.solve_batch`; importable by name."""
 
 
@@ -34,7 +40,7 @@ class Solved:
     clean: bool = True
 
 
-def solve_isolated(solve: Solve, problem: Any, batch: SearchBatch, settings: Any) -> Solved:
+def solve_isolated(solve: Solve, problem: Problem, batch: SearchBatch, settings: SolverSettings) -> Solved:
     """Solve a batch; where that raises, halve it until the searches that raise are alone.
 
     Those that raise `RAISE_TRIES` times by themselves get the status RAISED and the exception's type and text as
@@ -46,7 +52,9 @@ def solve_isolated(solve: Solve, problem: Any, batch: SearchBatch, settings: Any
     return Solved(None, join_results(parts), time.perf_counter() - started, clean)
 
 
-def solve_one_by_one(solve: Solve, problem: Any, batch: SearchBatch, settings: Any, watch: Any) -> Solved:
+def solve_one_by_one(
+    solve: Solve, problem: Problem, batch: SearchBatch, settings: SolverSettings, watch: Watch
+) -> Solved:
     """The same, each search by itself; `watch.slot` says which one is running."""
     started = time.perf_counter()
     parts: list[ResultBatch] = []
@@ -57,7 +65,12 @@ def solve_one_by_one(solve: Solve, problem: Any, batch: SearchBatch, settings: A
 
 
 def _solve(
-    solve: Solve, problem: Any, batch: SearchBatch, settings: Any, parts: list[ResultBatch], tries: int = RAISE_TRIES
+    solve: Solve,
+    problem: Problem,
+    batch: SearchBatch,
+    settings: SolverSettings,
+    parts: list[ResultBatch],
+    tries: int = RAISE_TRIES,
 ) -> bool:
     try:
         result = solve(problem, batch, settings)

@@ -1,0 +1,202 @@
+"""The kinds of evidence on completeness, and what they say in words."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from landscape_dist.analysis.morse import MorseEvidence
+
+_WIDTH = 100
+_MOST_IDS = 10
+
+COVERAGE_CAVEAT = (
+    "searches are no random sample: the children of one parent are spread over its branches on purpose, so these "
+    "numbers compare runs of one problem and bound nothing"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowEvidence:
+    """Whether saddles have the arrows that they must have.
+
+    Attributes:
+        n_saddles: points of index above `min_index`, from which arrows down are due.
+        without_arrows: ids of those that have none.
+        out_of_domain: ids among them from which every search down left the domain, which explains it.
+        n_index_one: points of index 1 (0 where min_index is above 0).
+        branches_missing: id -> number of branches (0 or 1) of index-1 points with fewer than the two they have.
+    """
+
+    n_saddles: int
+    without_arrows: tuple[int, ...]
+    out_of_domain: tuple[int, ...]
+    n_index_one: int
+    branches_missing: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class HitEvidence:
+    """How often points were reached.
+
+    Attributes:
+        n_hits: searches that ended at a point.
+        n_hit: points reached at least once.
+        singletons, doubletons: points reached once, twice (f1, f2).
+        chao1: n_hit + f1 (f1 - 1) / (2 (f2 + 1)), the bias-corrected lower bound for the number of points
+            (A. Chao, Scand. J. Statist. 11 (1984) 265; corrected form in Chao, Encycl. Stat. Sci. (2005), p. 7907).
+        coverage: 1 - f1 / n_hits, the estimated share of searches that end at a known point (I. J. Good,
+            Biometrika 40 (1953) 237, eq. 9); None without hits.
+        by_index: index -> (points, least hits, median hits).
+        caveat: why this is evidence and no bound.
+    """
+
+    n_hits: int
+    n_hit: int
+    singletons: int
+    doubletons: int
+    chao1: float
+    coverage: float | None
+    by_index: dict[int, tuple[int, int, float]]
+    caveat: str = COVERAGE_CAVEAT
+
+
+@dataclass(frozen=True, slots=True)
+class UpwardEvidence:
+    """What the last round of upward searches found.
+
+    Attributes:
+        round: number of that round; None where no upward search was made.
+        n_searches: upward searches in it.
+        n_new: points that they found.
+        bound: with n_new = 0, the 95 % upper bound 3 / n_searches (rule of three) on the share of upward searches
+            that would find something new; None otherwise.
+    """
+
+    round: int | None
+    n_searches: int
+    n_new: int
+    bound: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCount:
+    """How many searches ended in one way, and what a user can do about it."""
+
+    status: str
+    count: int
+    advice: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Evidence on completeness.  `contradictions` prove that something is missing; the rest is for judging.
+
+    `str(audit)` is a report in plain text, `as_dict()` is for JSON.
+    """
+
+    n_points: int
+    n_searches: int
+    min_index: int
+    max_index: int
+    morse: MorseEvidence
+    arrows: ArrowEvidence
+    hits: HitEvidence
+    upward: UpwardEvidence
+    statuses: tuple[StatusCount, ...]
+
+    @property
+    def contradictions(self) -> tuple[str, ...]:
+        """What cannot be so in a complete landscape."""
+        found = []
+        m, a = self.morse, self.arrows
+        if m.sum_verdict == "violated":
+            found.append(f"Morse sum is {m.morse_sum}, the Euler characteristic {m.euler_characteristic}")
+        found += [f"Morse inequality at index {k} fails by {-m.slack[k]}" for k in m.violated]
+        unexplained = len(a.without_arrows) - len(a.out_of_domain)
+        if unexplained:
+            found.append(f"{unexplained} saddles have no arrow down although not all searches left the domain")
+        return tuple(found)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers, text, lists and dicts, with `contradictions`."""
+        return asdict(self) | {"contradictions": list(self.contradictions)}
+
+    def __str__(self) -> str:
+        """A report in plain text, a block for each kind of evidence, the verdict first."""
+        blocks = (_verdict, _morse, _arrows, _hits, _upward, _statuses)
+        return "\n\n".join("\n".join(_wrap(line) for line in block(self)) for block in blocks)
+
+
+# -- in words -----------------------------------------------------------------------------------------------------
+def _verdict(audit: Audit) -> list[str]:
+    head = f"{audit.n_points} points, {audit.n_searches} searches, index {audit.min_index} to {audit.max_index}"
+    if not audit.contradictions:
+        return [head, "Nothing contradicts completeness."]
+    return [head, "Something is missing:", *(f"  - {text}" for text in audit.contradictions)]
+
+
+def _morse(audit: Audit) -> list[str]:
+    m = audit.morse
+    counts = ", ".join(f"{c} of index {k}" for k, c in enumerate(m.counts) if c) or "none"
+    expected = "unknown" if m.euler_characteristic is None else str(m.euler_characteristic)
+    lines = [
+        f"Nondegenerate points: {counts}",
+        f"Morse sum {m.morse_sum}, Euler characteristic {expected}: {m.sum_verdict}",
+    ]
+    if m.slack:
+        verdict = "fail at index " + ", ".join(map(str, m.violated)) if m.violated else "hold"
+        lines.append(f"Morse inequalities up to index {len(m.slack) - 1} {verdict} (slack {_ids(m.slack)})")
+    return lines + [f"  note: {note}" for note in m.notes]
+
+
+def _arrows(audit: Audit) -> list[str]:
+    a = audit.arrows
+    lines = [f"Saddles with arrows down: {a.n_saddles - len(a.without_arrows)} of {a.n_saddles}"]
+    if a.without_arrows:
+        lines.append(f"  none from points {_ids(a.without_arrows)}")
+    if a.out_of_domain:
+        lines.append(f"  of these, every search left the domain from points {_ids(a.out_of_domain)}")
+    lines.append(f"Index-1 points with both branches: {a.n_index_one - len(a.branches_missing)} of {a.n_index_one}")
+    if a.branches_missing:
+        lines.append(f"  fewer than two branches at points {_ids(tuple(a.branches_missing))}")
+    return lines
+
+
+def _hits(audit: Audit) -> list[str]:
+    h = audit.hits
+    coverage = "unknown" if h.coverage is None else f"{100 * h.coverage:.2f} %"
+    return [
+        f"Hits: {h.n_hits} on {h.n_hit} points; {h.singletons} points reached once, {h.doubletons} twice",
+        f"Estimated number of points (Chao1): {h.chao1:.1f}; coverage (Good-Turing): {coverage}",
+        f"  caveat: {h.caveat}",
+        *(
+            f"  index {index}: {n} points, hits {least} at least, {median:g} in the median"
+            for index, (n, least, median) in h.by_index.items()
+        ),
+    ]
+
+
+def _upward(audit: Audit) -> list[str]:
+    u = audit.upward
+    if u.round is None:
+        return ["Upward searches: none"]
+    line = f"Last upward round ({u.round}): {u.n_searches} searches, {u.n_new} new points"
+    if u.bound is None:
+        return [line, "  it still found something; further rounds can find more"]
+    return [line, f"  at most {100 * u.bound:.2g} % of such searches would find something new (95 %, rule of three)"]
+
+
+def _statuses(audit: Audit) -> list[str]:
+    return ["Searches by how they ended:", *(f"  {s.count:>8}  {s.status}: {s.advice}" for s in audit.statuses)]
+
+
+def _ids(ids: tuple[int, ...]) -> str:
+    more = f" and {len(ids) - _MOST_IDS} more" if len(ids) > _MOST_IDS else ""
+    return ", ".join(map(str, ids[:_MOST_IDS])) + more
+
+
+def _wrap(line: str) -> str:
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.fill(line, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,104 @@
+"""Curvature from sparse Hessians, by factorisations and Sylvester's law of inertia."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from landscape_dist.hisd.curvatures.base import Curvatures
+from landscape_dist.hisd.memory import memory_of
+from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.hisd.spectra import (
+    GUARD,
+    MAX_ITERATIONS,
+    SMALL,
+    VALUES,
+    LowestSpectrum,
+    lowest_eigenvectors,
+    zero_threshold,
+)
+from landscape_dist.numerics.davidson import lowest_pairs
+from landscape_dist.numerics.hessians import HessianStack
+from landscape_dist.numerics.lanczos import ends_of_spectrum
+from landscape_dist.numerics.sparse import SparseHessians, below_spectrum, count_below
+from landscape_dist.problems.base import Problem
+from landscape_dist.records import FloatArray
+
+# What a factorisation may be off by, relative to the Hessian's size, where nothing counts as zero.
+ROUNDING = 1e-12
+
+
+class SparseCurvatures(Curvatures):
+    """Sparse matrices stand in for arrays, in implicit steps, eigensolvers and verdicts."""
+
+    has_hessians = True
+
+    @classmethod
+    def serves(cls, problem: Problem, settings: SolverSettings) -> bool:
+        return bool(problem.has_sparse_hessian and settings.sparse_hessians and problem.dim > settings.dense_limit)
+
+    def frames(
+        self, X: FloatArray, columns: int, *, gap: float = 0.0, hessians: bool = False
+    ) -> tuple[FloatArray, HessianStack | None]:
+        p, d = X.shape
+        H = sparse_hessians(self.problem, X) if hessians else None
+        out = np.zeros((p, d, columns))
+        for i in range(p if columns else 0):
+            key = ("sparse frame", X[i].tobytes(), columns)
+            out[i] = memory_of(self.problem).get(key, partial(self._frame, X[i], columns))
+        return out, H
+
+    def _frame(self, x: FloatArray, m: int) -> FloatArray:
+        H = self.problem.sparse_hessian(x)
+        low, high = ends_of_spectrum(H.__matmul__, len(x))
+        return lowest_eigenvectors(H.__matmul__, below_spectrum(H, low, high)[0], (low, high), len(x), m)
+
+    def evaluate(self, x: Any) -> tuple[Any, HessianStack, Any]:
+        # Not `sparse_hessians`: where one is not finite its size must tell, so that the step is taken back.
+        gradient, H = self.problem.gradient(x), SparseHessians([self.problem.sparse_hessian(row) for row in x])
+        return gradient, H, H.sizes()
+
+    def spectrum(self, x: FloatArray, target_index: int) -> LowestSpectrum:
+        """By the inertia of two factorisations."""
+        key = ("sparse spectrum", x.tobytes(), target_index, self.settings.nullity_rtol, self.settings.nullity_atol)
+        found: LowestSpectrum = memory_of(self.problem).get(key, partial(self._spectrum, x))
+        return found
+
+    def _spectrum(self, x: FloatArray) -> LowestSpectrum:
+        d = len(x)
+        H = self.problem.sparse_hessian(x)
+        low, high = ends_of_spectrum(H.__matmul__, d)
+        zero = zero_threshold(low, high, self.settings)
+        negative, upto = count_below(H, -zero), count_below(H, zero)
+        off = max(negative.error, upto.error)
+        doubt = ""
+        if not off <= max(0.5 * zero, ROUNDING * max(abs(low), abs(high))):
+            doubt = f"the sparse factorisation is off by {off:.2e}, and eigenvalues count as zero up to {zero:.2e}"
+        m = max(1, min(upto.n_below + 1, self.settings.n_eigenvalues, d))
+        if SMALL * (m + GUARD) >= d:
+            values = np.linalg.eigvalsh(H.toarray())[:m]
+        else:
+            pairs = lowest_pairs(
+                H.__matmul__,
+                np.random.default_rng(d).standard_normal((d, m + GUARD)),
+                lambda pairs: pairs.leading >= m,
+                lambda w: VALUES * max(abs(low), abs(high)),
+                precondition=below_spectrum(H, low, high)[0],
+                max_iterations=MAX_ITERATIONS,
+            )
+            values = pairs.values[: pairs.leading]
+        return LowestSpectrum(values, zero, negative.n_below, upto.n_below - negative.n_below, doubt)
+
+
+def sparse_hessians(problem: Problem, X: FloatArray) -> SparseHessians:
+    """Those of a problem at the points X (n, d); zero where they are not finite."""
+    matrices = [problem.sparse_hessian(x) for x in X]
+    return SparseHessians([H if np.isfinite(H.data).all() else _cleared(H) for H in matrices])
+
+
+def _cleared(H: Any) -> Any:
+    H = H.copy()
+    H.data[:] = 0.0
+    return H

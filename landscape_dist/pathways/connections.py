@@ -1,0 +1,129 @@
+"""What searches say about points: which of them are arrows, how often a point was reached, when it was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape_dist.records import Connection, IntArray, PointColumns, SearchColumns, SearchKind, SearchStatus
+
+_BLOCK = 65536
+"""Connections made into records together."""
+
+
+def connecting(searches: SearchColumns) -> NDArray[np.bool_]:
+    """(s,) whether each search is an arrow: downward, converged to the wanted index, at another point.
+
+    A search aimed at a point counts only if it ended there: elsewhere, it merely repeats a branch that has its arrow.
+    """
+    aimed = searches.kind == SearchKind.CONFIRM
+    return (
+        ((searches.kind == SearchKind.DOWN) | (aimed & (searches.child == -1 - searches.ordinal)))
+        & (searches.status == SearchStatus.CONVERGED)
+        & (searches.child >= 0)
+        & (searches.parent >= 0)
+        & (searches.child != searches.parent)
+    )
+
+
+def count_connections(searches: SearchColumns) -> int:
+    """How many connections there are, without making them."""
+    rows = np.flatnonzero(connecting(searches))
+    if not len(rows):
+        return 0
+    ends = searches.parent[rows]
+    ends *= int(searches.child.max()) + 1
+    ends += searches.child[rows]
+    ends.sort()
+    return 1 + int(np.count_nonzero(ends[1:] != ends[:-1]))
+
+
+def count_hits(n_points: int, searches: SearchColumns) -> IntArray:
+    """(p,) number of searches that ended at each point; falling back to the own parent does not count."""
+    ended = np.isin(searches.status, (SearchStatus.CONVERGED, SearchStatus.OTHER_INDEX)) & (searches.child >= 0)
+    return np.bincount(searches.child[ended], minlength=n_points).astype(np.int64)
+
+
+def searches_per_branch(points: PointColumns, searches: SearchColumns) -> int:
+    """How many searches follow each of the two branches of an index-1 point: 1, and more with random repeats.
+
+    Downward recipes of an index-1 point list one sign with its repeats, then the other, so `ordinal // this` is the
+    branch (0 or 1).  Told from the highest ordinal there is.
+    """
+    of_ones = (searches.kind == SearchKind.DOWN) & (searches.parent >= 0)
+    of_ones[of_ones] = points.index[searches.parent[of_ones]] == 1
+    return (int(searches.ordinal[of_ones].max(initial=0)) + 2) // 2
+
+
+def rows_of_slots(searches: SearchColumns, slots: IntArray) -> IntArray:
+    """(n,) rows of the searches in these slots; 0 for those that are not there."""
+    known = searches.slot
+    if not len(known):
+        return np.zeros(len(slots), dtype=np.int64)
+    order = np.argsort(known, kind="stable")
+    row = order[np.minimum(np.searchsorted(known, slots, sorter=order), len(known) - 1)]
+    return np.where(known[row] == slots, row, 0).astype(np.int64)
+
+
+class Connections(Sequence[Connection]):
+    """Arrows in order of (parent, child), made one at a time when asked for.
+
+    Attributes:
+        parent, child: (c,) ids. counts: (c,) searches behind each arrow.
+        origins: (sum of count,) ordinals, arrow after arrow, ascending in each. first: (c + 1,) where each begins.
+    """
+
+    def __init__(self, searches: SearchColumns) -> None:
+        rows = np.flatnonzero(connecting(searches))
+        rows = rows[_order(searches.parent[rows], searches.child[rows], searches.ordinal[rows])]
+        parent, child = searches.parent[rows], searches.child[rows]
+        new = np.ones(len(rows), dtype=bool)
+        new[1:] = (parent[1:] != parent[:-1]) | (child[1:] != child[:-1])
+        first = np.flatnonzero(new)
+        self.parent: IntArray = parent[first]
+        self.child: IntArray = child[first]
+        self.first: IntArray = np.append(first, len(rows))
+        self.counts: IntArray = np.diff(self.first)
+        self.origins: IntArray = searches.ordinal[rows].astype(np.int64)
+
+    def __len__(self) -> int:
+        return len(self.parent)
+
+    @overload
+    def __getitem__(self, i: int) -> Connection: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[Connection]: ...
+    def __getitem__(self, i: int | slice) -> Connection | list[Connection]:
+        if isinstance(i, slice):
+            return [self[j] for j in range(*i.indices(len(self)))]
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"connection {i} of {len(self)}")
+        i %= len(self)
+        origins = tuple(self.origins[self.first[i] : self.first[i + 1]].tolist())
+        return Connection(int(self.parent[i]), int(self.child[i]), len(origins), origins)
+
+    def __iter__(self) -> Iterator[Connection]:
+        for start in range(0, len(self), _BLOCK):
+            part = slice(start, min(start + _BLOCK, len(self)))
+            first = self.first[part.start : part.stop + 1]
+            origins = self.origins[first[0] : first[-1]].tolist()
+            first = (first - first[0]).tolist()
+            for i, (parent, child) in enumerate(
+                zip(self.parent[part].tolist(), self.child[part].tolist(), strict=True)
+            ):
+                yield Connection(parent, child, first[i + 1] - first[i], tuple(origins[first[i] : first[i + 1]]))
+
+
+def _order(parent: IntArray, child: IntArray, ordinal: NDArray[np.int32]) -> IntArray:
+    """(n,) positions that sort by parent, then child, then ordinal."""
+    if not len(parent):
+        return np.zeros(0, dtype=np.int64)
+    lowest = int(ordinal.min())
+    sizes = (int(parent.max()) + 1, int(child.max()) + 1, int(ordinal.max()) - lowest + 1)
+    if sizes[0] * sizes[1] * sizes[2] >= 2**63:
+        return np.lexsort((ordinal, child, parent))
+    # One number instead of three, a quarter of the time.
+    return np.argsort((parent * sizes[1] + child) * sizes[2] + (ordinal.astype(np.int64) - lowest), kind="stable")

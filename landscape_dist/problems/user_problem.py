@@ -1,0 +1,57 @@
+"""Problems made of a user's functions: what those who try one need to know about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from landscape_dist.errors import ProblemError
+from landscape_dist.problems.base import Problem
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the parts are called in messages; a vector field's gradient is -F and its Hessian minus the Jacobian."""
+
+    energy: str = "energy"
+    gradient: str = "gradient"
+    the_gradient: str = "the gradient"
+    hessian: str = "hessian"
+    hvp: str = "hvp"
+    sign: float = 1.0
+    symmetric: bool = True
+
+
+class UserProblem(Problem):
+    """A problem that calls functions of a user's.
+
+    Attributes:
+        labels: what its parts are called.
+    """
+
+    labels = Labels()
+
+    @property
+    def derived(self) -> frozenset[str]:
+        """Which of gradient, hessian and hvp are not given but made of others: nothing to compare with these."""
+        return frozenset()
+
+    @property
+    def batched(self) -> bool:
+        """Whether the functions take batches."""
+        return True
+
+    @property
+    def eps(self) -> float:
+        """Rounding unit of the computation."""
+        return float(np.finfo(np.float64).eps)
+
+    def answered(self) -> dict[str, np.dtype[Any]]:
+        """What the functions returned last, by label, before it was made float64."""
+        return {}
+
+    def translate_error(self, error: Exception) -> ProblemError | None:
+        """What an error says about the functions; None where it is their own."""
+        return None

@@ -1,0 +1,81 @@
+"""When points are the same unless the user says otherwise, and the space in which a store tells them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape_dist.errors import SettingsError
+from landscape_dist.records import FloatArray
+from landscape_dist.spaces.flat import Euclidean, Torus
+from landscape_dist.spaces.judgement import SameJudgement, SameOrbit, make_judgement
+from landscape_dist.spaces.kinds import judgement_of, space_of
+from landscape_dist.spaces.space import Space
+from landscape_dist.spaces.symmetry import PeriodicCoordinates
+
+SAME_ATOL = 1e-4
+
+
+def judgement_by(same: Any, space: Space) -> SameJudgement:
+    """As `make_judgement`; a number is a distance in the space."""
+    if isinstance(space, Euclidean) or np.ndim(same) or not isinstance(same, int | float | np.number | np.ndarray):
+        return make_judgement(same, space.n_variables)
+    return PeriodicCoordinates(space.periods, float(same)) if isinstance(space, Torus) else SameOrbit(same, space)
+
+
+def default_atol(starts: FloatArray, space: Space) -> float:
+    """The distance up to which points are the same where the user gives none; starts are (s, d)."""
+    return SAME_ATOL * max(1.0, float(space.lengths(starts).max()))
+
+
+def chosen_judgement(
+    same: Any, same_atol: float | None, space: Space, starts: FloatArray, kept: Callable[[], Any]
+) -> SameJudgement:
+    """When two points of an exploration are the same.
+
+    Args:
+        same, same_atol: what the user says. space: of the problem. starts: (s, d).
+        kept: the plain form of the judgement of the store that is gone on with; None where there is none.
+    """
+    wanted = same_atol if same is None else same
+    judgement = judgement_by(default_atol(starts, space) if wanted is None else wanted, space)
+    if judgement is wanted or not isinstance(judgement, PeriodicCoordinates):
+        return judgement
+    # Versions to which problems did not say their periods told points apart in the plane: their stores go on so.
+    plane = Euclidean(space.n_variables)
+    plain = judgement_by(default_atol(starts, plane) if wanted is None else wanted, plane)
+    return plain if kept() == plain.as_dict() else judgement
+
+
+def space_of_points(space: Space, judgement: SameJudgement) -> Space:
+    """Where points live as they are told apart: whole periods are what the judgement says they are.
+
+    Args:
+        space: of the problem, as it says itself.
+    """
+    told = judgement.space(space.n_variables)
+    return told if space.flat and told is not None and told.flat else space
+
+
+def space_of_store(header: dict[str, Any]) -> Space:
+    """Where the points of a store live, as they are told apart.
+
+    Raises:
+        SettingsError: the space is of a kind that is not known here.
+    """
+    space = space_of(header)
+    try:
+        return space_of_points(space, judgement_of(header))
+    except SettingsError:  # told apart by a function of Python
+        return space
+
+
+def images_in_store(header: dict[str, Any], X: FloatArray) -> NDArray[Any] | None:
+    """(n, d) -> (n,) how many points of the space each point of a store stands for; None where that cannot be told."""
+    try:
+        return judgement_of(header).orbit_size(X)
+    except SettingsError:  # told apart by a function of Python
+        return None

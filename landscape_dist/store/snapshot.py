@@ -1,0 +1,53 @@
+"""What readers see of a database: one commit as a whole, or its pointer alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from landscape_dist.records import FailureColumns, PointColumns, SearchColumns
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the commit pointer says, without the rows.
+
+    Attributes:
+        n_points, n_searches, n_failures: committed rows.
+        number: how many commits there were.
+        counters, state: as given to the last `commit`.
+        final: whether the last commit was declared final.
+        time: when it was written, ISO 8601 in UTC.
+    """
+
+    n_points: int
+    n_searches: int
+    n_failures: int
+    number: int
+    counters: dict[str, Any]
+    state: dict[str, Any]
+    final: bool
+    time: str
+
+    @classmethod
+    def of(cls, pointer: dict[str, Any]) -> Progress:
+        """From the commit pointer of a store."""
+        return cls(**{name: pointer[name] for name in cls.__slots__})
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything of one commit."""
+
+    header: dict[str, Any]
+    points: PointColumns
+    searches: SearchColumns
+    failures: FailureColumns
+    counters: dict[str, Any]
+    state: dict[str, Any]
+    progress: Progress
+
+    @property
+    def finished(self) -> bool:
+        """Whether it was declared final."""
+        return self.progress.final
