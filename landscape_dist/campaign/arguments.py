@@ -69,6 +69,8 @@ def starts_of(problem: Problem, start: Any) -> FloatArray:
         )
     if not np.isfinite(starts).all():
         raise SettingsError(f"start is {start!r}; all numbers must be finite")
+    if not problem.space.flat:
+        starts = np.asarray(problem.space.retract(starts, np.zeros_like(starts)))
     outside = ~problem.domain.contains(starts)
     if outside.any():
         raise SettingsError(
@@ -79,7 +81,7 @@ def starts_of(problem: Problem, start: Any) -> FloatArray:
 
 
 def highest_index(problem: Problem, max_index: int | None) -> int:
-    """The highest index to look for: the one given, the one that the problem suggests, else min(d, 6)."""
+    """The highest index to look for: given, suggested by the problem, or that of the space and 6 at most."""
     if max_index is None:
         max_index = problem.suggested_max_index
-    return min(problem.dim, 6) if max_index is None else max_index
+    return min(problem.space.dim, 6) if max_index is None else max_index

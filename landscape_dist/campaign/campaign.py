@@ -96,8 +96,10 @@ def explore(
     explore_settings, solver_settings = split_settings(
         settings, solver, also=ARGUMENTS, max_index=highest, min_index=min_index
     )
-    if highest > problem.dim:
-        raise SettingsError(f"max_index is {highest}, above the dimension {problem.dim}; give at most {problem.dim}")
+    if highest > problem.space.dim:
+        raise SettingsError(
+            f"max_index is {highest}, above the dimension {problem.space.dim}; give at most {problem.space.dim}"
+        )
     check_settings(problem, solver_settings)
     judgement = chosen_judgement(same, explore_settings.same_atol, problem.space, starts, lambda: _same_in(store))
     n_eigenvalues = eigenvalue_columns(problem, solver_settings)

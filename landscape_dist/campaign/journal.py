@@ -189,7 +189,7 @@ class Journal:
             self.header,
             self.coordinator.points.view(),
             self.coordinator.searches.view(),
-            _concatenated(self.failures, self.coordinator.dim),
+            _concatenated(self.failures, self.coordinator.space.n_variables),
             self.counters.as_dict(),
             self.finished,
         )

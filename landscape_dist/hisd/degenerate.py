@@ -38,7 +38,7 @@ def approach(
         w, Q = np.linalg.eigh(H[rows])
         step = newton_step(Q, pseudo_inverse(w, ROUNDING, np), g[rows])
         near = np.linalg.norm(step, axis=1) <= FARTHEST * (1 + np.linalg.norm(X[rows], axis=1))
-        trial = X[rows] + np.where(near[:, None], step, 0.0)
+        trial = problem.space.retract(X[rows], np.where(near[:, None], step, 0.0))
         gradient, hessian = (to_numpy(a) for a in problem.gradient_hessian(problem.xp.asarray(trial)))
         before, after = np.linalg.norm(g[rows], axis=1), np.linalg.norm(gradient, axis=1)
         good = near & (after <= CONTRACTION * before) & np.isfinite(hessian).all(axis=(1, 2))

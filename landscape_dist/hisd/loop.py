@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape_dist.eigensolvers.base import Eigensolver
+from landscape_dist.eigensolvers.base import Eigensolver, project_out
 from landscape_dist.hisd.curvatures import Curvatures
 from landscape_dist.hisd.outcome import Outcome
 from landscape_dist.hisd.paths import Paths
@@ -16,10 +16,11 @@ from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.state import State
 from landscape_dist.hisd.step_rule import StepRule
 from landscape_dist.numerics.arrays import to_numpy
-from landscape_dist.numerics.linalg import row_dot, row_norm
+from landscape_dist.numerics.linalg import orthonormalize, row_dot, row_norm
 from landscape_dist.problems.base import Problem
 from landscape_dist.problems.domain import Domain, Unbounded
 from landscape_dist.records import FloatArray, SearchStatus
+from landscape_dist.spaces.space import Space
 
 # A trust radius below this fraction of max(1, |x|) cannot change x in a way that matters.
 SMALLEST_STEP = 1e-14
@@ -66,17 +67,23 @@ def _advance(
     # Where a step costs a Hessian, directions follow it only in searches that go on.
     if rule.uses_hessian and state.elapsed is not None:
         _turn(curvatures, state, rule, eigensolver)
+    space = curvatures.problem.space
     step, state.elapsed = rule.propose(state, xp)
-    trial = state.x + step
+    if not space.flat:
+        step = space.projection(state.x, step)
+    trial = space.retract(state.x, step)
     gradient, H, norm = rule.evaluate(curvatures, trial)
-    accepted, state.trust = rule.judge(state, step, gradient, xp)
+    before = space.transport(trial, state.x, gradient)  # where it can be compared
+    accepted, state.trust = rule.judge(state, step, before, xp)
     state.n_steps += 1
     if H is None:
         accepted = accepted & xp.isfinite(state.norm)
-        norm = _secant_norm(state, step, gradient, accepted, xp)
+        norm = _secant_norm(state, step, before, accepted, xp)
     else:
         accepted = accepted & xp.isfinite(norm)
     everywhere = bool(accepted.all())
+    if not space.flat:
+        _carry(state, space, trial if everywhere else xp.where(accepted[:, None], trial, state.x), xp)
     if everywhere:
         state.x, state.g, state.norm, state.H = trial, gradient, norm, H
     else:
@@ -91,6 +98,16 @@ def _advance(
     ended = rule.finish(curvatures, state)
     state.gradient_norm = row_norm(state.g, xp)
     return accepted, ended
+
+
+def _carry(state: State[Any], space: Space, to: Any, xp: Any) -> None:
+    """Take the directions along to the points `to` (n, d), orthonormal and tangent there."""
+    if state.leave is not None:
+        leave = space.transport(state.x, to, state.leave)
+        length = row_norm(leave, xp)
+        state.leave = leave / xp.where(length > 0, length, xp.ones_like(length))[:, None]
+    if state.V.shape[-1]:
+        state.V = orthonormalize(project_out(space.transport(state.x, to, state.V), state.leave), xp)
 
 
 def _turn(curvatures: Curvatures, state: State[Any], rule: StepRule[Any], eigensolver: Eigensolver) -> None:

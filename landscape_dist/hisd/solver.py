@@ -56,7 +56,7 @@ def solve_batch(problem: Problem, batch: SearchBatch, settings: SolverSettings) 
 
 def eigenvalue_columns(problem: Problem, settings: SolverSettings) -> int:
     """Width of the eigenvalue columns: real and imaginary parts for vector fields."""
-    return min(problem.dim, settings.n_eigenvalues) * (1 if problem.has_energy else 2)
+    return min(problem.space.dim, settings.n_eigenvalues) * (1 if problem.has_energy else 2)
 
 
 def check_settings(problem: Problem, settings: SolverSettings) -> None:
@@ -182,7 +182,7 @@ def _fill(curvatures: Curvatures, result: ResultBatch, rows: IntArray, outcome: 
     result.gradient_norm[rows] = outcome.gradient_norm
     if verdict is not None:
         to = rows[found]
-        result.eigenvalues[to] = verdict.eigenvalues
+        result.eigenvalues[to] = verdict.eigenvalues[:, : result.eigenvalues.shape[1]]
         result.index[to] = verdict.index
         result.nullity[to] = verdict.nullity
         if problem.has_energy:

@@ -10,7 +10,8 @@ import numpy as np
 from landscape_dist.hisd.curvatures import Curvatures
 from landscape_dist.numerics.hessians import HessianStack
 from landscape_dist.numerics.linalg import orthonormalize
-from landscape_dist.records import FloatArray, SearchBatch, SearchKind
+from landscape_dist.records import FloatArray, IntArray, SearchBatch, SearchKind
+from landscape_dist.spaces.space import Space
 
 # Parents found by different searches differ in their last digits; their children start from the rounded point.
 SIGNIFICANT_DIGITS = 11
@@ -44,7 +45,7 @@ def expand(curvatures: Curvatures, batch: SearchBatch, *, hessians: bool = False
         curvatures: of the problem, in whose coordinates the batch is.
         hessians: whether the parents' Hessians are wanted.
     """
-    settings = curvatures.settings
+    settings, space = curvatures.settings, curvatures.problem.space
     X = _rounded(batch.X)
     columns = 1 + max(int(batch.keep.max(initial=-1)), int(batch.leave.max(initial=-1)))
     if batch.towards is not None:
@@ -57,8 +58,8 @@ def expand(curvatures: Curvatures, batch: SearchBatch, *, hessians: bool = False
     radius = curvatures.radius(X)[row]
     if batch.towards is not None:
         m = batch.target_index + 1
-        away, V = _aimed(frames[row, :, :m], curvatures.problem.space.towards(X[row], batch.towards))
-        return Starts(X[row] + radius[:, None] * away, V, away, radius, None if H is None else H[row])
+        away, V = _aimed(frames[row, :, :m], space.towards(X[row], batch.towards))
+        return _begun(space, X[row], V, away, radius, away, H, row)
     V = np.zeros((n, d, batch.keep.shape[1]))
     for j in range(batch.keep.shape[1]):
         V[:, :, j] = frames[row, :, batch.keep[:, j]]
@@ -77,7 +78,26 @@ def expand(curvatures: Curvatures, batch: SearchBatch, *, hessians: bool = False
         offset /= np.maximum(np.linalg.norm(offset, axis=1, keepdims=True), 1e-300)
     offset = curvatures.offset(offset)
     radius = np.where(offset.any(axis=1), radius, 0.0)
-    return Starts(X[row] + radius[:, None] * offset, V, leave, radius, None if H is None else H[row])
+    return _begun(space, X[row], V, leave, radius, offset, H, row)
+
+
+def _begun(
+    space: Space,
+    parents: FloatArray,
+    V: FloatArray,
+    leave: FloatArray,
+    radius: FloatArray,
+    offset: FloatArray,
+    H: HessianStack | None,
+    row: IntArray,
+) -> Starts:
+    """The starts at `radius` (n,) from their parents (n, d) along unit vectors `offset` (n, d)."""
+    x = space.retract(parents, radius[:, None] * offset)
+    if not space.flat:
+        V, leave = space.transport(parents, x, V), space.transport(parents, x, leave)
+        V = orthonormalize(V) if V.shape[-1] else V
+        leave = leave / np.maximum(np.linalg.norm(leave, axis=1, keepdims=True), 1e-300)
+    return Starts(x, V, leave, radius, None if H is None else H[row])
 
 
 def _aimed(unstable: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -107,5 +107,5 @@ def remaining_change(problem: Problem, X: FloatArray, g: FloatArray, H: FloatArr
     w, Q = np.linalg.eigh(H)
     # No step along modes that count as zero already: there g / w is rounding over rounding.
     step = newton_step(Q, pseudo_inverse(w, nullity_rtol, np), g)
-    after = to_numpy(problem.hessian(problem.xp.asarray(X + step)))
+    after = to_numpy(problem.hessian(problem.xp.asarray(problem.space.retract(X, step))))
     return MULTIPLICITY * np.linalg.norm(after - H, axis=(1, 2))

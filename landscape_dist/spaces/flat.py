@@ -36,6 +36,9 @@ class Flat(Space):
     def transport(self, X: Any, Y: Any, V: Any) -> Any:
         return V
 
+    def hessian_product(self, X: Any, g: Any, V: Any, HV: Any) -> Any:
+        return HV
+
     def hessian(self, X: Any, g: Any, H: Any) -> Any:
         return H
 

@@ -19,9 +19,10 @@ class Space(abc.ABC):
     """A space of points with d coordinates, seen as a surface in R^d or as R^d itself.
 
     `X` and `Y` are (n, d) points, `V` (n, d) tangent vectors, row by row, in the array namespace of the arguments;
-    lengths are in the coordinates' unit.  Every difference of two points is a `log`.
+    `projection` and `transport` take (n, d, k) as well.  Lengths are in the coordinates' unit.  Every difference of two
+    points is a `log`.
 
-    A surface needs `retract`, `log`, `normal` and `hessian`; the rest follows from these with the metric of R^d.
+    A surface needs `retract`, `log`, `normal` and `hessian_product`; the rest follows with the metric of R^d.
 
     Attributes:
         kind: its name in stores, see `SPACES` in `landscape_dist.spaces.kinds`.
@@ -56,9 +57,9 @@ class Space(abc.ABC):
         """(n, d, m) orthonormal vectors normal to the space at X; m = d - dim."""
 
     @abc.abstractmethod
-    def hessian(self, X: Any, g: Any, H: Any) -> Any:
-        """(n, d, d) symmetric Riemannian Hessians, zero along normals, from gradients g (n, d) and Hessians H
-        (n, d, d) of the energy in R^d."""
+    def hessian_product(self, X: Any, g: Any, V: Any, HV: Any) -> Any:
+        """(n, d, k) Riemannian Hessians times tangent vectors V (n, d, k), from gradients g (n, d) of the energy in R^d
+        and its Hessians times the same vectors."""
 
     @abc.abstractmethod
     def as_dict(self) -> dict[str, Any]:
@@ -68,11 +69,20 @@ class Space(abc.ABC):
     def projection(self, X: Any, V: Any) -> Any:
         """The tangent part of vectors V (n, d)."""
         N = self.normal(X)
+        if V.ndim == 3:
+            return V - N @ (N.mT @ V)
         return V - (N @ (N.mT @ V[..., None]))[..., 0]
 
     def gradient(self, X: Any, g: Any) -> Any:
         """Riemannian gradients from gradients g (n, d) of the energy in R^d."""
         return self.projection(X, g)
+
+    def hessian(self, X: Any, g: Any, H: Any) -> Any:
+        """(n, d, d) symmetric Riemannian Hessians, zero along normals, from gradients g (n, d) and Hessians H
+        (n, d, d) of the energy in R^d."""
+        P = self.projection(X, identity_like(H))
+        H = self.hessian_product(X, g, P, H @ P)
+        return 0.5 * (H + H.mT)
 
     def transport(self, X: Any, Y: Any, V: Any) -> Any:
         """Tangent vectors V at X, taken along to Y."""
@@ -124,6 +134,16 @@ class Space(abc.ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.as_dict().items() if k != 'kind')})"
+
+
+def identity_like(H: Any) -> Any:
+    """(n, d, d) unit matrices in the namespace and on the device of matrices H (n, d, d)."""
+    if isinstance(H, np.ndarray):
+        return np.broadcast_to(np.eye(H.shape[-1], dtype=H.dtype), H.shape)
+    from array_api_compat import array_namespace, device
+
+    xp = array_namespace(H)
+    return xp.broadcast_to(xp.eye(H.shape[-1], dtype=H.dtype, device=device(H)), H.shape)
 
 
 @lru_cache(maxsize=64)

@@ -41,9 +41,8 @@ class Circle(Space):
     def normal(self, X: Any) -> Any:
         return X[:, :, None]
 
-    def hessian(self, X: Any, g: Any, H: Any) -> Any:
-        P = np.eye(2) - X[:, :, None] * X[:, None, :]
-        return P @ (H - np.sum(g * X, axis=1)[:, None, None] * np.eye(2)) @ P
+    def hessian_product(self, X: Any, g: Any, V: Any, HV: Any) -> Any:
+        return self.projection(X, HV) - np.sum(g * X, axis=1)[:, None, None] * V
 
     def as_dict(self) -> dict[str, Any]:
         return {"kind": self.kind}

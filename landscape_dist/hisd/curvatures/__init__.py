@@ -9,6 +9,7 @@ from landscape_dist.hisd.curvatures.products import ProductCurvatures
 from landscape_dist.hisd.curvatures.sparse import SparseCurvatures
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.problems.base import Problem
+from landscape_dist.problems.on_space import OnSpace
 
 __all__ = [
     "CURVATURES",
@@ -26,4 +27,6 @@ CURVATURES: list[type[Curvatures]] = [DenseCurvatures, ConditionedCurvatures, Sp
 
 def curvatures_for(problem: Problem, settings: SolverSettings) -> Curvatures:
     """The first strategy that serves the problem with these settings."""
+    if not problem.space.flat:
+        problem = OnSpace(problem)
     return next(kind for kind in CURVATURES if kind.serves(problem, settings))(problem, settings)

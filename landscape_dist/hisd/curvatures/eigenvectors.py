@@ -55,7 +55,7 @@ def newton_by_eigenvectors(
         if not len(rows):
             break
         at = rows_like(rows, x, xp)
-        trial = x[at] + newton_step(Q[at], inverse[at], g[at])
+        trial = problem.space.retract(x[at], newton_step(Q[at], inverse[at], g[at]))
         gradient = problem.gradient(trial)
         before, after = xp.linalg.vector_norm(g[at], axis=-1), xp.linalg.vector_norm(gradient, axis=-1)
         near = xp.linalg.vector_norm(trial - origin[at], axis=-1) <= reach[at]

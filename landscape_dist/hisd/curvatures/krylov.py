@@ -53,7 +53,7 @@ def newton_by_products(
             step = _minres(problem, to_numpy(x[i]), to_numpy(g[i]), min(LOOSEST, 0.5 * before / first))
             if iteration == 0 and not step @ rhs[i] > 0:
                 break
-            trial = x[i : i + 1] + xp.asarray(step[None, :])
+            trial = problem.space.retract(x[i : i + 1], xp.asarray(step[None, :]))
             gradient = problem.gradient(trial)
             after = float(xp.linalg.vector_norm(gradient))
             if not (after <= CONTRACTION * before and np.linalg.norm(to_numpy(trial[0]) - origin) <= far[i]):
