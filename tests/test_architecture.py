@@ -13,7 +13,7 @@ import pytest
 IN_CYCLES = {"landscape_dist.campaign.run_log", "landscape_dist.campaign.status"}
 TOO_LONG = {"exploration/coordinator.py"}
 UNTYPED = {
-    "campaign", "correction", "distribute", "hisd", "numerics", "plots/coordinates.py", "problems", "saddlescape",
+    "campaign", "correction", "distribute", "plots/coordinates.py", "problems", "saddlescape",
     "spaces", "upkeep/revision.py",
 }  # fmt: skip
 
