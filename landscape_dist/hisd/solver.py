@@ -46,7 +46,7 @@ def solve_batch(problem: Problem, batch: SearchBatch, settings: SolverSettings) 
     if d != problem.dim:
         raise SettingsError(f"searches start in dimension {d}, but the problem has {problem.dim} variables")
     curvatures = _checked(problem, settings)
-    rows = curvatures.rows(getattr(problem, "batch_bytes", None) or CHUNK_BYTES)
+    rows = curvatures.rows(problem.batch_bytes or CHUNK_BYTES)
     parts = [_run_chunk(curvatures, curvatures.moved(part)) for part in _chunks(batch, rows)]
     result = join_results([curvatures.moved_back(part) for part in parts])
     result.counters = problem.counters.minus(before)

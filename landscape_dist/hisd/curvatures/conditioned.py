@@ -112,8 +112,7 @@ class ConditionedCurvatures(Curvatures):
 
 def _in_coordinates(problem: Problem) -> Conditioned | None:
     """The problem in its well-conditioned coordinates, None where it knows none."""
-    make = getattr(problem, "conditioned", None)
-    inner = None if make is None else make()
+    inner = problem.conditioned()
     return inner if isinstance(inner, Conditioned) else None
 
 
