@@ -57,7 +57,7 @@ def expand(curvatures: Curvatures, batch: SearchBatch, *, hessians: bool = False
     radius = curvatures.radius(X)[row]
     if batch.towards is not None:
         m = batch.target_index + 1
-        away, V = _aimed(frames[row, :, :m], problem.space.towards(X[row], batch.towards))
+        away, V = _aimed(frames[row, :, :m], curvatures.problem.space.towards(X[row], batch.towards))
         return Starts(X[row] + radius[:, None] * away, V, away, radius, None if H is None else H[row])
     V = np.zeros((n, d, batch.keep.shape[1]))
     for j in range(batch.keep.shape[1]):
