@@ -7,7 +7,6 @@ from typing import Any
 
 _MOVED = {
     "explore": "campaign",
-    "judgement_by": "campaign",
     "open_landscape": "opening",
     "open_overview": "opening",
     "open_sessions": "opening",

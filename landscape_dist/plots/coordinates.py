@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from landscape_dist.pathways.landscape_like import LandscapeLike
 from landscape_dist.records import FloatArray
 from landscape_dist.spaces.default_judgement import space_of_store
 from landscape_dist.spaces.flat import Torus
@@ -20,7 +21,7 @@ EDGE = 1e-6
 
 
 # -- names ------------------------------------------------------------------------------------------------------
-def axis_names(landscape: Any) -> list[str]:
+def axis_names(landscape: LandscapeLike) -> list[str]:
     """d names for axes, with the unit where it is known: 'phi in degrees', or x_1 where they have none."""
     dim, unit = landscape.header["problem"]["dim"], _definition(landscape).get("coordinate_unit")
     names = getattr(landscape.problem, "coordinates", None) or _definition(landscape).get("coordinates")
@@ -34,12 +35,12 @@ def numbered_name(number: int) -> str:
     return f"$x_{number}$" if number < 10 else f"$x_{{{number}}}$"
 
 
-def energy_name(landscape: Any) -> str:
+def energy_name(landscape: LandscapeLike) -> str:
     """'energy', with the unit where it is known."""
     return _with_unit("energy", _definition(landscape).get("energy_unit"))
 
 
-def _definition(landscape: Any) -> dict[str, Any]:
+def _definition(landscape: LandscapeLike) -> dict[str, Any]:
     definition = landscape.header["problem"].get("definition")
     return definition if isinstance(definition, dict) else {}
 
@@ -132,7 +133,7 @@ class Cell:
         return np.where(self.periodic, self.period, 1.0)
 
 
-def cell_of(landscape: Any, columns: Sequence[int] | None) -> Cell:
+def cell_of(landscape: LandscapeLike, columns: Sequence[int] | None) -> Cell:
     """The cell of a landscape whose points are the same modulo periods.
 
     It is -P/2 to P/2, or 0 to P where the first start lies in the upper half of that.

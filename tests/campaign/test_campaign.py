@@ -184,3 +184,12 @@ def test_a_run_that_never_reached_its_cluster_leaves_no_store(tmp_path: Path) ->
     with pytest.raises(ClusterError):
         ld.explore(ld.systems.butterfly(), store=store, max_searches=2, scheduler="tcp://127.0.0.1:9")
     assert len(ld.open(store).searches) == 1
+
+
+def test_what_the_module_of_version_0_1_held_is_still_there() -> None:
+    from landscape_dist import campaign
+
+    for name in campaign._MOVED:
+        assert getattr(campaign, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = campaign.nothing
