@@ -37,8 +37,8 @@ def audit(
         images: how many points of it each stands for, (p,) or one number; None where that is not known.
         everywhere: whether the whole space was searched, and not a domain in it.
     """
-    connections = Connections(searches)
     space = Euclidean(points.x.shape[1]) if space is None else space
+    connections = Connections(searches, space.dim)
     demanded = topology(space, euler_characteristic, everywhere=everywhere)
     return Audit(
         n_points=len(points),

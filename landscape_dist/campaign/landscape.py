@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import numpy as np
 
 from landscape_dist.analysis.overview import Overview
+from landscape_dist.errors import SettingsError
 from landscape_dist.pathways.connections import Connections, count_connections
 from landscape_dist.pathways.pathway_map import PathwayMap
 from landscape_dist.pathways.trajectories import PathSource, Trajectories, Trajectory, no_path
@@ -115,7 +117,7 @@ class Landscape:
         self._counters = counters
         self.finished = finished
         self.problem = problem
-        self.pathways = PathwayMap(columns, searches)
+        self.pathways = PathwayMap(columns, searches, _dimension(header, columns))
         self.trajectories = Trajectories(paths, searches)
 
     @classmethod
@@ -172,7 +174,7 @@ class Landscape:
     @cached_property
     def overview(self) -> Overview:
         """The landscape in numbers."""
-        n_connections = count_connections(self.searches)
+        n_connections = count_connections(self.searches, self.pathways.dim)
         return Overview.of(self.header, self.columns, self.searches, n_connections, self._counters, self.finished)
 
     def trajectory(self, slot: int) -> Trajectory:
@@ -229,3 +231,13 @@ class Landscape:
         from landscape_dist.plots import animate
 
         return animate(self, path, **options)
+
+
+def _dimension(header: dict[str, Any], points: PointColumns) -> int:
+    """Dimension of the space that the points live in, as far as it is known here."""
+    if "space" in header.get("problem", {}):
+        from landscape_dist.spaces.kinds import space_of
+
+        with suppress(SettingsError):
+            return space_of(header).dim
+    return points.x.shape[1]

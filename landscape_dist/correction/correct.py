@@ -35,7 +35,7 @@ from landscape_dist.distribute.clusters.shorthands import PLACE, place_and_lease
 from landscape_dist.errors import SettingsError, StoreError, StoreFormatError, StoreMismatchError
 from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.pathways.connections import connecting
+from landscape_dist.pathways.connections import arrows
 from landscape_dist.pathways.pathway_map import PathwayMap
 from landscape_dist.problems.base import Problem
 from landscape_dist.records import FailureColumns, FloatArray, PointColumns, SearchColumns
@@ -364,8 +364,8 @@ def _arrows(
     pairs = {(int(a), int(b)) for a, b in carried}
     if not checked:
         return tuple(CorrectedArrow(*pair, rates[pair], ArrowFate.UNCHECKED) for pair in sorted(pairs))
-    rows = np.flatnonzero(connecting(searches))
-    true = set(zip(searches.parent[rows].tolist(), searches.child[rows].tolist(), strict=True))
+    _, upper, lower, _ = arrows(searches, found.x.shape[1])
+    true = set(zip(upper.tolist(), lower.tolist(), strict=True))
     fates = {pair: ArrowFate.SURVIVES if pair in true else ArrowFate.NOT_FOUND for pair in pairs}
     fates |= dict.fromkeys(true - pairs, ArrowFate.NEW)
     return tuple(CorrectedArrow(*pair, rates.get(pair, 0.0), fates[pair]) for pair in sorted(fates))

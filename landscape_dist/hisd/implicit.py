@@ -106,7 +106,7 @@ def _bounded(M: HessianStack, rhs: Any, settled: Any, shift: Any, state: State[R
     if settled is True:
         settled = xp.ones(len(state), dtype=xp.bool)
     if not bool(settled.any()):
-        return _within(_solve(M, rhs, shift, state.norm), state.trust, xp)
+        return _within(_forward(M, rhs, shift, state.norm, xp), state.trust, xp)
     # The small shift keeps zero modes still; it vanishes with the gradient, so convergence stays quadratic.
     rows = None if bool(settled.all()) else nonzero(settled, xp)
     M_ = M if rows is None else M[rows]
@@ -121,8 +121,21 @@ def _bounded(M: HessianStack, rhs: Any, settled: Any, shift: Any, state: State[R
         step, taken = xp.zeros_like(rhs), xp.zeros_like(settled)
         step[rows], taken[rows] = newton, good
     rows = nonzero(~taken, xp)
-    far = _solve(M[rows], rhs[rows], shift[rows], state.norm[rows])
+    far = _forward(M[rows], rhs[rows], shift[rows], state.norm[rows], xp)
     step[rows] = _within(far, state.trust[rows], xp)
+    return step
+
+
+def _forward(M: HessianStack, rhs: Any, shift: Any, norm: Any, xp: Any) -> Any:
+    """Solve (s I + M) dx = rhs: (n, d); with a shift above all curvatures where the step points against the dynamics.
+
+    A mode of negative curvature that is not taken care of turns it around where the shift is smaller than that.
+    """
+    step = _solve(M, rhs, shift, norm)
+    against = row_dot(step, rhs, xp) <= 0
+    if bool(against.any()):
+        rows = nonzero(against, xp)
+        step[rows] = _solve(M[rows], rhs[rows], shift[rows] + 2 * norm[rows], norm[rows])
     return step
 
 

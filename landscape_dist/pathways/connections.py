@@ -29,14 +29,41 @@ def connecting(searches: SearchColumns) -> NDArray[np.bool_]:
     )
 
 
-def count_connections(searches: SearchColumns) -> int:
-    """How many connections there are, without making them."""
+def arrows(searches: SearchColumns, dim: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """Row, parent, child and origin of each search that is an arrow.
+
+    These are the `connecting` ones and, for pairs that none of them connects, upward searches to index d = `dim`.  From
+    a point of index d - 1 one direction alone leads up, and with all directions reversed the search follows that branch
+    exactly, as a downward search does that of an index-1 point.  The arrow points the other way, and has the origin of
+    a search aimed at its child.
+    """
     rows = np.flatnonzero(connecting(searches))
-    if not len(rows):
+    parent, child = searches.parent[rows], searches.child[rows]
+    origin = searches.ordinal[rows].astype(np.int64)
+    # In one variable the downward searches follow the same branches already.
+    up = (searches.kind == SearchKind.UP) & (searches.status == SearchStatus.CONVERGED)
+    climbed = np.flatnonzero(up & (searches.target == dim) & (searches.child >= 0)) if dim > 1 else rows[:0]
+    if not len(climbed):
+        return rows, parent, child, origin
+    size = 1 + int(max(searches.parent.max(), searches.child.max()))
+    pair = searches.child[climbed] * size + searches.parent[climbed]
+    _, first = np.unique(pair, return_index=True)
+    climbed = climbed[first[~np.isin(pair[first], parent * size + child)]]
+    upper, lower = searches.child[climbed], searches.parent[climbed]
+    return (
+        np.concatenate((rows, climbed)),
+        np.concatenate((parent, upper)),
+        np.concatenate((child, lower)),
+        np.concatenate((origin, -1 - lower)),
+    )
+
+
+def count_connections(searches: SearchColumns, dim: int) -> int:
+    """How many connections there are, without making them."""
+    _, ends, child, _ = arrows(searches, dim)
+    if not len(ends):
         return 0
-    ends = searches.parent[rows]
-    ends *= int(searches.child.max()) + 1
-    ends += searches.child[rows]
+    ends = ends * (int(child.max()) + 1) + child
     ends.sort()
     return 1 + int(np.count_nonzero(ends[1:] != ends[:-1]))
 
@@ -76,18 +103,18 @@ class Connections(Sequence[Connection]):
         origins: (sum of count,) ordinals, arrow after arrow, ascending in each. first: (c + 1,) where each begins.
     """
 
-    def __init__(self, searches: SearchColumns) -> None:
-        rows = np.flatnonzero(connecting(searches))
-        rows = rows[_order(searches.parent[rows], searches.child[rows], searches.ordinal[rows])]
-        parent, child = searches.parent[rows], searches.child[rows]
-        new = np.ones(len(rows), dtype=bool)
+    def __init__(self, searches: SearchColumns, dim: int) -> None:
+        _, parent, child, origin = arrows(searches, dim)
+        order = _order(parent, child, origin)
+        parent, child = parent[order], child[order]
+        new = np.ones(len(order), dtype=bool)
         new[1:] = (parent[1:] != parent[:-1]) | (child[1:] != child[:-1])
         first = np.flatnonzero(new)
         self.parent: IntArray = parent[first]
         self.child: IntArray = child[first]
-        self.first: IntArray = np.append(first, len(rows))
+        self.first: IntArray = np.append(first, len(order))
         self.counts: IntArray = np.diff(self.first)
-        self.origins: IntArray = searches.ordinal[rows].astype(np.int64)
+        self.origins: IntArray = origin[order]
 
     def __len__(self) -> int:
         return len(self.parent)
@@ -117,7 +144,7 @@ class Connections(Sequence[Connection]):
                 yield Connection(parent, child, first[i + 1] - first[i], tuple(origins[first[i] : first[i + 1]]))
 
 
-def _order(parent: IntArray, child: IntArray, ordinal: NDArray[np.int32]) -> IntArray:
+def _order(parent: IntArray, child: IntArray, ordinal: IntArray) -> IntArray:
     """(n,) positions that sort by parent, then child, then ordinal."""
     if not len(parent):
         return np.zeros(0, dtype=np.int64)
@@ -126,4 +153,4 @@ def _order(parent: IntArray, child: IntArray, ordinal: NDArray[np.int32]) -> Int
     if sizes[0] * sizes[1] * sizes[2] >= 2**63:
         return np.lexsort((ordinal, child, parent))
     # One number instead of three, a quarter of the time.
-    return np.argsort((parent * sizes[1] + child) * sizes[2] + (ordinal.astype(np.int64) - lowest), kind="stable")
+    return np.argsort((parent * sizes[1] + child) * sizes[2] + (ordinal - lowest), kind="stable")

@@ -24,13 +24,14 @@ class PathwayMap:
 
     Args:
         points: p points; row i has id i.
-        searches: all searches, in any order; those that `connecting` selects are the arrows.
+        searches: all searches, in any order; `connections.arrows` says which of them are arrows.
+        dim: of the space, the largest Morse index; default the number of coordinates.
 
     Raises:
         LandscapeError: a search names a point that is not among `points`.
     """
 
-    def __init__(self, points: PointColumns, searches: SearchColumns) -> None:
+    def __init__(self, points: PointColumns, searches: SearchColumns, dim: int | None = None) -> None:
         for name in ("parent", "child"):
             ids = getattr(searches, name)
             if len(ids) and int(ids.max()) >= len(points):
@@ -40,6 +41,7 @@ class PathwayMap:
                 )
         self.points = points
         self._searches = searches
+        self.dim = points.x.shape[1] if dim is None else dim
 
     def __len__(self) -> int:
         """Number of points."""
@@ -56,7 +58,7 @@ class PathwayMap:
     @cached_property
     def connections(self) -> Connections:
         """Arrows as a sequence of `Connection`, with columns `parent`, `child`, `counts`."""
-        return Connections(self._searches)
+        return Connections(self._searches, self.dim)
 
     @cached_property
     def _per_branch(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape_dist.pathways.connections import connecting, rows_of_slots
+from landscape_dist.pathways.connections import arrows, rows_of_slots
 from landscape_dist.pathways.landscape_like import LandscapeLike
 from landscape_dist.plots.coordinates import Cell
 from landscape_dist.plots.options import PictureOptions
@@ -216,6 +216,6 @@ def rows_of_connections(landscape: LandscapeLike) -> IntArray:
     searches, connections = landscape.searches, landscape.connections
     if not len(connections):
         return np.zeros(0, dtype=np.int64)
-    rows = np.flatnonzero(connecting(searches))
-    rows = rows[np.lexsort((searches.child[rows], searches.parent[rows]))]
+    rows, parent, child, _ = arrows(searches, landscape.columns.x.shape[1])
+    rows = rows[np.lexsort((child, parent))]
     return np.minimum.reduceat(rows, connections.first[:-1]).astype(np.int64)

@@ -27,10 +27,6 @@ from tests.exploration.torus_energies import (
     torus_energy,
 )
 
-# Elsewhere arrows from maxima are missing, though the upward searches went along them: no downward search ends at the
-# saddle, and neither does one aimed at an image of it, as the branch does not leave the maximum straight towards it.
-COMPLETE = {5, 7, 8}
-
 
 def problem(seed: int) -> Problem:
     energy = torus_energy(seed)
@@ -91,13 +87,7 @@ def test_upward_searches_follow_both_ascending_branches(seed: int) -> None:
     assert found(seed).up == Counter((b.saddle, b.end) for b in stored_reference(seed).up)
 
 
-@pytest.mark.parametrize(
-    "seed",
-    [
-        pytest.param(s, marks=[] if s in COMPLETE else pytest.mark.xfail(reason="arrows from maxima missing"))
-        for s in SEEDS
-    ],
-)
+@pytest.mark.parametrize("seed", SEEDS)
 def test_all_arrows_are_found(seed: int) -> None:
     to_minima, from_maxima = stored_reference(seed).arrows()
     assert to_minima | from_maxima <= found(seed).pairs

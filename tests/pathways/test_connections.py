@@ -37,7 +37,7 @@ def test_order_and_count(seed: int, n: int, largest: int, ordinals: int) -> None
     for p, c, o, s in zip(parent.tolist(), child.tolist(), ordinal.tolist(), status.tolist(), strict=True):
         if s == SearchStatus.CONVERGED and c >= 0 and c != p:
             expected.setdefault((p, c), []).append(o)
-    found = {(c.parent_id, c.child_id): list(c.origins) for c in Connections(columns)}
+    found = {(c.parent_id, c.child_id): list(c.origins) for c in Connections(columns, 7)}
     assert list(found) == sorted(expected)
     assert found == {ends: sorted(origins) for ends, origins in expected.items()}
-    assert count_connections(columns) == len(expected)
+    assert count_connections(columns, 7) == len(expected)

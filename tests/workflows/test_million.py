@@ -35,7 +35,7 @@ def test_every_point_and_arrow_is_found() -> None:
     coordinator.validate()
     points = coordinator.points.view()
     assert len(points) == work.n_points == 45
-    assert count_connections(coordinator.searches.view()) == 2 * (2 * 9 + 5 * 3 + 5 * 3)
+    assert count_connections(coordinator.searches.view(), 7) == 2 * (2 * 9 + 5 * 3 + 5 * 3)
     # They are stationary points of the energy, with the index and the energy that was said.
     assert np.abs(work.gradient(points.x)).max() < 1e-6
     assert np.allclose(work.energy(points.x), points.energy, atol=1e-9)
