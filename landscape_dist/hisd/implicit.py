@@ -127,15 +127,18 @@ def _bounded(M: HessianStack, rhs: Any, settled: Any, shift: Any, state: State[R
 
 
 def _forward(M: HessianStack, rhs: Any, shift: Any, norm: Any, xp: Any) -> Any:
-    """Solve (s I + M) dx = rhs: (n, d); with a shift above all curvatures where the step points against the dynamics.
+    """Solve (s I + M) dx = rhs: (n, d); without negative curvatures of M where the step points against the dynamics.
 
-    A mode of negative curvature that is not taken care of turns it around where the shift is smaller than that.
+    A mode of negative curvature that is not taken care of turns the step around where the shift is smaller than that.
     """
     step = _solve(M, rhs, shift, norm)
     against = row_dot(step, rhs, xp) <= 0
-    if bool(against.any()):
+    if M.array is not None and bool(against.any()):
         rows = nonzero(against, xp)
-        step[rows] = _solve(M[rows], rhs[rows], shift[rows] + 2 * norm[rows], norm[rows])
+        A = M.array[rows]
+        w, Q = xp.linalg.eigh(0.5 * (A + A.mT))
+        along = (Q.mT @ rhs[rows][:, :, None])[:, :, 0]
+        step[rows] = (Q @ (along / (shift[rows][:, None] + xp.where(w > 0, w, TINY)))[:, :, None])[:, :, 0]
     return step
 
 

@@ -131,7 +131,7 @@ def _first_state(
     finite = to_numpy(xp.isfinite(xp.linalg.vector_norm(g, axis=-1)) & xp.isfinite(norm))
     radius = xp.asarray(starts.radius)
     # Without a perturbation to measure the energy's scale by, the first step is a small part of the coordinates.
-    trust = FIRST_STEP * xp.maximum(xp.max(xp.abs(x), axis=-1), xp.ones_like(radius))
+    trust = FIRST_STEP * xp.maximum(xp.asarray(problem.space.lengths(starts.x).max(axis=1)), xp.ones_like(radius))
     if H is not None and starts.H_parent is not None:
         measured = first_trust(radius, H, starts.H_parent, tolerance, xp)
         trust = xp.where(radius > 0, measured, trust)

@@ -126,7 +126,7 @@ class Torus(Flat):
         return np.asarray((np.where(self.periodic, waves, X) @ fixed_direction(self.dim))[:, None])
 
     def lengths(self, X: FloatArray) -> FloatArray:
-        return np.where(self.periodic, self.periods / 2, np.abs(X).max(axis=0))
+        return np.where(self.periodic, self.periods / 2, np.abs(X))
 
     def as_dict(self) -> dict[str, Any]:
         return {"kind": self.kind, "periods": [float(p) if np.isfinite(p) else None for p in self.periods]}

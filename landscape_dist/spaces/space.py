@@ -116,8 +116,8 @@ class Space(abc.ABC):
         return np.asarray(X @ projections(self.n_variables))
 
     def lengths(self, X: FloatArray) -> FloatArray:
-        """(d,) typical lengths of the coordinates, where points such as X are looked for."""
-        return np.asarray(np.abs(X).max(axis=0))
+        """(n, d) typical lengths of the coordinates around each point, the same for all its images."""
+        return np.abs(X)
 
     @property
     def euler_characteristic(self) -> int | None:

@@ -86,7 +86,7 @@ class Curvatures(abc.ABC):
         """(m, d) parents -> (m,) distances from the parent at which its children start."""
         if self.settings.perturbation_radius is not None:
             return np.full(len(X), self.settings.perturbation_radius)
-        return 1e-3 * np.maximum(1.0, np.abs(X).max(axis=1))
+        return 1e-3 * np.maximum(1.0, self.problem.space.lengths(X).max(axis=1))
 
     def offset(self, offset: FloatArray) -> FloatArray:
         """Unit vectors (n, d) from parents to starts, zero for none, as they shall be."""
