@@ -10,7 +10,7 @@ import networkx as nx
 import pytest
 
 # Longer still.  Nothing may be added, and whatever is short by now goes.
-TOO_LONG = {"exploration/coordinator.py"}
+TOO_LONG: set[str] = set()
 
 ROOT = Path(__file__).parents[1] / "landscape_dist"
 FILES = sorted(ROOT.rglob("*.py"))

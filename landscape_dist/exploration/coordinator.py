@@ -22,11 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.errors import SettingsError
+from landscape_dist.exploration.confirming import ConfirmingSearches
 from landscape_dist.exploration.identification import Identification
 from landscape_dist.exploration.sampling import content_hash
 from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.exploration.slot_sets import SlotSet
-from landscape_dist.exploration.slots import Slots, confirm_slot, confirmed
+from landscape_dist.exploration.slots import Slots
 from landscape_dist.exploration.tables import Column, PointTable, SearchTable
 from landscape_dist.exploration.upward import UpwardSearches
 from landscape_dist.records import (
@@ -102,6 +103,7 @@ class Coordinator:
         self._issued = SlotSet()  # slots upward and to confirm that a round opened, or that were told without one
         limit = settings.patience if settings.upward == "auto" else None
         self._upward = UpwardSearches(self._slots, self._hash, self._issued, limit)
+        self._confirming = ConfirmingSearches(self._slots, self.points, self.searches, self._child, self._issued)
         self._last_upward = (0, 0)  # round and size of the last sample of upward searches
         self._push(np.arange(len(self.starts)) * self._slots.per_start)
 
@@ -300,10 +302,10 @@ class Coordinator:
 
     def _open_round(self) -> None:
         """Queue the next round, if there is to be one."""
-        slots = self._to_confirm(self.round + 1)
+        slots = self._confirming.take(self.round + 1)
         # Arrows are confirmed all the same; a further sample of upward searches needs a reason.
         if not len(slots) and not self._fruitless():
-            slots = self._upward_sample(self.round + 1)
+            slots = self._upward.take(self._n_points_before(self.round + 1))
         if len(slots):
             self._open(slots)
             self._push(np.sort(slots))
@@ -325,42 +327,6 @@ class Coordinator:
     # Rounds follow one another, so the columns `round` of points and searches ascend.
     def _n_points_before(self, number: int) -> int:
         return int(np.searchsorted(self.points.view().round, np.int32(number)))
-
-    def _upward_sample(self, number: int) -> IntArray:
-        """Slots of round `number`, if it is one of upward searches."""
-        return self._upward.take(self._n_points_before(number))
-
-    def _to_confirm(self, number: int) -> IntArray:
-        """Slots of round `number`, if it is one to confirm arrows: those that the upward searches of the round before
-        suggest and no downward search has found."""
-        points, searches = self.points.view(), self.searches.view()
-        begin, end = np.searchsorted(searches.round, np.array([number - 1, number], dtype=np.int32))
-        up = begin + np.flatnonzero((searches.kind[begin:end] == SearchKind.UP) & (searches.child[begin:end] >= 0))
-        lower, upper = searches.parent[up], searches.child[up]
-        # From an index-1 point the downward searches go along its only unstable direction, both ways, already.
-        right = (points.index[upper] == points.index[lower] + 1) & (points.index[lower] >= 1)
-        right &= points.index[upper] <= self.settings.max_index
-        suggested = np.unique(confirm_slot(upper[right], lower[right], int(self.space.n_images > 1)))
-        if self.space.n_images > 1:
-            suggested = np.union1d(suggested, self._other_images(begin, end))
-        suggested = suggested[~self._issued.has(suggested)]
-        if not len(suggested):
-            return suggested
-        upper, lower, _ = confirmed(suggested)
-        parents = np.unique(upper)
-        slots, row = self._slots.downward(parents)
-        found = confirm_slot(parents[row], self._child.view()[slots].astype(np.int64))
-        return suggested[~np.isin(confirm_slot(upper, lower), found)]
-
-    def _other_images(self, begin: int, end: int) -> IntArray:
-        """Slots aimed at all other images where searches `begin`, ..., `end` - 1 missed the nearest."""
-        searches = self.searches.view()
-        aimed = begin + np.flatnonzero(searches.kind[begin:end] == SearchKind.CONFIRM)
-        missed = aimed[searches.child[aimed] != -1 - searches.ordinal[aimed]]
-        upper, lower, image = confirmed(searches.slot[missed])
-        nearest = np.flatnonzero(image == 1)
-        others = np.arange(2, self.space.n_images + 1)
-        return confirm_slot(upper[nearest, None], lower[nearest, None], others).ravel()
 
     # -- resume -----------------------------------------------------------------------------------------------
     def replay(self, points: PointColumns, searches: SearchColumns) -> None:
@@ -398,8 +364,8 @@ class Coordinator:
         for number, (begin, end) in enumerate(pairwise([0, *ends.tolist()]), start=1):
             self._issued.add(searches.slot[begin:end][searches.kind[begin:end] >= SearchKind.UP])
             if number <= last:
-                slots = self._to_confirm(number)
-                self._open(slots if len(slots) else self._upward_sample(number))
+                slots = self._confirming.take(number)
+                self._open(slots if len(slots) else self._upward.take(self._n_points_before(number)))
 
     def _open_starts(self, searches: SearchColumns) -> IntArray:
         """For each start, the next index to try: the highest not tried, unless one above it found a point from which

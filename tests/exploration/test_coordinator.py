@@ -171,7 +171,7 @@ def test_a_start_that_ends_above_all_indices_goes_on(tmp_path: Path) -> None:
     def run(**more: int) -> ld.Landscape:
         # From here the search for index 1 ends at the index-2 saddle, from which no searches start.
         store = tmp_path / "s.zarr"
-        return ld.explore(ld.systems.butterfly(), start=[0.37, 0.3], max_index=1, store=store, **more)
+        return ld.explore(ld.systems.butterfly(), start=[0.625, 1.0], max_index=1, store=store, **more)
 
     assert [p.index for p in run(max_searches=1).points] == [2]
     assert sorted(p.index for p in run().points) == [0] * 4 + [1] * 4 + [2]
