@@ -62,6 +62,7 @@ class SearchStatus(enum.IntEnum):
     RAISED = 9
     WORKER_LOST = 10
     INDEX_UNCERTAIN = 11
+    FLAT = 12
 
     @property
     def advice(self) -> str:
@@ -103,6 +104,10 @@ _ADVICE = {
         "a stationary point of many variables whose number of negative eigenvalues could not be settled; the reason is "
         "recorded. Give the problem a sparse Hessian or a preconditioner, raise nullity_rtol or nullity_atol where "
         "eigenvalues are small, or dense_limit where memory allows"
+    ),
+    SearchStatus.FLAT: (
+        "the energy flattens out there without a point: gradient and curvature fade together, as in the tail of a "
+        "dissociation curve. Give a domain that leaves such regions out"
     ),
 }
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from landscape_dist.eigensolvers.base import Eigensolver, project_out
 from landscape_dist.hisd.curvatures import Curvatures
+from landscape_dist.hisd.ends import Ends
 from landscape_dist.hisd.outcome import Outcome
 from landscape_dist.hisd.paths import Paths
 from landscape_dist.hisd.settings import SolverSettings
@@ -153,6 +154,7 @@ class _Account:
         n, d = state.x.shape
         origin = to_numpy(state.x).copy()
         self.limits = _Limits(origin, settings, problem.domain)
+        self.ends = Ends(problem, settings, n)
         self.ends_at = None if settings.deadline is None else time.monotonic() + settings.deadline
         self.outcome = Outcome(
             np.full(n, SearchStatus.MAX_STEPS, dtype=np.int8),
@@ -166,7 +168,7 @@ class _Account:
 
     def settled(self, state: State[Any]) -> State[Any]:
         """The searches that go on; what the others came to is noted."""
-        status = _finished(self.problem, state, self.settings, self.limits)
+        status = _finished(self.problem, state, self.settings, self.limits, self.ends)
         if self.ends_at is not None and time.monotonic() > self.ends_at:
             running = np.full(len(state), -1, dtype=np.int8) if status is None else status
             status = np.where(running < 0, SearchStatus.DEADLINE, running)
@@ -183,7 +185,7 @@ class _Account:
 
     def close(self, state: State[Any]) -> None:
         """Note what the searches came to that have spent their steps."""
-        status = _finished(self.problem, state, self.settings, self.limits)
+        status = _finished(self.problem, state, self.settings, self.limits, self.ends)
         if status is None:
             status = np.full(len(state), -1, dtype=np.int8)
         _retire(self.outcome, state, np.where(status < 0, SearchStatus.MAX_STEPS, status), self.problem.xp)
@@ -210,7 +212,7 @@ class _Limits:
 
 
 def _finished(
-    problem: Problem, state: State[Any], settings: SolverSettings, limits: _Limits
+    problem: Problem, state: State[Any], settings: SolverSettings, limits: _Limits, ends: Ends
 ) -> NDArray[np.int8] | None:
     """(n,) status of searches that have ended, -1 for those still running; None if all are."""
     xp = problem.xp
@@ -223,9 +225,11 @@ def _finished(
     strayed = limits.strayed(state, x_size)
     if strayed is False and not bool((converged | stalled | outside).any()):
         return None
+    points, flat = ends.judge(state, to_numpy(converged))
     status = np.full(len(state), -1, dtype=np.int8)
     status[to_numpy(stalled)] = SearchStatus.STALLED
-    status[to_numpy(converged)] = SearchStatus.CONVERGED
+    status[flat] = SearchStatus.FLAT
+    status[points] = SearchStatus.CONVERGED
     status[to_numpy(outside) | strayed] = SearchStatus.LEFT_DOMAIN
     ended = np.flatnonzero(status == SearchStatus.CONVERGED)
     if len(ended):

@@ -1,0 +1,94 @@
+"""Whether a search that hardly feels a gradient any more has come to a point, or only to where the energy is flat."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.hisd.state import RuleState, State
+from landscape_dist.numerics.arrays import to_numpy
+from landscape_dist.problems.base import Problem
+from landscape_dist.records import FloatArray
+
+# Newton's step along each mode, relative to 1 + |x|, at a point.
+NEWTON_RTOL = 1e-7
+# Gradients below this part of what moving x by a rounding error makes of them are none.
+ROUNDING = 100 * np.finfo(np.float64).eps
+# At a root of multiplicity m each of Newton's steps leaves the part 1 - 1/m of the error; where more is left, time and
+# again, there is no root: x^10 is a point, exp(-x) is none.
+CONTRACTION, PATIENCE = 0.9, 8
+
+
+class Ends:
+    """Looks at searches whose gradient is small beside the stiffest curvature, which says nothing of the softest.
+
+    A point is where Newton's step is small along every mode.  Until it is, the search goes on; where the steps do not
+    even get smaller, the energy is flat there.
+
+    Args:
+        n: number of searches of the batch.
+    """
+
+    def __init__(self, problem: Problem, settings: SolverSettings, n: int) -> None:
+        self._problem = problem
+        self._settings = settings
+        self._step = np.full(n, np.inf)
+        self._stagnant = np.zeros(n, dtype=np.int64)
+
+    def judge(self, state: State[RuleState], small: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which of the searches have come to points, and which to where the energy is flat: (n,) bool each.
+
+        Args:
+            small: (n,) whose gradient is small.
+        """
+        rows = np.flatnonzero(small)
+        flat = np.zeros(len(small), dtype=bool)
+        self._stagnant[state.row[~small]] = 0
+        self._step[state.row[~small]] = np.inf
+        if not len(rows) or state.H is None or state.H.array is None:
+            return small, flat
+        x, g, H = (to_numpy(a)[rows] for a in (state.x, state.g, state.H.array))
+        size = 1 + np.linalg.norm(x, axis=1)
+        norm = np.maximum(to_numpy(state.norm), to_numpy(state.floor))[rows]
+        zero = self._settings.nullity_rtol, self._settings.nullity_atol
+        step, unfelt = newton_size(H, g, ROUNDING * norm * size, zero, self._problem.symmetric)
+        which = state.row[rows]
+        # Nothing is felt any more of a gradient that has faded without a root, either.
+        faded = unfelt & (self._stagnant[which] > 0)
+        there = (step <= NEWTON_RTOL * size) & ~faded
+        if self._settings.gradient_atol > 0:
+            there |= to_numpy(state.gradient_norm)[rows] <= self._settings.gradient_atol
+        if self._problem.gradient_noise(state.x[:1]) is not None:
+            there[:] = True  # no more can be had of a gradient that is known no better
+        shrinks = step <= CONTRACTION * self._step[which]
+        self._stagnant[which] = np.where(shrinks, 0, self._stagnant[which] + 1)
+        self._step[which] = step
+        flat[rows] = faded | (~there & (self._stagnant[which] >= PATIENCE))
+        points = np.zeros(len(small), dtype=bool)
+        points[rows] = there
+        return points, flat
+
+
+def newton_size(
+    H: FloatArray, g: FloatArray, rounding: FloatArray, zero: tuple[float, float], symmetric: bool
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Length of Newton's step, (m,), without zero modes and those along which g is rounding; and where g is along all.
+
+    Args:
+        H: (m, d, d) Hessians, or minus Jacobians of vector fields. g: (m, d). rounding: (m,) what is rounding in g.
+        zero: curvatures that count as zero, relative to the largest and absolute.
+    """
+    with np.errstate(all="ignore"):
+        if symmetric:
+            w, Q = np.linalg.eigh(H)
+        else:
+            Q, w, _ = np.linalg.svd(H)
+        c = np.abs((Q.mT @ g[:, :, None])[:, :, 0])
+        felt = c > rounding[:, None]
+        size = np.abs(w)
+        curved = size > np.maximum(zero[0] * size.max(axis=1, keepdims=True), zero[1])
+        steps = np.where(felt & curved, c / np.maximum(size, 1e-300), 0.0)
+    return np.asarray(np.linalg.norm(steps, axis=1)), np.asarray(~felt.any(axis=1))
+
+
