@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.state import RuleState, State
 from landscape_dist.numerics.arrays import to_numpy
+from landscape_dist.numerics.equilibration import equilibrating
 from landscape_dist.problems.base import Problem
 from landscape_dist.records import FloatArray
 
@@ -81,14 +82,19 @@ def newton_size(
     """
     with np.errstate(all="ignore"):
         if symmetric:
-            w, Q = np.linalg.eigh(H)
+            # In units of its own: a soft mode is no zero mode because another is stiff.
+            scale = equilibrating(H)
+            w, Q = np.linalg.eigh(scale[:, :, None] * H * scale[:, None, :])
+            c = (Q.mT @ (scale * g)[:, :, None])[:, :, 0]
+            felt = np.abs(c) > (np.abs(Q.mT) @ scale[:, :, None])[:, :, 0] * rounding[:, None]
         else:
-            Q, w, _ = np.linalg.svd(H)
-        c = np.abs((Q.mT @ g[:, :, None])[:, :, 0])
-        felt = c > rounding[:, None]
+            scale = np.ones_like(g)
+            U, w, Vt = np.linalg.svd(H)
+            Q = Vt.mT
+            c = (U.mT @ g[:, :, None])[:, :, 0]
+            felt = np.abs(c) > rounding[:, None]
         size = np.abs(w)
         curved = size > np.maximum(zero[0] * size.max(axis=1, keepdims=True), zero[1])
-        steps = np.where(felt & curved, c / np.maximum(size, 1e-300), 0.0)
-    return np.asarray(np.linalg.norm(steps, axis=1)), np.asarray(~felt.any(axis=1))
-
-
+        modes = np.where(felt & curved, c / np.where(curved, w, 1.0), 0.0)
+        step = scale * (Q @ modes[:, :, None])[:, :, 0]
+    return np.asarray(np.linalg.norm(step, axis=1)), np.asarray(~felt.any(axis=1))

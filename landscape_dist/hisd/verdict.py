@@ -15,7 +15,7 @@ from landscape_dist.hisd.schur import jacobian_spectrum
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.spectra import LowestSpectrum
 from landscape_dist.numerics.arrays import to_numpy
-from landscape_dist.numerics.linalg import inertia
+from landscape_dist.numerics.equilibration import equilibrating
 from landscape_dist.problems.base import Problem
 from landscape_dist.records import FloatArray, IntArray
 
@@ -36,21 +36,49 @@ class Verdict:
     doubts: dict[int, str] = field(default_factory=dict)
 
 
-def spectrum(H: FloatArray, nullity_rtol: float, n_eigenvalues: int, blur: FloatArray | None = None) -> Verdict:
+def spectrum(
+    H: FloatArray, nullity_rtol: float, n_eigenvalues: int, nullity_atol: float = 0.0, change: FloatArray | None = None
+) -> Verdict:
     """Index and nullity from dense Hessians.
+
+    An eigenvalue counts as zero where it is small in units of the Hessian's own, see `numerics.equilibration`: being
+    small beside a stiff mode makes no zero.
 
     Args:
         H: (n, d, d).
-        nullity_rtol: an eigenvalue counts as zero up to this fraction of the largest.
+        nullity_rtol: up to this fraction of the largest eigenvalue, in those units; nullity_atol: or up to this size,
+            in the Hessian's unit.
         n_eigenvalues: how many of the lowest to keep.
-        blur: (n,) eigenvalues up to this size count as zero, too (see `remaining_change`).
+        change: (n, d, d) by which Hessians may be wrong, see `remaining_change`.
     """
     w = np.asarray(np.linalg.eigvalsh(H), dtype=np.float64)
-    index, nullity = inertia(w, nullity_rtol)
-    if blur is not None:
-        zero = np.abs(w) <= np.maximum(nullity_rtol * np.abs(w).max(axis=1), blur)[:, None]
-        index, nullity = ((w < 0) & ~zero).sum(axis=1, dtype=np.int32), zero.sum(axis=1, dtype=np.int32)
+    size = np.abs(w)
+    largest = size.max(axis=1, keepdims=True)
+    index = (w < -np.maximum(nullity_rtol * largest, nullity_atol)).sum(axis=1, dtype=np.int32)
+    nullity = (size <= np.maximum(nullity_rtol * largest, nullity_atol)).sum(axis=1, dtype=np.int32)
+    doubtful = nullity > 0
+    if change is not None:
+        doubtful |= size.min(axis=1) <= np.linalg.norm(change, axis=(1, 2))
+    rows = np.flatnonzero(doubtful)
+    if len(rows):
+        index[rows], nullity[rows] = _own_inertia(
+            H[rows], nullity_rtol, nullity_atol, None if change is None else change[rows]
+        )
     return Verdict(w[:, :n_eigenvalues], index, nullity)
+
+
+def _own_inertia(
+    H: FloatArray, rtol: float, atol: float, change: FloatArray | None
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Index and nullity (m,) of Hessians (m, d, d) in their own units; the arguments as in `spectrum`."""
+    scale = equilibrating(H)
+    w, Q = np.linalg.eigh(scale[:, :, None] * H * scale[:, None, :])
+    back = scale[:, :, None] * Q
+    # w / |back|^2 is the Rayleigh quotient of H along each mode.
+    zero = np.maximum(rtol * np.abs(w).max(axis=1, keepdims=True), atol * np.sum(back**2, axis=1))
+    if change is not None:
+        zero = np.maximum(zero, np.abs(np.einsum("mij,mik,mkj->mj", back, change, back)))
+    return (w < -zero).sum(axis=1, dtype=np.int32), (np.abs(w) <= zero).sum(axis=1, dtype=np.int32)
 
 
 # Eigenvalues below this fraction of the Hessian's size at the start may be zero at the exact point.
@@ -65,8 +93,8 @@ def verdicts(problem: Problem, outcome: Outcome, found: IntArray, settings: Solv
     H = outcome.H[found] if outcome.H is not None else to_numpy(problem.hessian(problem.xp.asarray(X)))
     if not problem.has_energy:
         return Verdict(*jacobian_spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, settings.nullity_atol))
-    blur = np.full(len(found), settings.nullity_atol)
-    verdict = spectrum(H, settings.nullity_rtol, problem.dim, blur if settings.nullity_atol else None)
+    rtol, atol = settings.nullity_rtol, settings.nullity_atol
+    verdict = spectrum(H, rtol, problem.dim, atol)
     # These few are looked at twice; for the others that would be an evaluation lost.
     smallest = np.abs(verdict.eigenvalues).min(axis=1)
     verdict.eigenvalues = verdict.eigenvalues[:, : settings.n_eigenvalues]
@@ -76,8 +104,9 @@ def verdicts(problem: Problem, outcome: Outcome, found: IntArray, settings: Solv
     g = to_numpy(problem.gradient(problem.xp.asarray(X[rows])))
     X[rows], g, H[rows] = approach(problem, X[rows], g, H[rows])
     outcome.x[found[rows]], outcome.gradient_norm[found[rows]] = X[rows], np.linalg.norm(g, axis=1)
-    blur[rows] = np.maximum(blur[rows], remaining_change(problem, X[rows], g, H[rows], settings.nullity_rtol))
-    return spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, blur)
+    change = np.zeros_like(H)
+    change[rows] = remaining_change(problem, X[rows], g, H[rows], rtol)
+    return spectrum(H, rtol, settings.n_eigenvalues, atol, change)
 
 
 def lowest_verdicts(of: Callable[[FloatArray], LowestSpectrum], X: FloatArray, n_eigenvalues: int) -> Verdict:
@@ -99,13 +128,14 @@ def lowest_verdicts(of: Callable[[FloatArray], LowestSpectrum], X: FloatArray, n
 
 
 def remaining_change(problem: Problem, X: FloatArray, g: FloatArray, H: FloatArray, nullity_rtol: float) -> FloatArray:
-    """How far the Hessians (n, d, d) at converged points (n, d) may still be from those at the exact points: (n,).
+    """By what the Hessians (n, d, d) at converged points (n, d) may still differ from those at the exact points.
 
     The change over one more Newton step.  It is at rounding where the convergence is quadratic, and as large as the
     eigenvalue itself where that vanishes at the exact point (a fold, a quartic minimum).
     """
-    w, Q = np.linalg.eigh(H)
+    scale = equilibrating(H)
+    w, Q = np.linalg.eigh(scale[:, :, None] * H * scale[:, None, :])
     # No step along modes that count as zero already: there g / w is rounding over rounding.
-    step = newton_step(Q, pseudo_inverse(w, nullity_rtol, np), g)
+    step = scale * newton_step(Q, pseudo_inverse(w, nullity_rtol, np), scale * g)
     after = to_numpy(problem.hessian(problem.xp.asarray(problem.space.retract(X, step))))
-    return MULTIPLICITY * np.linalg.norm(after - H, axis=(1, 2))
+    return np.asarray(MULTIPLICITY * (after - H))
