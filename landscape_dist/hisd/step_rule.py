@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Generic, Protocol
 
 from landscape_dist.hisd.newton import NewtonEnds
-from landscape_dist.hisd.state import M, RuleState, State
+from landscape_dist.hisd.state import M, State
 from landscape_dist.numerics.hessians import HessianStack
 from landscape_dist.numerics.plain_json import plain_parameters
 from landscape_dist.problems.base import Problem
@@ -109,6 +109,3 @@ def step_rule_maker(name: str) -> Maker:
     module, _, function = maker.partition(":")
     made: Maker = getattr(importlib.import_module(module), function)
     return made
-
-
-__all__ = ["STEP_RULES", "Evaluator", "RuleState", "State", "StepRule", "step_rule_maker"]

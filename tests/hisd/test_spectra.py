@@ -10,7 +10,7 @@ import pytest
 import zarr
 
 import landscape_dist as ld
-from landscape_dist.hisd.curvatures import curvatures_for
+from landscape_dist.hisd.curvatures import ProductCurvatures, curvatures_for
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.numerics.davidson import lowest_pairs
 from landscape_dist.numerics.lanczos import ends_of_spectrum, lowest_outside
@@ -134,7 +134,7 @@ def test_a_preconditioner_saves_products() -> None:
     for inverse in (problem.preconditioner, lambda x: None):
         problem.preconditioner = inverse  # type: ignore[method-assign]
         before = problem.counters.n_hvps
-        curvatures_for(problem, FREE).frames(x[None] + 1e-3 * len(costs), 4)
+        ProductCurvatures(problem, FREE).frames(x[None] + 1e-3 * len(costs), 4)
         costs.append(problem.counters.n_hvps - before)
     assert costs[0] < 0.3 * costs[1]
 
