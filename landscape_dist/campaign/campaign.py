@@ -20,6 +20,7 @@ from landscape_dist.errors import SettingsError, StoreNotFoundError
 from landscape_dist.exploration.coordinator import Coordinator
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import check_settings, eigenvalue_columns
+from landscape_dist.hisd.units import with_lengths
 from landscape_dist.spaces.default_judgement import chosen_judgement, space_of_points
 from landscape_dist.store.settings import Lease
 
@@ -100,8 +101,14 @@ def explore(
         raise SettingsError(
             f"max_index is {highest}, above the dimension {problem.space.dim}; give at most {problem.space.dim}"
         )
+    kept = _header_in(store)
+    if kept is None or "lengths" in kept["solver"]:  # versions before had no lengths: their stores go on so
+        solver_settings = with_lengths(problem, solver_settings, starts[0])
     check_settings(problem, solver_settings)
-    judgement = chosen_judgement(same, explore_settings.same_atol, problem.space, starts, lambda: _same_in(store))
+    same_before = None if kept is None else kept.get("same")
+    judgement = chosen_judgement(
+        same, explore_settings.same_atol, problem.space, starts, same_before, solver_settings.lengths
+    )
     n_eigenvalues = eigenvalue_columns(problem, solver_settings)
     space = space_of_points(problem.space, judgement)
     coordinator = Coordinator(starts, explore_settings, judgement, n_eigenvalues, space)
@@ -119,15 +126,15 @@ def explore(
     return journal.landscape()
 
 
-def _same_in(store: Any) -> Any:
-    """What the header of a store says of when points are the same; None where there is no store yet."""
+def _header_in(store: Any) -> dict[str, Any] | None:
+    """The header of a store; None where there is no store yet."""
     if store is None:
         return None
     from landscape_dist.store.database import Database
 
     try:
         with Database.open(store) as database:
-            return database.header.get("same")
+            return database.header
     except StoreNotFoundError:
         return None
 

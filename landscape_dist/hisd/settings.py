@@ -66,6 +66,10 @@ class SolverSettings:
         sparse_hessians: whether sparse Hessians are used beyond, where the problem offers them; else products alone.
         n_eigenvalues: how many of the lowest eigenvalues are kept for each point.
         keep_trajectories: whether the paths of the searches are kept, in the store where there is one.
+        lengths: typical lengths of the coordinates, d numbers: the solver works in x / lengths, so that tolerances and
+            radii mean the same in every unit; None measures them where an exploration starts, from how far along each
+            coordinate the Hessian changes, and takes them where some are far from 1 or from one another.
+        origin: what coordinates are counted from where there are lengths; None is 0.
         trajectory_points: how many points of each path are kept, its ends always among them; None for all.
     """
 
@@ -100,12 +104,15 @@ class SolverSettings:
     n_eigenvalues: int = 64
     keep_trajectories: bool = False
     trajectory_points: int | None = 100
+    lengths: tuple[float, ...] | None = None
+    origin: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         self._one_of("step", STEP_RULES, StepRule)
         self._one_of("eigensolver", EIGENSOLVERS, Eigensolver)
         self._one_of("acceleration", ACCELERATIONS)
         self._one_of("perturbation_method", PERTURBATIONS)
+        self._check_units()
         if self.start_directions is not None:
             object.__setattr__(self, "start_directions", checked_directions(self.start_directions))
         if (self.custom_step is not None) != (self.step == "custom"):
@@ -154,6 +161,19 @@ class SolverSettings:
                 f"solver setting acceleration is {self.acceleration!r} but step is {step!r}, which takes no "
                 "acceleration; choose step='explicit' or acceleration='none'"
             )
+
+    def _check_units(self) -> None:
+        for name in ("lengths", "origin"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            numbers = np.asarray(value, dtype=np.float64)
+            right = numbers.ndim == 1 and np.isfinite(numbers).all() and (name == "origin" or (numbers > 0).all())
+            if not right:
+                raise SettingsError(
+                    f"solver setting {name} is {value!r}; give one {'positive ' * (name == 'lengths')}number a variable"
+                )
+            object.__setattr__(self, name, tuple(numbers.tolist()))
 
     def _one_of(self, name: str, allowed: Collection[Any], kind: type | None = None) -> None:
         """Raise unless the setting is one of the allowed values, or an instance of `kind`."""

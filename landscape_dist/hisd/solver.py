@@ -10,6 +10,7 @@ import numpy as np
 
 from landscape_dist.eigensolvers import make_eigensolver
 from landscape_dist.errors import SettingsError
+from landscape_dist.hisd import units
 from landscape_dist.hisd.curvatures import Curvatures, curvatures_for
 from landscape_dist.hisd.implicit import first_trust
 from landscape_dist.hisd.loop import NORM_FLOOR, run
@@ -45,10 +46,23 @@ def solve_batch(problem: Problem, batch: SearchBatch, settings: SolverSettings) 
     d = batch.X.shape[1]
     if d != problem.dim:
         raise SettingsError(f"searches start in dimension {d}, but the problem has {problem.dim} variables")
+    if settings.lengths is not None:
+        return _in_units(problem, batch, settings)
     curvatures = _checked(problem, settings)
     rows = curvatures.rows(problem.batch_bytes or CHUNK_BYTES)
     parts = [_run_chunk(curvatures, curvatures.moved(part)) for part in _chunks(batch, rows)]
     result = join_results([curvatures.moved_back(part) for part in parts])
+    result.counters = problem.counters.minus(before)
+    result.cpu_seconds = time.process_time() - began
+    return result
+
+
+def _in_units(problem: Problem, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
+    """The same in units of the coordinates' lengths."""
+    began, before = time.process_time(), problem.counters.copy()
+    scaled, inner = units.view(problem, settings)
+    result = solve_batch(scaled, units.moved(batch, scaled), inner)
+    result = units.moved_back(result, scaled)
     result.counters = problem.counters.minus(before)
     result.cpu_seconds = time.process_time() - began
     return result
@@ -87,6 +101,12 @@ def _checked(problem: Problem, settings: SolverSettings) -> Curvatures:
             f"{problem.name} is a vector field of {problem.dim} variables and dense_limit is {settings.dense_limit}; "
             "vector fields need dense Jacobians, so raise dense_limit"
         )
+    for name in ("lengths", "origin"):
+        value = getattr(settings, name)
+        if value is not None and len(value) != problem.dim:
+            raise SettingsError(
+                f"{name} has {len(value)} numbers, but the problem has {problem.dim} variables; give as many"
+            )
     curvatures = curvatures_for(problem, settings)
     rule = make_step_rule(curvatures, settings.step_tolerance)
     if eigensolver.needs_hessian and not curvatures.has_matrices(rule.uses_hessian):

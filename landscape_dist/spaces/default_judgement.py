@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from landscape_dist.errors import SettingsError
 from landscape_dist.records import FloatArray
 from landscape_dist.spaces.flat import Euclidean, Torus
-from landscape_dist.spaces.judgement import SameJudgement, SameOrbit, make_judgement
+from landscape_dist.spaces.judgement import PerCoordinate, SameJudgement, SameOrbit, make_judgement
 from landscape_dist.spaces.kinds import judgement_of, space_of
 from landscape_dist.spaces.space import Space
 from landscape_dist.spaces.symmetry import PeriodicCoordinates
 
 SAME_ATOL = 1e-4
+SAME_LENGTHS = 1e-3  # of the length over which the curvature changes, some tenth of what points are apart
 
 
 def judgement_by(same: Any, space: Space) -> SameJudgement:
@@ -32,22 +33,30 @@ def default_atol(starts: FloatArray, space: Space) -> float:
 
 
 def chosen_judgement(
-    same: Any, same_atol: float | None, space: Space, starts: FloatArray, kept: Callable[[], Any]
+    same: Any,
+    same_atol: float | None,
+    space: Space,
+    starts: FloatArray,
+    kept: Any,
+    lengths: Sequence[float] | None = None,
 ) -> SameJudgement:
     """When two points of an exploration are the same.
 
     Args:
         same, same_atol: what the user says. space: of the problem. starts: (s, d).
+        lengths: of the coordinates, where they are not ordinary.
         kept: the plain form of the judgement of the store that is gone on with; None where there is none.
     """
     wanted = same_atol if same is None else same
+    if wanted is None and lengths is not None:
+        return PerCoordinate(SAME_LENGTHS * np.asarray(lengths))
     judgement = judgement_by(default_atol(starts, space) if wanted is None else wanted, space)
     if judgement is wanted or not isinstance(judgement, PeriodicCoordinates):
         return judgement
     # Versions to which problems did not say their periods told points apart in the plane: their stores go on so.
     plane = Euclidean(space.n_variables)
     plain = judgement_by(default_atol(starts, plane) if wanted is None else wanted, plane)
-    return plain if kept() == plain.as_dict() else judgement
+    return plain if kept == plain.as_dict() else judgement
 
 
 def space_of_points(space: Space, judgement: SameJudgement) -> Space:

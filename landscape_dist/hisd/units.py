@@ -1,0 +1,128 @@
+"""Typical lengths of a problem's coordinates, and searches in units of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.numerics.arrays import to_numpy
+from landscape_dist.problems.base import Problem
+from landscape_dist.problems.domain import Unbounded
+from landscape_dist.problems.scaled import Scaled
+from landscape_dist.records import FloatArray, ResultBatch, SearchBatch
+from landscape_dist.spaces.flat import Euclidean
+
+# A length is how far along a coordinate the Hessian changes by this part of itself.
+CHANGE = 0.3
+# Lengths up to so many times larger or smaller than 1, and than one another, need no units of their own.
+ORDINARY = 32.0
+# Octaves within which lengths are looked for.
+OCTAVES = 100.0
+STEPS = 12
+# Settings in the user's own units: where one is given, the user knows what is large and what is small.
+ABSOLUTE = ("step_size", "perturbation_radius", "start_directions", "custom_step")
+
+
+def with_lengths(problem: Problem, settings: SolverSettings, start: FloatArray) -> SolverSettings:
+    """The settings with measured lengths, where searches need them: coordinates very unlike 1, or one another.
+
+    Lengths come from where the curvature of the problem itself changes, so that the landscape of x and that of s x + c
+    are the same.  They cost 2 d + 1 Hessians where all are ordinary.
+
+    Args:
+        start: (d,) the first point that searches start from.
+    """
+    if settings.lengths is not None or any(getattr(settings, name) is not None for name in ABSOLUTE):
+        return settings
+    if settings.gradient_atol or settings.nullity_atol or problem.dim > settings.dense_limit:
+        return settings
+    if type(problem.space) is not Euclidean or not isinstance(problem.domain, Unbounded):
+        return settings
+    lengths = measured_lengths(problem, start)
+    if lengths is None:
+        return settings
+    return replace(settings, lengths=tuple(lengths.tolist()), origin=tuple(start.tolist()))
+
+
+def measured_lengths(problem: Problem, x: FloatArray) -> FloatArray | None:
+    """(d,) powers of two: how far from x along each coordinate the Hessian changes; None where that is ordinary."""
+    d = problem.dim
+    H = _hessians(problem, x[None])[0]
+    if not np.isfinite(H).all():
+        return None
+    size = np.sqrt(np.abs(np.diag(H)))
+
+    def changed(octaves: FloatArray) -> NDArray[np.bool_]:
+        """(d,) whether moving so far along each coordinate, one at a time, changes the Hessian."""
+        with np.errstate(all="ignore"):
+            moved = _hessians(problem, x + np.diag(2.0**octaves))
+            if not problem.symmetric:
+                # Of a Jacobian the diagonal alone has a unit that no coordinate's unit changes.
+                return _differ(np.diagonal(moved, axis1=1, axis2=2), np.diag(H))
+            scale = np.sqrt(np.maximum(np.abs(np.diagonal(moved, axis1=1, axis2=2)), size**2))
+            scale = np.where(scale > 0, scale, 1.0)
+            A, B = (M / scale[:, :, None] / scale[:, None, :] for M in (moved, np.broadcast_to(H, moved.shape)))
+            return _differ(A.reshape(d, -1), B.reshape(d, -1))
+
+    border = np.full(d, np.log2(ORDINARY))
+    below, within = changed(-border), changed(border)
+    if not below.any() and within.all():
+        return None
+    low, high = np.full(d, -OCTAVES), np.full(d, OCTAVES)
+    for _ in range(STEPS):
+        middle = 0.5 * (low + high)
+        far = changed(middle)
+        low, high = np.where(far, low, middle), np.where(far, middle, high)
+    octaves = np.round(0.5 * (low + high))
+    known = np.abs(octaves) < OCTAVES - 2
+    if not known.any():
+        return None
+    # Of a coordinate along which nothing changes, the others say what is long.
+    octaves = np.where(known, octaves, np.round(octaves[known].mean()))
+    ordinary = np.abs(octaves).max() <= border[0] and np.ptp(octaves) <= border[0]
+    return None if ordinary else 2.0**octaves
+
+
+def _differ(A: FloatArray, B: FloatArray) -> NDArray[np.bool_]:
+    """(d,) whether rows differ by more than `CHANGE` of the larger one; what is not finite differs."""
+    larger = np.maximum(np.linalg.norm(A, axis=-1), np.linalg.norm(B, axis=-1))
+    part = np.linalg.norm(A - B, axis=-1) / np.maximum(larger, 1e-300)
+    return np.asarray(np.where(np.isfinite(part), part, np.inf) > CHANGE)
+
+
+def _hessians(problem: Problem, X: FloatArray) -> FloatArray:
+    return np.asarray(to_numpy(problem.hessian(problem.xp.asarray(X))))
+
+
+# -- searches -----------------------------------------------------------------------------------------------------
+def view(problem: Problem, settings: SolverSettings) -> tuple[Scaled, SolverSettings]:
+    """The problem in the units of the settings, and the settings without them."""
+    assert settings.lengths is not None
+    origin = np.zeros(problem.dim) if settings.origin is None else np.array(settings.origin)
+    return Scaled(problem, origin, np.array(settings.lengths)), replace(settings, lengths=None, origin=None)
+
+
+def moved(batch: SearchBatch, scaled: Scaled) -> SearchBatch:
+    """The batch with its points in units."""
+    towards = None if batch.towards is None else scaled.from_original(batch.towards)
+    return replace(batch, X=scaled.from_original(batch.X), towards=towards)
+
+
+def moved_back(result: ResultBatch, scaled: Scaled) -> ResultBatch:
+    """The result with points, gradients and eigenvalues in the user's coordinates."""
+    problem = scaled.original
+    x = np.asarray(to_numpy(scaled.to_original(problem.xp.asarray(result.x))))
+    norms, eigenvalues = result.gradient_norm.copy(), result.eigenvalues.copy()
+    finite = np.flatnonzero(np.isfinite(x).all(axis=1))
+    if len(finite):
+        g = to_numpy(problem.gradient(problem.xp.asarray(x[finite])))
+        norms[finite] = np.linalg.norm(g, axis=1)
+    found = np.flatnonzero(result.index >= 0)
+    if len(found) and problem.has_energy:
+        w = np.linalg.eigvalsh(_hessians(problem, x[found]))
+        eigenvalues[found] = w[:, : eigenvalues.shape[1]]
+    paths = {slot: np.asarray(scaled.to_original(path)) for slot, path in result.trajectories.items()}
+    return replace(result, x=x, gradient_norm=norms, eigenvalues=eigenvalues, trajectories=paths)
