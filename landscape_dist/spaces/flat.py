@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import product
 from math import comb
 from typing import Any
@@ -146,4 +147,10 @@ def space_with(periods: Any, dim: int) -> Space:
         raise SettingsError(f"period is {periods!r}; give a positive number, or one for each coordinate")
     if given.ndim == 1 and len(given) != dim:
         raise SettingsError(f"period has {len(given)} entries for {dim} variables; give one number or {dim}")
-    return Torus(np.broadcast_to(given, dim)) if np.isfinite(given).any() else Euclidean(dim)
+    return _periodic(tuple(np.broadcast_to(given, dim).tolist()))
+
+
+@lru_cache(maxsize=64)
+def _periodic(periods: tuple[float, ...]) -> Space:
+    # A problem is asked for its space at every step of a search.
+    return Torus(periods) if np.isfinite(periods).any() else Euclidean(len(periods))
