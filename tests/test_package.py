@@ -67,6 +67,16 @@ def test_the_package_of_the_policy_can_be_named_as_a_whole(monkeypatch: pytest.M
     assert settings.ExploreSettings is None
 
 
+def test_functions_are_found_in_packages_that_were_modules() -> None:
+    from landscape_dist.campaign import explore, open_landscape
+    from landscape_dist.distribute.clusters import connect
+    from landscape_dist.distribute.clusters.connecting import connect as same
+
+    assert explore is ld.explore
+    assert open_landscape is ld.open
+    assert connect is same
+
+
 def test_modules_that_moved_are_found_under_their_old_names_for_one_release() -> None:
     code = f"""
 import importlib, warnings

@@ -31,7 +31,7 @@ def make_header(
             "domain": problem.domain.as_dict(),
             "euler_characteristic": problem.euler_characteristic,
             "has_energy": problem.has_energy,
-            "definition": getattr(problem, "definition", None),
+            "definition": problem.definition,
             **space,
         },
         "start": starts.tolist(),

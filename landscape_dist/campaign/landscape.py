@@ -117,7 +117,7 @@ class Landscape:
         self._counters = counters
         self.finished = finished
         self.problem = problem
-        self.pathways = PathwayMap(columns, searches, _dimension(header, columns))
+        self.pathways = PathwayMap(columns, searches, _dimension(header, columns, problem))
         self.trajectories = Trajectories(paths, searches)
 
     @classmethod
@@ -199,7 +199,7 @@ class Landscape:
             about["euler_characteristic"],
             explore["min_index"],
             explore["max_index"],
-            space=space_of_store(self.header),
+            space=space_of_store(self.header, None if self.problem is None else self.problem.space),
             images=images_in_store(self.header, self.columns.x),
             everywhere=about["domain"]["kind"] == "unbounded",
         )
@@ -233,8 +233,10 @@ class Landscape:
         return animate(self, path, **options)
 
 
-def _dimension(header: dict[str, Any], points: PointColumns) -> int:
+def _dimension(header: dict[str, Any], points: PointColumns, problem: Problem | None) -> int:
     """Dimension of the space that the points live in, as far as it is known here."""
+    if problem is not None:
+        return problem.space.dim
     if "space" in header.get("problem", {}):
         from landscape_dist.spaces.kinds import space_of
 

@@ -115,7 +115,9 @@ def correct(
     frame = frame_of(problem, data)
     if max_index is None:
         max_index = min(problem.dim, 6) if problem.suggested_max_index is None else problem.suggested_max_index
-    explore_settings, solver_settings = split_settings(settings, solver, max_index=max_index)
+    explore_settings, solver_settings = split_settings(
+        settings, solver, also=("on", "data", "folder", *PLACE, *known), max_index=max_index
+    )
     starts = _starts(problem, start, frame)
     path = None if folder is None else Path(folder)
     if path is not None:

@@ -48,7 +48,11 @@ def arrows(searches: SearchColumns, dim: int) -> tuple[IntArray, IntArray, IntAr
     size = 1 + int(max(searches.parent.max(), searches.child.max()))
     pair = searches.child[climbed] * size + searches.parent[climbed]
     _, first = np.unique(pair, return_index=True)
-    climbed = climbed[first[~np.isin(pair[first], parent * size + child)]]
+    # Few points are at the top: among millions of arrows only theirs are worth sorting.
+    reached = np.zeros(size, dtype=bool)
+    reached[searches.child[climbed]] = True
+    down = np.flatnonzero(reached[parent])
+    climbed = climbed[first[~np.isin(pair[first], parent[down] * size + child[down])]]
     upper, lower = searches.child[climbed], searches.parent[climbed]
     return (
         np.concatenate((rows, climbed)),

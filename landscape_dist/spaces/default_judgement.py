@@ -69,13 +69,16 @@ def space_of_points(space: Space, judgement: SameJudgement) -> Space:
     return told if space.flat and told is not None and told.flat else space
 
 
-def space_of_store(header: dict[str, Any]) -> Space:
+def space_of_store(header: dict[str, Any], space: Space | None = None) -> Space:
     """Where the points of a store live, as they are told apart.
+
+    Args:
+        space: of the problem, where that is at hand.
 
     Raises:
         SettingsError: the space is of a kind that is not known here.
     """
-    space = space_of(header)
+    space = space_of(header) if space is None else space
     try:
         return space_of_points(space, judgement_of(header))
     except SettingsError:  # told apart by a function of Python

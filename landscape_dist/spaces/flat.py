@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import product
 from math import comb
 from typing import Any
@@ -141,9 +142,16 @@ def space_with(periods: Any, dim: int) -> Space:
     """
     if periods is None:
         return Euclidean(dim)
-    given = np.asarray(periods, dtype=float)
-    if given.ndim > 1 or not (given > 0).all():
-        raise SettingsError(f"period is {periods!r}; give a positive number, or one for each coordinate")
-    if given.ndim == 1 and len(given) != dim:
-        raise SettingsError(f"period has {len(given)} entries for {dim} variables; give one number or {dim}")
-    return Torus(np.broadcast_to(given, dim)) if np.isfinite(given).any() else Euclidean(dim)
+    given = np.asarray(periods, dtype=np.float64)
+    return _periodic(given.shape, given.tobytes(), dim)
+
+
+@lru_cache(maxsize=64)
+def _periodic(shape: tuple[int, ...], content: bytes, dim: int) -> Space:
+    """As `space_with`; kept, because a problem is asked for its space at every step of a search."""
+    periods = np.frombuffer(content).reshape(shape)
+    if periods.ndim > 1 or not (periods > 0).all():
+        raise SettingsError(f"period is {periods.tolist()}; give a positive number, or one for each coordinate")
+    if periods.ndim == 1 and len(periods) != dim:
+        raise SettingsError(f"period has {len(periods)} entries for {dim} variables; give one number or {dim}")
+    return Torus(np.broadcast_to(periods, dim)) if np.isfinite(periods).any() else Euclidean(dim)

@@ -97,7 +97,7 @@ def verify_store(store: Any, *, problem: Problem | None = None, same: SameJudgem
     found = contradictions(points, searches, snapshot.failures)
     findings += found
     if not found:
-        findings += _slots(snapshot, skipped)
+        findings += _slots(snapshot, problem, skipped)
         findings += _twins(snapshot, same, skipped)
     if problem is not None:
         check_same_problem(snapshot.header, problem)
@@ -143,7 +143,7 @@ def _paths(database: Database, slot: IntArray, end: IntArray, searches: SearchCo
     return findings
 
 
-def _slots(snapshot: Snapshot, skipped: list[str]) -> list[str]:
+def _slots(snapshot: Snapshot, problem: Problem | None, skipped: list[str]) -> list[str]:
     """Whether each search is the one that its slot stands for."""
     points, searches, header = snapshot.points, snapshot.searches, snapshot.header
     try:
@@ -151,8 +151,13 @@ def _slots(snapshot: Snapshot, skipped: list[str]) -> list[str]:
     except (TypeError, SettingsError) as error:
         skipped.append(f"numbers of searches: settings that this version does not know ({error})")
         return []
+    try:
+        space = space_of(header) if problem is None else problem.space
+    except SettingsError as error:
+        skipped.append(f"numbers of searches: {error}")
+        return []
     table = _table(points)
-    slots = Slots(np.array(header["start"], dtype=np.float64), settings, table, space_of(header))
+    slots = Slots(np.array(header["start"], dtype=np.float64), settings, table, space)
     if len(points):  # none yet, before the first commit of a run
         slots.add(points)
     beyond = searches.slot >= slots.n
@@ -200,7 +205,7 @@ def _gradients(problem: Problem, points: PointColumns, header: dict[str, Any]) -
     for first in range(0, len(points), POINTS_TOGETHER):
         part = slice(first, first + POINTS_TOGETHER)
         X = problem.xp.asarray(points.x[part])
-        norms[part] = np.linalg.norm(_numpy(problem.gradient(X)), axis=1)
+        norms[part] = np.linalg.norm(_numpy(problem.space.gradient(X, problem.gradient(X))), axis=1)
         if problem.has_energy:
             energies[part] = _numpy(problem.energy(X))
     findings = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 
 import landscape_dist as ld
 from landscape_dist.problems.on_space import OnSpace
+from landscape_dist.spaces.judgement import SameOrbit
 from landscape_dist.spaces.kinds import SPACES
 from landscape_dist.spaces.space import Space
+from landscape_dist.upkeep.verification import verify_store
 
 
 class UnitSphere(Space):
@@ -80,6 +83,23 @@ def test_quartic_on_the_sphere(settings: dict[str, Any]) -> None:
     audit = landscape.audit()
     assert audit.morse.euler_characteristic == 2
     assert not audit.contradictions
+
+
+def test_what_the_problem_at_hand_says_of_its_space_needs_no_entry_in_the_list(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delitem(SPACES, UnitSphere.kind)
+    problem = on_sphere("x1**4 + x2**4 + x3**4", 3)
+    landscape = ld.explore(problem, [0.3, 0.5, 0.8], store=tmp_path / "a.zarr")
+    assert landscape.audit().morse.euler_characteristic == 2
+    assert verify_store(tmp_path / "a.zarr", problem=problem, same=SameOrbit(1e-4, UnitSphere(3))).sound
+    report = verify_store(tmp_path / "a.zarr")
+    assert report.sound
+    assert [text.partition(":")[0] for text in report.skipped] == [
+        "numbers of searches",
+        "points that are the same",
+        "gradients",
+    ]
 
 
 @pytest.mark.parametrize("settings", SOLVERS, ids=str)
