@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from landscape_dist.campaign.arguments import highest_index, split_settings, starts_of
@@ -102,8 +103,13 @@ def explore(
             f"max_index is {highest}, above the dimension {problem.space.dim}; give at most {problem.space.dim}"
         )
     kept = _header_in(store)
-    if kept is None or "lengths" in kept["solver"]:  # versions before had no lengths: their stores go on so
+    before = problem.counters.copy()
+    if kept is None:
         solver_settings = with_lengths(problem, solver_settings, starts[0])
+    elif solver_settings.lengths is None:  # stores go on with their lengths; those of versions before have none
+        about = kept.get("solver") or {}
+        solver_settings = replace(solver_settings, lengths=about.get("lengths"), origin=about.get("origin"))
+    measured = problem.counters.minus(before)
     check_settings(problem, solver_settings)
     same_before = None if kept is None else kept.get("same")
     judgement = chosen_judgement(
@@ -119,6 +125,7 @@ def explore(
         with open_journal(
             store, header, problem, coordinator, n_eigenvalues,
             lease=held, session=session_details(explore_settings, solver_settings), on_status=on_status, log=run_log,
+            counters=measured,
         ) as journal:  # fmt: skip
             _run(place, coordinator, problem, solver_settings, journal, hang_seconds)
         if run_log is not None:

@@ -228,8 +228,13 @@ def open_journal(
     session: dict[str, Any],
     on_status: OnStatus | None = None,
     log: RunLog | None = None,
+    counters: Counters | None = None,
 ) -> Iterator[Journal]:
-    """A journal on the store, resumed if there is something in it; whatever happens, what is known is committed."""
+    """A journal on the store, resumed if there is something in it; whatever happens, what is known is committed.
+
+    Args:
+        counters: what a new run has evaluated already.
+    """
     database, new = None, True
     if store is not None:
         from landscape_dist.store.database import Database
@@ -239,7 +244,10 @@ def open_journal(
             database, new = Database.open(store, "a", **how), False
         except StoreNotFoundError:
             database = Database.create(store, header, dim=problem.dim, n_eigenvalues=n_eigenvalues, **how)
-    journal = Journal(header, problem, coordinator, database, store=store, new=new, on_status=on_status, log=log)
+    journal = Journal(
+        header, problem, coordinator, database,
+        store=store, new=new, on_status=on_status, log=log, counters=counters,
+    )  # fmt: skip
     try:
         with nullcontext() if database is None else database:
             journal.begin()

@@ -19,6 +19,8 @@ from landscape_dist.spaces.flat import Euclidean
 CHANGE = 0.3
 # Lengths up to so many times larger or smaller than 1, and than one another, need no units of their own.
 ORDINARY = 32.0
+# Each look at the lengths takes a Hessian a variable.
+MOST_VARIABLES = 64
 # Octaves within which lengths are looked for.
 OCTAVES = 100.0
 STEPS = 12
@@ -30,18 +32,25 @@ def with_lengths(problem: Problem, settings: SolverSettings, start: FloatArray) 
     """The settings with measured lengths, where searches need them: coordinates very unlike 1, or one another.
 
     Lengths come from where the curvature of the problem itself changes, so that the landscape of x and that of s x + c
-    are the same.  They cost 2 d + 1 Hessians where all are ordinary.
+    are the same.  They cost 2 d + 1 Hessians where all are ordinary.  They are not measured where Hessians are
+    differences of gradients, in more than `MOST_VARIABLES` variables, in a domain (which says what is large) or on a
+    torus.
 
     Args:
         start: (d,) the first point that searches start from.
     """
     if settings.lengths is not None or any(getattr(settings, name) is not None for name in ABSOLUTE):
         return settings
-    if settings.gradient_atol or settings.nullity_atol or problem.dim > settings.dense_limit:
+    if settings.gradient_atol or settings.nullity_atol:
+        return settings
+    if not problem.has_hessian or problem.dim > min(MOST_VARIABLES, settings.dense_limit):
         return settings
     if type(problem.space) is not Euclidean or not isinstance(problem.domain, Unbounded):
         return settings
-    lengths = measured_lengths(problem, start)
+    try:
+        lengths = measured_lengths(problem, start)
+    except Exception:  # an energy of the user's may do anything far away; then it says nothing of lengths
+        return settings
     if lengths is None:
         return settings
     return replace(settings, lengths=tuple(lengths.tolist()), origin=tuple(start.tolist()))
