@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -345,16 +346,28 @@ def test_broken_text_stays_readable(store):
 
 
 # -- cost ----------------------------------------------------------------------------------------------------------
-def test_appending_is_cheap(store):
-    """1e5 searches in batches of 500, a commit every 15,000 (one a second at the rate aimed for)."""
+def test_appending_is_cheap(tmp_path):
+    """1e5 searches in batches of 500, a commit every 15,000 (one a second at the rate aimed for), beside what
+    compressing their columns alone costs in the same moment: some 7 times that, whatever the machine is busy with."""
     batches = [example_searches(500, 500 * i) for i in range(200)]
     points = example_points(4)
-    with create(store) as db:
+
+    def compressed() -> float:
         start = time.process_time()
-        for i, batch in enumerate(batches):
-            db.append(points, batch, None)
-            if i % 30 == 29:
-                db.commit({"n": i})
-        db.commit({}, final=True)
-        cost = (time.process_time() - start) / 1e5
-    assert cost < 3e-6, f"{1e6 * cost:.2f} us a search"
+        for batch in batches:
+            for name in batch.__slots__:
+                zlib.compress(getattr(batch, name).tobytes(), 1)
+        return time.process_time() - start
+
+    def appended(path) -> float:
+        with create(path) as db:
+            start = time.process_time()
+            for i, batch in enumerate(batches):
+                db.append(points, batch, None)
+                if i % 30 == 29:
+                    db.commit({"n": i})
+            db.commit({}, final=True)
+            return time.process_time() - start
+
+    ratios = [appended(tmp_path / f"{i}.zarr") / compressed() for i in range(3)]
+    assert min(ratios) < 15, ratios
