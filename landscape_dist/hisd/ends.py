@@ -51,6 +51,8 @@ class Ends:
             return small, flat
         x, g, H = (to_numpy(a)[rows] for a in (state.x, state.g, state.H.array))
         size = 1 + np.linalg.norm(x, axis=1)
+        if (_plain_step(H, g) <= NEWTON_RTOL * size).all():  # most often; no zero modes, nothing to look at closer
+            return small, flat
         norm = np.maximum(to_numpy(state.norm), to_numpy(state.floor))[rows]
         zero = self._settings.nullity_rtol, self._settings.nullity_atol
         step, unfelt = newton_size(H, g, ROUNDING * norm * size, zero, self._problem.symmetric)
@@ -69,6 +71,14 @@ class Ends:
         points = np.zeros(len(small), dtype=bool)
         points[rows] = there
         return points, flat
+
+
+def _plain_step(H: FloatArray, g: FloatArray) -> FloatArray:
+    """Length of Newton's step, (m,), infinite where a Hessian (m, d, d) is singular."""
+    try:
+        return np.asarray(np.linalg.norm(np.linalg.solve(H, g[:, :, None])[:, :, 0], axis=1))
+    except np.linalg.LinAlgError:
+        return np.full(len(H), np.inf)
 
 
 def newton_size(
