@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from landscape_dist.errors import SettingsError
 from landscape_dist.pathways.landscape_like import LandscapeLike
 from landscape_dist.records import FloatArray
 from landscape_dist.spaces.default_judgement import space_of_store
@@ -142,7 +144,10 @@ def cell_of(landscape: LandscapeLike, columns: Sequence[int] | None) -> Cell:
         columns: the two coordinates that are drawn, or one against an energy; None for other projections, which have
             no cell.
     """
-    space = space_of_store(landscape.header) if columns is not None and landscape.header.get("same") else None
+    space = None
+    if columns is not None and landscape.header.get("same"):
+        with suppress(SettingsError):  # a space that is not known here has no cell
+            space = space_of_store(landscape.header)
     if columns is None or not isinstance(space, Torus):
         return Cell(np.full(2, np.inf), np.zeros(2))
     period, start, n = np.full(2, np.inf), np.zeros(2), len(columns)

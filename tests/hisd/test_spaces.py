@@ -100,6 +100,9 @@ def test_what_the_problem_at_hand_says_of_its_space_needs_no_entry_in_the_list(
         "points that are the same",
         "gradients",
     ]
+    circle = ld.explore(on_sphere("x1**2 + 2*x2**2", 2), [0.6, 0.8])
+    assert circle.counts_by_index == {0: 2, 1: 2}
+    circle.plot(tmp_path / "circle.png")
 
 
 @pytest.mark.parametrize("settings", SOLVERS, ids=str)
