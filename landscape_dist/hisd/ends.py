@@ -14,6 +14,8 @@ from landscape_dist.records import FloatArray
 
 # Newton's step along each mode, relative to 1 + |x|, at a point.
 NEWTON_RTOL = 1e-7
+# and where one more of them changes nothing.
+DEEP_RTOL = 1e-12
 # Gradients below this part of what moving x by a rounding error makes of them are none.
 ROUNDING = 100 * np.finfo(np.float64).eps
 # At a root of multiplicity m each of Newton's steps leaves the part 1 - 1/m of the error; where more is left, time and
@@ -36,6 +38,7 @@ class Ends:
         self._settings = settings
         self._step = np.full(n, np.inf)
         self._stagnant = np.zeros(n, dtype=np.int64)
+        self._more = np.zeros(n, dtype=bool)
 
     def judge(self, state: State[RuleState], small: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which of the searches have come to points, and which to where the energy is flat: (n,) bool each.
@@ -45,14 +48,21 @@ class Ends:
         """
         rows = np.flatnonzero(small)
         flat = np.zeros(len(small), dtype=bool)
-        self._stagnant[state.row[~small]] = 0
-        self._step[state.row[~small]] = np.inf
         if not len(rows) or state.H is None or state.H.array is None:
             return small, flat
         x, g, H = (to_numpy(a)[rows] for a in (state.x, state.g, state.H.array))
         size = 1 + np.linalg.norm(x, axis=1)
-        if (_plain_step(H, g) <= NEWTON_RTOL * size).all():  # most often; no zero modes, nothing to look at closer
-            return small, flat
+        # Most have no zero modes, and need no closer look; which ones must not depend on what else is in the batch.
+        step = _plain_step(H, g)
+        plain = step <= NEWTON_RTOL * size
+        # One step more where it tells: children start from the rounded point, whichever search found it first.
+        more = plain & (step > DEEP_RTOL * size) & ~self._more[state.row[rows]]
+        self._more[state.row[rows[more]]] = True
+        points = np.zeros(len(small), dtype=bool)
+        points[rows[plain & ~more]] = True
+        if plain.all():
+            return points, flat
+        rows, x, g, H, size = (a[~plain] for a in (rows, x, g, H, size))
         norm = np.maximum(to_numpy(state.norm), to_numpy(state.floor))[rows]
         zero = self._settings.nullity_rtol, self._settings.nullity_atol
         step, unfelt = newton_size(H, g, ROUNDING * norm * size, zero, self._problem.symmetric)
@@ -68,7 +78,6 @@ class Ends:
         self._stagnant[which] = np.where(shrinks, 0, self._stagnant[which] + 1)
         self._step[which] = step
         flat[rows] = faded | (~there & (self._stagnant[which] >= PATIENCE))
-        points = np.zeros(len(small), dtype=bool)
         points[rows] = there
         return points, flat
 
@@ -78,7 +87,9 @@ def _plain_step(H: FloatArray, g: FloatArray) -> FloatArray:
     try:
         return np.asarray(np.linalg.norm(np.linalg.solve(H, g[:, :, None])[:, :, 0], axis=1))
     except np.linalg.LinAlgError:
-        return np.full(len(H), np.inf)
+        if len(H) == 1:
+            return np.full(1, np.inf)
+        return np.concatenate([_plain_step(H[i : i + 1], g[i : i + 1]) for i in range(len(H))])
 
 
 def newton_size(

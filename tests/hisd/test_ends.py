@@ -70,3 +70,32 @@ def test_soft_and_stiff_in_one_valley() -> None:
 def test_a_search_for_a_minimum_does_not_end_at_a_saddle(start: tuple[float, float]) -> None:
     landscape = ld.explore(ld.systems.get("butterfly"), start, max_index=0)
     assert {p.index for p in landscape.points} == {0}
+
+
+def test_ends_do_not_depend_on_what_else_is_in_the_batch() -> None:
+    """One search at a time and all together: singular Hessians, zero modes and plain points side by side."""
+    from landscape_dist.hisd.ends import Ends
+    from landscape_dist.hisd.state import RuleState, State
+    from landscape_dist.numerics.hessians import DenseHessians
+
+    rng = np.random.default_rng(0)
+    H = np.stack([np.diag(w) for w in ([1.0, 2.0], [0.0, 1.0], [1e-9, 1.0], [-1.0, 3.0], [0.0, 0.0])])
+    g = rng.standard_normal((5, 2)) * np.array([1e-12, 1e-12, 1e-11, 1e-3, 1e-14])[:, None]
+
+    def state(rows: np.ndarray) -> State[RuleState]:
+        n = len(rows)
+        return State(
+            row=rows, x=np.zeros((n, 2)), g=g[rows], H=DenseHessians(H[rows]), V=np.zeros((n, 2, 0)), leave=None,
+            trust=np.ones(n), norm=np.ones(n), floor=np.ones(n), n_steps=np.zeros(n, dtype=np.int64),
+            gradient_norm=np.linalg.norm(g[rows], axis=1),
+        )  # fmt: skip
+
+    problem, solver = S("x1**2+x2**2", 2), ld.SolverSettings()
+    together, apart = Ends(problem, solver, 5), Ends(problem, solver, 5)
+    for _ in range(12):
+        points, flat = together.judge(state(np.arange(5)), np.ones(5, dtype=bool))
+        single = [apart.judge(state(np.array([i])), np.ones(1, dtype=bool)) for i in range(5)]
+        assert points.tolist() == [bool(p[0]) for p, _ in single]
+        assert flat.tolist() == [bool(f[0]) for _, f in single]
+    assert points[0]
+    assert flat[3]
