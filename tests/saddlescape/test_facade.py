@@ -300,7 +300,8 @@ class TestResults:
         ends = re.findall(r"  iteration (\d+): \|gradient\| (\S+), point (\d) \(index (\d)\)\n", said)
         assert [(int(point), int(index)) for _, _, point, index in ends] == [(0, 1), (1, 0), (2, 0)]
         assert [int(n) for n, *_ in ends] == found.landscape.searches.n_steps.tolist()
-        between = re.findall(r"  iteration (\d+): \|gradient\| (\S+)\n", said)
+        down = said.split("From point 0 (index 1), search for index 0:\n")[1]
+        between = re.findall(r"  iteration (\d+): \|gradient\| (\S+)\n", down)
         path = found.landscape.trajectories[int(found.landscape.searches.slot[1])].x
         assert int(between[0][0]) == 3
         assert float(between[0][1]) == pytest.approx(np.linalg.norm(found.problem.gradient(path[3:4])), rel=1e-2)
