@@ -45,6 +45,10 @@ class SearchKind(enum.IntEnum):
     """A minimum or saddle, towards a higher index."""
     CONFIRM = 3
     """A saddle, towards a known lower point from which an upward search led to it."""
+    RESTART = 4
+    """A random point of the box of what is known, or one between known points."""
+    CURVE = 5
+    """A known point, along a Newton trajectory to the next point of any index."""
 
 
 class SearchStatus(enum.IntEnum):
@@ -63,6 +67,7 @@ class SearchStatus(enum.IntEnum):
     WORKER_LOST = 10
     INDEX_UNCERTAIN = 11
     FLAT = 12
+    ENDLESS = 13
 
     @property
     def advice(self) -> str:
@@ -104,6 +109,10 @@ _ADVICE = {
         "a stationary point of many variables whose number of negative eigenvalues could not be settled; the reason is "
         "recorded. Give the problem a sparse Hessian or a preconditioner, raise nullity_rtol or nullity_atol where "
         "eigenvalues are small, or dense_limit where memory allows"
+    ),
+    SearchStatus.ENDLESS: (
+        "climbed without end: gradient and curvature along the climb only rose. Expected of upward searches where the "
+        "energy grows"
     ),
     SearchStatus.FLAT: (
         "the energy flattens out there without a point: gradient and curvature fade together, as in the tail of a "
@@ -170,9 +179,9 @@ class SearchBatch:
     Attributes:
         target_index: wanted Morse index k.
         kind: where the searches come from.
-        parents: (m,) ids of the parents, -1 for the user's start.
+        parents: (m,) ids of the parents, -1 where a search starts at no point.
         X: (m, d) coordinates of the parents.
-        indices: (m,) index of each parent (-1 for the user's start).
+        indices: (m,) index of each parent (-1 where there is none).
         slot: (n,) the coordinator's number of each search; unique within a landscape.
         row: (n,) row of X from which each search starts.
         leave: (n, l) columns of the parent's frame (eigenvectors, ascending) along which to leave, -1 for none.
@@ -180,6 +189,7 @@ class SearchBatch:
         keep: (n, k) columns of the frame that become the initial directions.
         repeat: (n,) 0 for the plain perturbation, r > 0 for the r-th one with a random part added.
         towards: (n, d) for searches of kind CONFIRM, the point aimed at; None otherwise.
+        direction: (n, d) for searches of kind CURVE, that of the gradient on the curve; None otherwise.
     """
 
     target_index: int
@@ -194,6 +204,7 @@ class SearchBatch:
     keep: IntArray
     repeat: IntArray
     towards: FloatArray | None = None
+    direction: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.slot)
@@ -214,6 +225,7 @@ class SearchBatch:
             self.keep[which],
             self.repeat[which],
             None if self.towards is None else self.towards[which],
+            None if self.direction is None else self.direction[which],
         )
 
 
@@ -322,10 +334,10 @@ class SearchColumns:
     """s finished searches as columns, in order of arrival.
 
     Attributes:
-        slot: (s,) int64 the coordinator's number of the search; unique, negative for kind CONFIRM.
-        parent: (s,) int64 id of the point it started from, -1 for the user's start.
+        slot: (s,) int64 the coordinator's number of the search; unique, negative for kinds from CONFIRM on.
+        parent: (s,) int64 id of the point it started from, -1 where it started at none.
         kind: (s,) int8 SearchKind. ordinal: (s,) int32 its number among the parent's searches of that kind; for
-        CONFIRM, -1 - id of the point aimed at.
+        CONFIRM, -1 - id of the point aimed at; for RESTART and CURVE, its number among both.
         target: (s,) int32 wanted index. status: (s,) int8 SearchStatus.
         child: (s,) int64 id of the point it ended at, -1 where it ended at none.
         n_steps: (s,) int32. round: (s,) int32.

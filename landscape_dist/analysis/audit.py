@@ -61,7 +61,7 @@ def _arrow_evidence(
     due = points.index > max(min_index, 0)
     bare = np.flatnonzero(due & (n_arrows == 0))
     down = (searches.kind == SearchKind.DOWN) & (searches.parent >= 0)
-    left = down & (searches.status == SearchStatus.LEFT_DOMAIN)
+    left = down & np.isin(searches.status, (SearchStatus.LEFT_DOMAIN, SearchStatus.ENDLESS))
     n_down = np.bincount(searches.parent[down], minlength=n)
     n_left = np.bincount(searches.parent[left], minlength=n)
     outside = bare[(n_down[bare] > 0) & (n_down[bare] == n_left[bare])]

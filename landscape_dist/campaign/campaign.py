@@ -19,6 +19,7 @@ from landscape_dist.distribute.clusters.shorthands import LEASE, PLACE, place_an
 from landscape_dist.distribute.runs.settings import HANG_SECONDS, check_hang_seconds
 from landscape_dist.errors import SettingsError, StoreNotFoundError
 from landscape_dist.exploration.coordinator import Coordinator
+from landscape_dist.exploration.settings import BEFORE
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import check_settings, eigenvalue_columns
 from landscape_dist.hisd.units import with_lengths
@@ -106,7 +107,12 @@ def explore(
     before = problem.counters.copy()
     if kept is None:
         solver_settings = with_lengths(problem, solver_settings, starts[0])
-    elif solver_settings.lengths is None:  # stores go on with their lengths; those of versions before have none
+    else:
+        before_this = {n: v for n, v in BEFORE.items() if n not in settings and n not in (kept.get("explore") or {})}
+        explore_settings = replace(explore_settings, **before_this)
+    if (
+        kept is not None and solver_settings.lengths is None
+    ):  # stores go on with their lengths; those of versions before have none
         about = kept.get("solver") or {}
         solver_settings = replace(solver_settings, lengths=about.get("lengths"), origin=about.get("origin"))
     measured = problem.counters.minus(before)
@@ -117,7 +123,7 @@ def explore(
     )
     n_eigenvalues = eigenvalue_columns(problem, solver_settings)
     space = space_of_points(problem.space, judgement)
-    coordinator = Coordinator(starts, explore_settings, judgement, n_eigenvalues, space)
+    coordinator = Coordinator(starts, explore_settings, judgement, n_eigenvalues, space, problem.domain)
     header = make_header(problem, starts, explore_settings, solver_settings, judgement.as_dict())
     check_hang_seconds(hang_seconds)
     with _logged(log) as run_log:

@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from landscape_dist.errors import StoreFormatError
-from landscape_dist.exploration.settings import ExploreSettings
+from landscape_dist.exploration.settings import BEFORE, ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.records import FloatArray
 from landscape_dist.spaces.flat import Euclidean
@@ -70,14 +70,14 @@ def session_details(explore: ExploreSettings, solver: SolverSettings) -> dict[st
     return {"versions": dict(versions()), "settings": free}
 
 
-_DEFAULTS = {"explore": ExploreSettings(max_index=0).as_dict(), "solver": SolverSettings().as_dict()}
+_DEFAULTS = {"explore": ExploreSettings(max_index=0).as_dict() | BEFORE, "solver": SolverSettings().as_dict()}
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Where two headers disagree in what matters for a resume, as 'field: old, now new'."""
     found = []
     for part in ("problem", "start", "explore", "solver", "same"):
-        # A setting that the older version did not have was, in effect, at its default.
+        # A setting that the older version did not have was, in effect, at its default, or what `BEFORE` says.
         before = {**_DEFAULTS[part], **(old.get(part) or {})} if part in _DEFAULTS else old.get(part)
         after = new.get(part)
         if part == "problem" and not (before and after and "space" in before and "space" in after):

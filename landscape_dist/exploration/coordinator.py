@@ -3,7 +3,7 @@
 The exploration proceeds in rounds.  Round 0 runs the starts and, from every point found, all downward searches.
 When these have run dry, a round of upward searches is opened, chosen by the content of the points and not by the
 order in which they came, followed again by all downward searches of what it finds; and so on until a round finds
-nothing new.
+nothing new.  Then a round starts anew from random points of where all this happened.
 
 An upward search that leads from a point S to a saddle P says that P may have an arrow to S.  Where the downward
 searches of P did not end at S (their directions are the eigenvectors, and a narrow wedge between them can lead to S), a
@@ -22,14 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.errors import SettingsError
-from landscape_dist.exploration.confirming import ConfirmingSearches
 from landscape_dist.exploration.identification import Identification
+from landscape_dist.exploration.rounds import Rounds
 from landscape_dist.exploration.sampling import content_hash
 from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.exploration.slot_sets import SlotSet
 from landscape_dist.exploration.slots import Slots
 from landscape_dist.exploration.tables import Column, PointTable, SearchTable
-from landscape_dist.exploration.upward import UpwardSearches
+from landscape_dist.problems.domain import Domain
 from landscape_dist.records import (
     FailureColumns,
     FloatArray,
@@ -67,6 +67,7 @@ class Coordinator:
         judgement: when two points are the same.
         n_eigenvalues: width of the eigenvalue columns.
         space: where the points live, as they are told apart; None for coordinates without periods.
+        domain: where points are looked for; None for everywhere.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Coordinator:
         judgement: SameJudgement,
         n_eigenvalues: int,
         space: Space | None = None,
+        domain: Domain | None = None,
     ) -> None:
         self.starts = np.atleast_2d(np.asarray(starts, dtype=np.float64))
         self.settings = settings
@@ -90,7 +92,6 @@ class Coordinator:
         self.n_eigenvalues = n_eigenvalues
         self.points = PointTable(self.space.n_variables, n_eigenvalues)
         self.searches = SearchTable()
-        self.round = 0
         self.known = Identification(judgement, self.points)
         self._slots = Slots(self.starts, settings, self.points, self.space)
         self._hash = Column(np.uint64)
@@ -100,14 +101,16 @@ class Coordinator:
         self._in_flight = SlotSet()
         self._pending: dict[tuple[SearchKind, int], deque[IntArray]] = {}
         self._n_pending = 0
-        self._issued = SlotSet()  # slots upward and to confirm that a round opened, or that were told without one
-        limit = settings.patience if settings.upward == "auto" else None
-        self._upward = UpwardSearches(self._slots, self._hash, self._issued, limit)
-        self._confirming = ConfirmingSearches(self._slots, self.points, self.searches, self._child, self._issued)
-        self._last_upward = (0, 0)  # round and size of the last sample of upward searches
+        self._rounds = Rounds(self._slots, self.points, self.searches, self._child, self._hash, domain)
+        self._issued = self._rounds.issued
         self._push(np.arange(len(self.starts)) * self._slots.per_start)
 
     # -- state ----------------------------------------------------------------------------------------------
+    @property
+    def round(self) -> int:
+        """Number of the round that was opened last."""
+        return self._rounds.number
+
     @property
     def slots(self) -> Slots:
         """The numbers of all searches."""
@@ -302,31 +305,9 @@ class Coordinator:
 
     def _open_round(self) -> None:
         """Queue the next round, if there is to be one."""
-        slots = self._confirming.take(self.round + 1)
-        # Arrows are confirmed all the same; a further sample of upward searches needs a reason.
-        if not len(slots) and not self._fruitless():
-            slots = self._upward.take(self._n_points_before(self.round + 1))
+        slots = self._rounds.open()
         if len(slots):
-            self._open(slots)
             self._push(np.sort(slots))
-
-    def _open(self, slots: IntArray) -> None:
-        """Count a round of these slots."""
-        self.round += 1
-        self._issued.add(slots)
-        if slots[0] >= 0:
-            self._last_upward = (self.round, len(slots))
-
-    def _fruitless(self) -> bool:
-        """Whether the last full sample of upward searches, and what followed it, found nothing new."""
-        number, size = self._last_upward
-        if self.settings.upward != "auto" or size < self.settings.patience:
-            return False
-        return self._n_points_before(number) == len(self.points)
-
-    # Rounds follow one another, so the columns `round` of points and searches ascend.
-    def _n_points_before(self, number: int) -> int:
-        return int(np.searchsorted(self.points.view().round, np.int32(number)))
 
     # -- resume -----------------------------------------------------------------------------------------------
     def replay(self, points: PointColumns, searches: SearchColumns) -> None:
@@ -364,8 +345,7 @@ class Coordinator:
         for number, (begin, end) in enumerate(pairwise([0, *ends.tolist()]), start=1):
             self._issued.add(searches.slot[begin:end][searches.kind[begin:end] >= SearchKind.UP])
             if number <= last:
-                slots = self._confirming.take(number)
-                self._open(slots if len(slots) else self._upward.take(self._n_points_before(number)))
+                self._rounds.open()
 
     def _open_starts(self, searches: SearchColumns) -> IntArray:
         """For each start, the next index to try: the highest not tried, unless one above it found a point from which

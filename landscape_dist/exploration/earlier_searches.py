@@ -15,9 +15,20 @@ from numpy.typing import NDArray
 
 from landscape_dist.exploration.coordinator import Coordinator, Decisions
 from landscape_dist.exploration.recipes import Recipes, downward, upward
+from landscape_dist.exploration.restarts import restarts
+from landscape_dist.exploration.sampling import content_hash
 from landscape_dist.exploration.settings import ExploreSettings
-from landscape_dist.exploration.slots import confirm_slot, confirmed, ranges
+from landscape_dist.exploration.slots import (
+    TOLD_RESTARTS,
+    Slots,
+    confirm_slot,
+    confirmed,
+    ranges,
+    restart_slot,
+    restarted,
+)
 from landscape_dist.exploration.tables import Column
+from landscape_dist.problems.domain import Domain
 from landscape_dist.records import (
     FailureColumns,
     FloatArray,
@@ -41,7 +52,7 @@ class MadeBefore:
 
     Attributes:
         points, searches, failures: its tables; searches that are left out will be made again.
-        starts: (s, d) its starting points. settings: its policy.
+        starts: (s, d) its starting points. settings: its policy. domain: where points were looked for.
         paths: slots of searches whose paths were kept. path: (n, d) points and (n,) times of one of them.
     """
 
@@ -50,6 +61,7 @@ class MadeBefore:
     failures: FailureColumns
     starts: FloatArray
     settings: ExploreSettings
+    domain: Domain | None = None
     paths: frozenset[int] = frozenset()
     path: Callable[[int], tuple[FloatArray, FloatArray]] | None = field(default=None, repr=False)
 
@@ -63,6 +75,7 @@ def tell_known(coordinator: Coordinator, sources: Sequence[MadeBefore]) -> Itera
     waiting = np.zeros(0, dtype=np.int64)
     while True:
         while (batch := coordinator.ask(TOLD_TOGETHER)) is not None:
+            answers.recognise_restarts()
             known = answers.found(batch.slot) if len(sources) > 1 else answers.has(batch.slot)  # others may know more
             waiting = np.concatenate([waiting, batch.slot[~known]])
             if known.any():
@@ -91,6 +104,12 @@ class _Answers:
         self._told = coordinator.told
         for number, part in enumerate(self._parts):
             self._register(number, *part.from_starts())
+        # Restarts are known by their slot, which has their number, and by where they begin.
+        self._restarts: dict[tuple[int, bytes], list[tuple[int, int]]] = {}
+        self._n_restarts = self._n_told_restarts = 0
+        for number, part in enumerate(self._parts):
+            for key, row in part.restarts():
+                self._restarts.setdefault(key, []).append((number, row))
 
     def has(self, slots: IntArray) -> NDArray[np.bool_]:
         """(n,) which slots have an answer."""
@@ -117,6 +136,7 @@ class _Answers:
 
     def unasked(self) -> IntArray:
         """Slots with an answer that were not told."""
+        self._tell_restarts()
         slots = np.flatnonzero(self._part.view() >= 0)
         slots = np.concatenate([np.array(sorted(self._aimed), dtype=np.int64), slots])
         slots = slots[~self._told(slots)]
@@ -126,6 +146,25 @@ class _Answers:
         for i in np.flatnonzero(starts).tolist():
             keep[i] = self._is_found(*self._answer(int(slots[i])))
         return slots[keep]
+
+    def recognise_restarts(self) -> None:
+        """Look for the restarts that the coordinator has made up since the last time."""
+        slots, X = self._coordinator.slots.restarts()
+        for i in range(self._n_restarts, len(slots)):
+            same = self._restarts.pop((int(slots[i]), X[i].tobytes()), [])
+            for part, row in same[:1] + [one for one in same if self._is_found(*one)][:1]:
+                self._aimed[int(slots[i])] = (part, row)
+        self._n_restarts = len(slots)
+
+    def _tell_restarts(self) -> None:
+        """Give slots of their own to the restarts that nobody asked for."""
+        for (slot, _), same in self._restarts.items():
+            _, kind, target = restarted(np.array([slot]))
+            for answer in same:
+                number = np.array([TOLD_RESTARTS + self._n_told_restarts])
+                self._aimed[int(restart_slot(number, kind, target)[0])] = answer
+                self._n_told_restarts += 1
+        self._restarts.clear()
 
     def recognise(self) -> None:
         """Look for points of each source among those that others found meanwhile."""
@@ -223,6 +262,24 @@ class _Source:
         return np.asarray(np.abs(x - y).max(axis=1) <= FRAME_RTOL * np.maximum(1.0, np.abs(x).max(axis=1)))
 
     # -- searches -----------------------------------------------------------------------------------------------
+    def restarts(self) -> Iterator[tuple[tuple[int, bytes], int]]:
+        """Slot and beginning of each restart, and its row; of those that were told to it, the beginning is none."""
+        points, searches = self.source.points, self.searches
+        rows = np.flatnonzero(searches.kind >= SearchKind.RESTART)
+        if not len(rows):
+            return
+        slots = Slots(self.source.starts, self.source.settings, self._new.points, self._new.space)
+        content = content_hash(points.x)
+        for number in np.unique(searches.round[rows]).tolist():
+            mine = rows[searches.round[rows] == number]
+            mine = mine[searches.ordinal[mine] < TOLD_RESTARTS]
+            n = int(np.searchsorted(points.round, np.int32(number)))
+            X, _, _ = restarts(slots, searches.ordinal[mine].astype(np.int64), points, n, content, self.source.domain)
+            for row, x in zip(mine.tolist(), X, strict=True):
+                yield (int(searches.slot[row]), x.tobytes()), row
+        for row in rows[searches.ordinal[rows] >= TOLD_RESTARTS].tolist():
+            yield (int(searches.slot[row]), b""), row
+
     def from_starts(self) -> tuple[IntArray, IntArray]:
         """Rows and slots of searches from starts that the coordinator has, too."""
         source, slots = self.source, self._new.slots

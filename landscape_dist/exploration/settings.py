@@ -9,6 +9,9 @@ from landscape_dist.errors import SettingsError
 
 COMBINATIONS = ("all", "min")
 UPWARD = ("auto", "all", "none")
+RESTARTS = ("auto", "none")
+BEFORE = {"restarts": "none"}
+"""What versions did that had no such setting, where that is not its default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,10 @@ class ExploreSettings:
         upward_modes: upward searches climb along this many of a point's lowest stable directions; None for all.
         patience: size of those samples. After a fruitless one, with 95 % confidence fewer than 3 / patience of the
             remaining upward searches would find something new.
+        restarts: whether searches start at random points of the box of what is known, and between known points, once
+            nothing else finds anything: 'none' of them, 'auto' (a sixth of the searches so far, half of them and five for
+            each climb that got lost where there is no domain to leave, and samples of `patience` as soon as one of them
+            found something), or so many at a time. They end with a fruitless sample. Never with upward='none'.
         same_atol: two points of equal index closer than this (2-norm) are the same; None is 1e-4 times max(1, largest
             coordinate of the start).
         max_searches: stop after so many searches; None never.
@@ -41,6 +48,7 @@ class ExploreSettings:
     upward: str = "auto"
     upward_modes: int | None = 16
     patience: int = 256
+    restarts: str | int = "auto"
     same_atol: float | None = None
     max_searches: int | None = None
     max_points: int | None = None
@@ -59,6 +67,12 @@ class ExploreSettings:
             )
         if self.upward not in UPWARD:
             raise SettingsError(f"upward is {self.upward!r}; use one of {', '.join(map(repr, UPWARD))}")
+        if isinstance(self.restarts, str) and self.restarts not in RESTARTS:
+            raise SettingsError(
+                f"restarts is {self.restarts!r}; use one of {', '.join(map(repr, RESTARTS))}, or a number of them"
+            )
+        if not isinstance(self.restarts, str):
+            self._count("restarts", 1)
         if self.same_atol is not None and not self.same_atol > 0:
             raise SettingsError(f"same_atol is {self.same_atol!r}; give a positive number")
 
@@ -66,6 +80,11 @@ class ExploreSettings:
         value = getattr(self, name)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise SettingsError(f"{name} is {value!r}; give a whole number of at least {least}")
+
+    @classmethod
+    def of_store(cls, kept: dict[str, Any]) -> ExploreSettings:
+        """From what a store keeps of them; what its version did not know yet, it did not do."""
+        return cls(**{**BEFORE, **kept})
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON form, all settings."""

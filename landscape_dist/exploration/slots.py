@@ -2,8 +2,8 @@
 
 First come the user's starts (one slot for each start and target index), then, for each point in the order of discovery,
 its downward searches and its upward ones.  Searches that confirm an arrow are known by its two points, and where the
-lower one has several images by that which they are aimed at, and have negative slots.  So a slot is the same number in
-every resume of a store.
+lower one has several images by that which they are aimed at, and have negative slots; so have restarts, which are known
+by their number and target index.  So a slot is the same number in every resume of a store.
 """
 
 from __future__ import annotations
@@ -22,6 +22,13 @@ from landscape_dist.spaces.space import Space
 
 # Ids of points stay below this, and below the second where points have several images that a search can be aimed at.
 _IDS, _IDS_WITH_IMAGES = 1 << 31, 1 << 29
+# Ids from here on are those of no points; in slots their place is that of kinds and targets of restarts.
+_TARGETS = 1 << 16
+_NO_POINTS = _IDS - 2 * _TARGETS
+# The seed of directions, beside the number of the restart.
+_CURVES = 1998, 1087
+TOLD_RESTARTS = 1 << 30
+"""Restarts of these numbers were made by another coordinator, and told to this one."""
 
 
 class Slots:
@@ -47,6 +54,24 @@ class Slots:
         self._first = Column(np.int64)  # slot of each point's first downward search
         self._n_down = Column(np.int64)
         self._recipes: dict[tuple[SearchKind, int, int], Recipes] = {}
+        self._restart_x = Column(np.float64, (starts.shape[1],))
+        self._restart_slot = Column(np.int64)
+
+    @property
+    def n_restarts(self) -> int:
+        """Restarts so far."""
+        return len(self._restart_slot)
+
+    def add_restarts(self, X: FloatArray, kind: Any, target: IntArray) -> IntArray:
+        """Slots (n,) of further restarts of these kinds (n,), from points X (n, d) for points of these indices (n,)."""
+        slots = restart_slot(np.arange(self.n_restarts, self.n_restarts + len(X)), kind, target)
+        self._restart_x.extend(X)
+        self._restart_slot.extend(slots)
+        return slots
+
+    def restarts(self) -> tuple[IntArray, FloatArray]:
+        """Slots (n,) and starts (n, d) of all restarts so far."""
+        return self._restart_slot.view(), self._restart_x.view()
 
     def add(self, points: PointColumns) -> None:
         """Number the searches of points just found."""
@@ -99,7 +124,10 @@ class Slots:
         ordinal = slots.astype(np.int32)
         target = (self.settings.max_index - slots % self.per_start).astype(np.int32)
         index = self.points.view().index
-        aimed = slots < 0
+        again = is_restart(slots)
+        if again.any():
+            ordinal[again], kind[again], target[again] = restarted(slots[again])
+        aimed = (slots < 0) & ~again
         if aimed.any():
             upper, lower, _ = confirmed(slots[aimed])
             parent[aimed], kind[aimed] = upper, SearchKind.CONFIRM
@@ -121,7 +149,12 @@ class Slots:
     def batch(self, kind: SearchKind, target: int, slots: IntArray) -> SearchBatch:
         """The searches of these slots, all of one kind and target index."""
         if kind == SearchKind.START:
-            return self._start_batch(target, slots)
+            return self._start_batch(kind, target, slots, self.starts[slots // self.per_start])
+        if kind in (SearchKind.RESTART, SearchKind.CURVE):
+            number = restarted(slots)[0]
+            batch = self._start_batch(kind, target, slots, self._restart_x.view()[number])
+            batch.direction = curve_directions(number, self.starts.shape[1]) if kind == SearchKind.CURVE else None
+            return batch
         parent, _, ordinal, _ = self.describe(slots)
         parents, row = np.unique(parent, return_inverse=True)
         points = self.points.view()
@@ -134,10 +167,10 @@ class Slots:
         leave, sign, keep, repeat = self._recipe_columns(kind, target, parent, ordinal)
         return SearchBatch(target, kind, parents, X, indices, slots, row, leave, sign, keep, repeat)
 
-    def _start_batch(self, target: int, slots: IntArray) -> SearchBatch:
+    def _start_batch(self, kind: SearchKind, target: int, slots: IntArray, X: FloatArray) -> SearchBatch:
         n = len(slots)
-        none, X = np.full(n, -1), self.starts[slots // self.per_start]
-        return SearchBatch(target, SearchKind.START, none, X, none, slots, np.arange(n), *_no_recipe(n, target))
+        none = np.full(n, -1)
+        return SearchBatch(target, kind, none, X, none, slots, np.arange(n), *_no_recipe(n, target))
 
     def _recipe_columns(
         self, kind: SearchKind, target: int, parent: IntArray, ordinal: Any
@@ -194,6 +227,29 @@ def confirmed(slots: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     upper = np.where(with_image, rest // _IDS_WITH_IMAGES, pair // _IDS)
     lower = np.where(with_image, rest % _IDS_WITH_IMAGES, pair % _IDS)
     return upper, lower, np.where(with_image, 1 + nearer // _IDS_WITH_IMAGES**2, 0)
+
+
+def restart_slot(number: IntArray, kind: Any, target: IntArray) -> IntArray:
+    """Slots of the restarts of these numbers and kinds, for points of these indices."""
+    return confirm_slot(_NO_POINTS + _TARGETS * (kind == SearchKind.CURVE) + target, number)
+
+
+def is_restart(slots: IntArray) -> NDArray[np.bool_]:
+    """(n,) which slots are those of restarts."""
+    return np.asarray((slots < -_NO_POINTS * _IDS) & (slots >= -_IDS * _IDS))
+
+
+def restarted(slots: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """The inverse of `restart_slot`: numbers, kinds and target indices."""
+    upper, number, _ = confirmed(slots)
+    curve, target = np.divmod(upper - _NO_POINTS, _TARGETS)
+    return number, np.where(curve > 0, SearchKind.CURVE, SearchKind.RESTART), target
+
+
+def curve_directions(number: IntArray, n_variables: int) -> FloatArray:
+    """(n, d) directions of gradients on the curves of restarts of these numbers: random."""
+    draws = [np.random.default_rng([*_CURVES, n]).standard_normal(n_variables) for n in number.tolist()]
+    return np.array(draws).reshape(len(number), n_variables)
 
 
 def ranges(first: IntArray, n: IntArray) -> IntArray:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.eigensolvers.base import Eigensolver, project_out
+from landscape_dist.hisd.climbs import Climbs
 from landscape_dist.hisd.curvatures import Curvatures
 from landscape_dist.hisd.ends import Ends
 from landscape_dist.hisd.outcome import Outcome
@@ -32,16 +33,23 @@ SLOWLY = 0.98
 
 
 def run(
-    curvatures: Curvatures, state: State[Any], rule: StepRule[Any], eigensolver: Eigensolver, *, max_steps: int
+    curvatures: Curvatures,
+    state: State[Any],
+    rule: StepRule[Any],
+    eigensolver: Eigensolver,
+    *,
+    max_steps: int,
+    climbing: bool = False,
 ) -> Outcome:
     """Move a batch of searches until each has ended.
 
     Args:
         curvatures: of the problem, in whose coordinates the searches are.
         state: starts, with gradients (and Hessians, where the rule uses them) evaluated and finite.
+        climbing: whether the searches look for what is above, and are given up where that cannot be.
     """
     xp = curvatures.problem.xp
-    account = _Account(curvatures.problem, curvatures.settings, state)
+    account = _Account(curvatures.problem, curvatures.settings, state, climbing)
     state.gradient_norm = row_norm(state.g, xp)
     if not bool(xp.any(state.leave != 0)):
         state.leave = None
@@ -122,6 +130,8 @@ def _turn(curvatures: Curvatures, state: State[Any], rule: StepRule[Any], eigens
     if state.leave is not None:
         along = curvature.product(state.leave[:, :, None])[:, :, 0]
         still = row_dot(state.leave, along, xp) < 0
+        if not curvatures.problem.symmetric and curvature.hessian is not None:
+            still = still & _unsettled(curvature.hessian, k, xp)
         if not bool(still.all()):
             leaving = bool((still & ~state.has_left(xp)).any())
             state.leave = xp.where(still[:, None], state.leave, 0.0) if leaving else None
@@ -130,6 +140,14 @@ def _turn(curvatures: Curvatures, state: State[Any], rule: StepRule[Any], eigens
     V = eigensolver.follow(curvature, state.V, state.leave, state.elapsed)
     state.norm = curvature.norm
     state.V = V if state.moved is None else xp.where(state.moved[:, None, None], V, state.V)
+
+
+def _unsettled(H: Any, k: int, xp: Any) -> Any:
+    """(n,) whether more than k eigenvalues of H (n, d, d) are on the unstable side.
+
+    Of a matrix that is not normal, v^T H v says little: at a stable spiral it may be negative for ever.
+    """
+    return xp.asarray((np.linalg.eigvals(to_numpy(H)).real < 0).sum(axis=-1) > k)
 
 
 def _secant_norm(state: State[Any], step: Any, gradient: Any, accepted: Any, xp: Any) -> Any:
@@ -145,16 +163,19 @@ class _Account:
     """Which searches have ended, how and where, and the paths of all.
 
     Args:
-        state: of all searches at their starts.
+        state: of all searches at their starts. climbing: whether they look for what is above.
     """
 
-    def __init__(self, problem: Problem, settings: SolverSettings, state: State[Any]) -> None:
+    def __init__(self, problem: Problem, settings: SolverSettings, state: State[Any], climbing: bool) -> None:
         self.problem = problem
         self.settings = settings
         n, d = state.x.shape
         origin = to_numpy(state.x).copy()
         self.limits = _Limits(origin, settings, problem.domain)
         self.ends = Ends(problem, settings, n)
+        dense = state.H is not None and state.H.array is not None
+        watched = climbing and dense and state.V.shape[-1] > 0 and problem.symmetric and problem.space.flat
+        self.climbs = Climbs(origin) if watched else None
         self.ends_at = None if settings.deadline is None else time.monotonic() + settings.deadline
         self.outcome = Outcome(
             np.full(n, SearchStatus.MAX_STEPS, dtype=np.int8),
@@ -172,6 +193,11 @@ class _Account:
         if self.ends_at is not None and time.monotonic() > self.ends_at:
             running = np.full(len(state), -1, dtype=np.int8) if status is None else status
             status = np.where(running < 0, SearchStatus.DEADLINE, running)
+        if self.climbs is not None:
+            endless = self.climbs.endless(state)
+            if endless.any():
+                running = np.full(len(state), -1, dtype=np.int8) if status is None else status
+                status = np.where((running < 0) & endless, SearchStatus.ENDLESS, running)
         return state if status is None else _retire(self.outcome, state, status, self.problem.xp)
 
     def record(self, state: State[Any], accepted: Any, ended: Any) -> None:

@@ -14,6 +14,7 @@ from landscape_dist.hisd import units
 from landscape_dist.hisd.curvatures import Curvatures, curvatures_for
 from landscape_dist.hisd.implicit import first_trust
 from landscape_dist.hisd.loop import NORM_FLOOR, run
+from landscape_dist.hisd.newton_trajectories import follow
 from landscape_dist.hisd.outcome import Outcome
 from landscape_dist.hisd.results import join_results
 from landscape_dist.hisd.settings import SolverSettings
@@ -120,6 +121,8 @@ def _checked(problem: Problem, settings: SolverSettings) -> Curvatures:
 def _run_chunk(curvatures: Curvatures, batch: SearchBatch) -> ResultBatch:
     """Run searches that advance together, in the coordinates of the strategy."""
     problem, settings = curvatures.problem, curvatures.settings
+    if batch.kind == SearchKind.CURVE:
+        return _along_curves(curvatures, batch)
     down = batch.kind in (SearchKind.DOWN, SearchKind.CONFIRM)
     flow_rate = settings.flow_rate if down else settings.upward_flow_rate
     eigensolver = make_eigensolver(settings, flow_rate, problem.symmetric)
@@ -132,9 +135,23 @@ def _run_chunk(curvatures: Curvatures, batch: SearchBatch) -> ResultBatch:
     if len(state):
         rows = state.row.copy()
         state.row = np.arange(len(rows))
-        outcome = run(curvatures, state, rule, eigensolver, max_steps=settings.max_steps or max_steps)
+        outcome = run(
+            curvatures, state, rule, eigensolver, max_steps=settings.max_steps or max_steps, climbing=not down
+        )
         _fill(curvatures, result, rows, outcome, batch)
     result.status[broken] = SearchStatus.NOT_FINITE
+    return result
+
+
+def _along_curves(curvatures: Curvatures, batch: SearchBatch) -> ResultBatch:
+    """Follow Newton trajectories from known points; any point that they come to is what was looked for."""
+    assert batch.direction is not None
+    X = batch.X[batch.row]
+    none = np.zeros((len(batch), X.shape[1], 0))
+    starts = Starts(X, none, batch.direction, np.zeros(len(batch)), None)
+    result = _blank(batch, starts, eigenvalue_columns(curvatures.problem, curvatures.settings))
+    _fill(curvatures, result, np.arange(len(batch)), follow(curvatures, X, batch.direction), batch)
+    result.status[result.status == SearchStatus.OTHER_INDEX] = SearchStatus.CONVERGED
     return result
 
 

@@ -28,6 +28,10 @@ class Domain(abc.ABC):
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON form; `domain_from_dict` reads it."""
 
+    def clipped(self, lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The box from `lower` to `upper` (d,), without what of it is outside for sure."""
+        return lower, upper
+
 
 @dataclass(frozen=True)
 class Unbounded(Domain):
@@ -80,6 +84,9 @@ class Box(Domain):
     def as_dict(self) -> dict[str, Any]:
         return {"kind": "box", "lower": self.lower, "upper": self.upper}
 
+    def clipped(self, lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return np.maximum(lower, self.lower), np.minimum(upper, self.upper)
+
 
 @lru_cache(maxsize=64)
 def _bounds(box: Box, margin: float) -> tuple[FloatArray, FloatArray]:
@@ -122,6 +129,10 @@ class Ball(Domain):
 
     def as_dict(self) -> dict[str, Any]:
         return {"kind": "ball", "radius": self.radius, "center": self.center}
+
+    def clipped(self, lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, FloatArray]:
+        center = np.asarray(self.center, dtype=np.float64)
+        return np.maximum(lower, center - self.radius), np.minimum(upper, center + self.radius)
 
 
 DOMAINS: dict[str, type[Domain]] = {"box": Box, "ball": Ball, "unbounded": Unbounded}

@@ -67,6 +67,7 @@ def _of_points(points: PointColumns) -> Iterator[Contradiction]:
 def _of_searches(searches: SearchColumns, points: PointColumns) -> Iterator[Contradiction]:
     n, dim = len(points), points.x.shape[1]
     aimed = searches.kind == SearchKind.CONFIRM
+    again = np.isin(searches.kind, (SearchKind.RESTART, SearchKind.CURVE))
     yield "searches: parent is no point", (searches.parent < -1) | (searches.parent >= n)
     yield "searches: child is no point", (searches.child < -1) | (searches.child >= n)
     yield "searches: kind is none", ~np.isin(searches.kind, [int(kind) for kind in SearchKind])
@@ -77,9 +78,9 @@ def _of_searches(searches: SearchColumns, points: PointColumns) -> Iterator[Cont
     yield "searches: ordinal is none", np.asarray(wrong_aim | (~aimed & (searches.ordinal < 0)))
     yield (
         "searches: a start has a parent, or another search has none",
-        ((searches.kind == SearchKind.START) != (searches.parent == -1)),
+        ((searches.kind == SearchKind.START) | again) != (searches.parent == -1),
     )
-    yield "searches: slot and kind disagree", (searches.slot < 0) != aimed
+    yield "searches: slot and kind disagree", (searches.slot < 0) != (aimed | again)
     yield "searches: round falls", _falls(searches.round)
 
 

@@ -200,7 +200,8 @@ def _make(
     unlimited = dataclasses.replace(explore, max_searches=None, max_points=None)
     width = max(one.n_eigenvalues for one in known)
     space = space_of_points(space_of(header), judgement)
-    coordinator = Coordinator(starts, unlimited, judgement, width, space)
+    domain = domain_from_dict(header["problem"]["domain"])
+    coordinator = Coordinator(starts, unlimited, judgement, width, space, domain)
     session = session_details(explore, solver) | details
     with Database.create(out, header, dim=first.dim, n_eigenvalues=width, session=session, earlier=earlier) as database:
         spent = Counters()
@@ -231,7 +232,7 @@ class _Known:
         self.space = space_of_store(self.header)
         self.starts = np.array(self.header["start"], dtype=np.float64)
         try:
-            self.explore = ExploreSettings(**self.header["explore"])
+            self.explore = ExploreSettings.of_store(self.header["explore"])
             self.solver = SolverSettings(**self.header["solver"])
         except (TypeError, LandscapeError) as error:
             raise StoreError(
@@ -250,6 +251,7 @@ class _Known:
             snapshot.failures,
             self.starts,
             self.explore,
+            domain_from_dict(self.header["problem"]["domain"]),
             frozenset(first),
             lambda slot: paths.points(*first[slot]),
         )

@@ -147,7 +147,7 @@ def _slots(snapshot: Snapshot, problem: Problem | None, skipped: list[str]) -> l
     """Whether each search is the one that its slot stands for."""
     points, searches, header = snapshot.points, snapshot.searches, snapshot.header
     try:
-        settings = ExploreSettings(**header["explore"])
+        settings = ExploreSettings.of_store(header["explore"])
     except (TypeError, SettingsError) as error:
         skipped.append(f"numbers of searches: settings that this version does not know ({error})")
         return []

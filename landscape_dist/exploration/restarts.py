@@ -1,0 +1,170 @@
+"""Restarts: searches from random points of the box of what is known, and from between known points.
+
+Walks from point to point miss what no walk leads to: an island whose saddles all connect among themselves, a part that
+is reached by climbs alone where climbs leave the domain.  Starts at random points depend on no walk.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape_dist.exploration.slots import Slots, is_restart, restarted
+from landscape_dist.exploration.tables import Column, PointTable, SearchTable
+from landscape_dist.problems.domain import Domain, Unbounded
+from landscape_dist.records import FloatArray, IntArray, PointColumns, SearchKind
+from landscape_dist.spaces.flat import Torus
+
+# A first sample is this part of all searches so far, and at least so many; where one found something, samples are
+# larger.
+SHARE, LEAST = 1 / 6, 5
+# Where there is no edge to leave by, climbs that got lost say nothing: more are made, so many for each of them.
+SHARE_UNBOUNDED, LEAST_UNBOUNDED, FOR_A_LOST_CLIMB = 1, 64, 8
+# Random points of a box in more dimensions than these are far from everything: there restarts are between known points.
+LOW_DIMENSION = 16
+# Where one was fruitful, samples are of so many times `patience`.
+FRUITFUL = 4
+# The part of restarts that begin between known points.
+BETWEEN = 1 / 6
+# The part that are along curves, where there are not too many variables: while these found nothing, something, the most.
+CURVES, CURVES_FRUITFUL, CURVES_BEST = 1 / 4, 1 / 2, 3 / 4
+# The part of the others that is for the highest index: what no walk leads to are maxima more often than anything else.
+HIGHEST = 1 / 2
+# Draws are told apart by this and by the number of the restart.
+_SEED = 20_26
+# The box is larger than what is known by this part of its width on either side.
+MARGIN = 0.5
+
+
+class Restarts:
+    """Which restarts a round makes.
+
+    Args:
+        slots, points, searches: of the coordinator.
+        content: hash of each point.
+        domain: where points are looked for; None for everywhere.
+    """
+
+    def __init__(
+        self,
+        slots: Slots,
+        points: PointTable,
+        searches: SearchTable,
+        content: Column,
+        domain: Domain | None,
+    ) -> None:
+        self._slots = slots
+        self._points = points
+        self._searches = searches
+        self._content = content
+        self._domain = Unbounded() if domain is None else domain
+        self._last: tuple[int, int] | None = None  # points before the last sample, and its size
+
+    def take(self, number: int) -> IntArray:
+        """Slots of round `number`; none where the last sample was fruitless or nothing is known."""
+        settings = self._slots.settings
+        n_points, n_searches = self._before(number)
+        if settings.restarts == "none" or settings.upward == "none" or not n_points:
+            return np.zeros(0, dtype=np.int64)
+        wanted = self._wanted(n_points, n_searches)
+        if self._last is not None and self._last[0] == n_points and self._last[1] >= wanted:
+            return np.zeros(0, dtype=np.int64)
+        self._last = (n_points, wanted)
+        numbers = self._slots.n_restarts + np.arange(wanted)
+        begun = restarts(self._slots, numbers, self._points.view(), n_points, self._content.view(), self._domain)
+        return self._slots.add_restarts(*begun)
+
+    def _before(self, number: int) -> tuple[int, int]:
+        """Points and searches of the rounds before; the columns ascend."""
+        points, searches = self._points.view(), self._searches.view()
+        return tuple(int(np.searchsorted(of.round, np.int32(number))) for of in (points, searches))  # type: ignore[return-value]
+
+    def _wanted(self, n_points: int, n_searches: int) -> int:
+        """Size of the sample."""
+        settings = self._slots.settings
+        if isinstance(settings.restarts, int):
+            return settings.restarts
+        if is_restart(self._points.view().found_by[:n_points]).any():
+            return FRUITFUL * settings.patience
+        searches = self._searches.view()
+        kind = searches.kind[:n_searches]
+        n_walks = int(np.count_nonzero(kind < SearchKind.RESTART))
+        wanted = max(LEAST, round(SHARE * n_walks))
+        if isinstance(self._domain, Unbounded) and self._slots.space.dim <= LOW_DIMENSION:
+            lost = (kind == SearchKind.UP) & (searches.child[:n_searches] < 0)
+            wanted = max(LEAST_UNBOUNDED, round(SHARE_UNBOUNDED * n_walks), FOR_A_LOST_CLIMB * np.count_nonzero(lost))
+        return min(wanted, settings.patience)
+
+
+def restarts(
+    slots: Slots,
+    numbers: IntArray,
+    points: PointColumns,
+    n_points: int,
+    content: NDArray[np.uint64],
+    domain: Domain | None,
+) -> tuple[FloatArray, NDArray[np.int8], IntArray]:
+    """Where the restarts of these numbers begin (n, d), their kinds (n,) and targets (n,).
+
+    Args:
+        points: of which the round knew the first `n_points`.
+        content: hashes of the points: which is the first of them must not depend on who found it first.
+        domain: where points are looked for; None for everywhere.
+    """
+    space, settings = slots.space, slots.settings
+    X, index = points.x[:n_points], points.index[:n_points]
+    order = np.lexsort((np.arange(n_points), content[:n_points]))
+    lower, upper = _box(slots, X, Unbounded() if domain is None else domain)
+    levels = settings.max_index - settings.min_index + 1
+    begin, base = np.empty((len(numbers), X.shape[1])), np.empty((len(numbers), X.shape[1]))
+    kind, target = np.full(len(numbers), SearchKind.RESTART, dtype=np.int8), np.empty(len(numbers), dtype=np.int64)
+    low = space.flat and space.dim <= LOW_DIMENSION
+    curves = _part_of_curves(points.energy[:n_points], points.found_by[:n_points]) if low else 0.0
+    for row, number in enumerate(numbers.tolist()):
+        draw = np.random.default_rng([_SEED, number])
+        along, between, high = draw.random(3) < [curves, BETWEEN if low else 1.0, HIGHEST]
+        i, j = order[draw.integers(n_points, size=2)]
+        part = draw.random(X.shape[1])
+        base[row] = X[i]
+        target[row] = settings.max_index if high else settings.max_index - draw.integers(levels)
+        if along:
+            begin[row], kind[row] = X[i], SearchKind.CURVE
+            target[row] = index[i] + 1 if index[i] < settings.max_index else max(index[i] - 1, 0)
+        elif between:
+            away = space.log(X[i : i + 1], X[j : j + 1])[0]
+            aside = 0.1 * np.abs(away).max(initial=0.0)
+            begin[row] = X[i] + (0.25 + 0.5 * part[0]) * away + aside * (part - 0.5)
+        else:
+            begin[row] = lower + part * (upper - lower)
+    if not space.flat:
+        begin = np.asarray(space.retract(base, space.projection(base, begin - base)))
+    return begin, kind, target
+
+
+def _part_of_curves(energy: FloatArray, found_by: IntArray) -> float:
+    """The part of restarts that are curves, from the energies (p,) of the points so far and the slots that found them."""
+    if np.isnan(energy).any():  # of a vector field, along which nothing climbs
+        return CURVES_BEST
+    _, kind, _ = restarted(found_by[is_restart(found_by)])
+    by_curves = np.count_nonzero(kind == SearchKind.CURVE)
+    return CURVES if not by_curves else CURVES_FRUITFUL if 2 * by_curves < len(kind) else CURVES_BEST
+
+
+def _box(slots: Slots, X: FloatArray, domain: Domain) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper bounds of where restarts begin, for known points X (p, d); within the domain."""
+    lower, upper = X.min(axis=0), X.max(axis=0)
+    flat = upper <= lower
+    if flat.any():  # symmetric points may share coordinates, which says nothing of how far these reach
+        lower = np.where(flat, np.minimum(lower, slots.starts.min(axis=0)), lower)
+        upper = np.where(flat, np.maximum(upper, slots.starts.max(axis=0)), upper)
+    width = upper - lower
+    known = width[width > 0]
+    width = np.where(width > 0, width, np.median(known) if len(known) else 1.0)
+    # Outwards to a grid: the last digits of points depend on which search found them first.
+    grid = 2.0 ** np.round(np.log2(width) - 8)
+    lower, upper = np.floor((lower - MARGIN * width) / grid) * grid, np.ceil((upper + MARGIN * width) / grid) * grid
+    if isinstance(slots.space, Torus):  # all around
+        periodic = slots.space.periodic
+        lower = np.where(periodic, 0.0, lower)
+        upper = np.where(periodic, slots.space.periods, upper)
+    return domain.clipped(lower, upper)

@@ -1,0 +1,78 @@
+"""Which searches each round makes: to confirm arrows, upward, from random points; and when there have been enough.
+
+A round is chosen by what the rounds before it found, so it is the same in every order of arrival and in every resume.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from landscape_dist.exploration.confirming import ConfirmingSearches
+from landscape_dist.exploration.restarts import Restarts
+from landscape_dist.exploration.slot_sets import SlotSet
+from landscape_dist.exploration.slots import Slots
+from landscape_dist.exploration.tables import Column, PointTable, SearchTable
+from landscape_dist.exploration.upward import UpwardSearches
+from landscape_dist.problems.domain import Domain
+from landscape_dist.records import IntArray
+
+
+class Rounds:
+    """Chooses rounds, one after another.
+
+    Args:
+        slots, points, searches: of the coordinator.
+        child: where each plain slot ended, -1 for nowhere yet.
+        content: hash of each point.
+        domain: where points are looked for; None for everywhere.
+
+    Attributes:
+        number: of the last round opened. issued: slots upward, to confirm and of restarts that a round opened, or that
+            were told without one.
+    """
+
+    def __init__(
+        self,
+        slots: Slots,
+        points: PointTable,
+        searches: SearchTable,
+        child: Column,
+        content: Column,
+        domain: Domain | None,
+    ) -> None:
+        self.number = 0
+        self.issued = SlotSet()
+        self._settings = slots.settings
+        self._points = points
+        limit = self._settings.patience if self._settings.upward == "auto" else None
+        self._upward = UpwardSearches(slots, content, self.issued, limit)
+        self._confirming = ConfirmingSearches(slots, points, searches, child, self.issued)
+        self._restarts = Restarts(slots, points, searches, content, domain)
+        self._last_upward = (0, 0)  # round and size of the last sample of upward searches
+
+    def open(self) -> IntArray:
+        """Slots of the next round; none where there is to be none."""
+        number = self.number + 1
+        slots = self._confirming.take(number)
+        # Arrows are confirmed all the same; a further sample of upward searches needs a reason.
+        if not len(slots) and not self._fruitless(number):
+            slots = self._upward.take(self._n_points_before(number))
+            if len(slots):
+                self._last_upward = (number, len(slots))
+        if not len(slots):
+            slots = self._restarts.take(number)
+        if len(slots):
+            self.number = number
+            self.issued.add(slots)
+        return slots
+
+    def _fruitless(self, number: int) -> bool:
+        """Whether the last full sample of upward searches, and what followed it, found nothing new."""
+        last, size = self._last_upward
+        if self._settings.upward != "auto" or size < self._settings.patience:
+            return False
+        return self._n_points_before(last) == self._n_points_before(number)
+
+    # Rounds follow one another, so the columns `round` of points and searches ascend.
+    def _n_points_before(self, number: int) -> int:
+        return int(np.searchsorted(self._points.view().round, np.int32(number)))
