@@ -189,6 +189,7 @@ class SearchBatch:
         keep: (n, k) columns of the frame that become the initial directions.
         repeat: (n,) 0 for the plain perturbation, r > 0 for the r-th one with a random part added.
         towards: (n, d) for searches of kind CONFIRM, the point aimed at; None otherwise.
+        nullities: (m,) nullity of each parent; None where no parent has any.
         direction: (n, d) for searches of kind CURVE, that of the gradient on the curve; None otherwise.
     """
 
@@ -205,6 +206,7 @@ class SearchBatch:
     repeat: IntArray
     towards: FloatArray | None = None
     direction: FloatArray | None = None
+    nullities: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.slot)
@@ -226,6 +228,7 @@ class SearchBatch:
             self.repeat[which],
             None if self.towards is None else self.towards[which],
             None if self.direction is None else self.direction[which],
+            None if self.nullities is None else self.nullities[used],
         )
 
 

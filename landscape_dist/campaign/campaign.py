@@ -19,7 +19,7 @@ from landscape_dist.distribute.clusters.shorthands import LEASE, PLACE, place_an
 from landscape_dist.distribute.runs.settings import HANG_SECONDS, check_hang_seconds
 from landscape_dist.errors import SettingsError, StoreNotFoundError
 from landscape_dist.exploration.coordinator import Coordinator
-from landscape_dist.exploration.settings import BEFORE
+from landscape_dist.exploration.settings import BEFORE, ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import check_settings, eigenvalue_columns
 from landscape_dist.hisd.units import with_lengths
@@ -108,13 +108,7 @@ def explore(
     if kept is None:
         solver_settings = with_lengths(problem, solver_settings, starts[0])
     else:
-        before_this = {n: v for n, v in BEFORE.items() if n not in settings and n not in (kept.get("explore") or {})}
-        explore_settings = replace(explore_settings, **before_this)
-    if (
-        kept is not None and solver_settings.lengths is None
-    ):  # stores go on with their lengths; those of versions before have none
-        about = kept.get("solver") or {}
-        solver_settings = replace(solver_settings, lengths=about.get("lengths"), origin=about.get("origin"))
+        explore_settings, solver_settings = _as_kept(kept, explore_settings, solver_settings, settings)
     measured = problem.counters.minus(before)
     check_settings(problem, solver_settings)
     same_before = None if kept is None else kept.get("same")
@@ -137,6 +131,19 @@ def explore(
         if run_log is not None:
             run_log.ended(journal.finished, journal.tracker.status())
     return journal.landscape()
+
+
+def _as_kept(
+    kept: dict[str, Any], explore: ExploreSettings, solver: SolverSettings, given: dict[str, Any]
+) -> tuple[ExploreSettings, SolverSettings]:
+    """The settings, where nothing was given, as a store has them: with its lengths, and as its version had them."""
+    before: dict[str, Any] = {
+        n: v for n, v in BEFORE.items() if n not in given and n not in (kept.get("explore") or {})
+    }
+    if solver.lengths is None:  # stores of versions that had no lengths go on with none
+        about = kept.get("solver") or {}
+        solver = replace(solver, lengths=about.get("lengths"), origin=about.get("origin"))
+    return replace(explore, **before), solver
 
 
 def _header_in(store: Any) -> dict[str, Any] | None:

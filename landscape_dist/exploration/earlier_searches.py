@@ -324,7 +324,7 @@ class _Source:
             if kind == SearchKind.UP:
                 old = upward(index, nullity, self._new.dim, settings)
             else:
-                old = downward(index if index <= settings.max_index else 0, settings)
+                old = downward(index, settings, nullity) if index <= settings.max_index else downward(0, settings)
             new = self._new.slots.recipes(SearchKind(kind), index, new_nullity)
             place = {row: i for i, row in enumerate(_rows(new))}
             self._ordinals[key] = np.array([place.get(row, -1) for row in _rows(old)], dtype=np.int64)

@@ -51,6 +51,9 @@ class Recipes:
         return leave, sign
 
 
+MOST_ZERO_MODES = 2
+"""Points with more are left along none: these come from a symmetry, or are too many to leave every way."""
+
 Row = tuple[int, tuple[int, ...], tuple[int, ...], tuple[int, ...], int]
 
 
@@ -59,8 +62,8 @@ def _collect(rows: list[Row]) -> Recipes:
     return Recipes(np.array(target, dtype=np.int64), leave, sign, keep, np.array(repeat, dtype=np.int64))
 
 
-def downward(index: int, settings: ExploreSettings) -> Recipes:
-    """Recipes from a saddle of this index: one for every kept set, pattern of signs and repeat.
+def downward(index: int, settings: ExploreSettings, nullity: int = 0) -> Recipes:
+    """Recipes from a point of this index and nullity: one for every kept set, pattern of signs and repeat.
 
     With 'all' combinations a search keeps k of the m unstable directions and leaves along all others at once, with
     every pattern of signs; for a gap of one that is along the one other, both ways.
@@ -79,7 +82,31 @@ def downward(index: int, settings: ExploreSettings) -> Recipes:
             for sign in product((1, -1), repeat=len(leave))
             for repeat in range(settings.n_random + 1)
         ]
+    if leaves_null_directions(nullity, settings):
+        rows += _along_null_directions(index, nullity)
     return _collect(rows)
+
+
+def leaves_null_directions(nullity: int, settings: ExploreSettings) -> bool:
+    """Whether points of this nullity are left along their null directions."""
+    return settings.null_directions == "all" and 1 <= nullity <= MOST_ZERO_MODES
+
+
+def _along_null_directions(index: int, nullity: int) -> list[Row]:
+    """Leave along zero modes, for points of the same index and of those between.
+
+    To second order nothing tells where the energy falls around such a point, so it is left every way: along each
+    zero mode and, where there are two, halfway between.
+    """
+    negative, null = tuple(range(index)), range(index, index + nullity)
+    rows: list[Row] = []
+    for n_left in range(1, nullity + 1):
+        for leave in combinations(null, n_left):
+            rest = tuple(j for j in null if j not in leave)
+            for target in range(index, index + len(rest) + 1):
+                keep = (*negative, *rest[: target - index])
+                rows += [(target, leave, sign, keep, 0) for sign in product((1, -1), repeat=n_left)]
+    return rows
 
 
 def upward(index: int, nullity: int, dim: int, settings: ExploreSettings) -> Recipes:
@@ -89,6 +116,7 @@ def upward(index: int, nullity: int, dim: int, settings: ExploreSettings) -> Rec
     first = index + nullity
     last = dim if settings.upward_modes is None else min(dim, first + settings.upward_modes)
     negative = tuple(range(index))
-    return _collect(
-        [(index + 1, (leave,), (sign,), (*negative, leave), 0) for leave in range(first, last) for sign in (1, -1)]
-    )
+    climbed = [*range(first, last)]
+    if leaves_null_directions(nullity, settings):
+        climbed += range(index, first)
+    return _collect([(index + 1, (leave,), (sign,), (*negative, leave), 0) for leave in climbed for sign in (1, -1)])

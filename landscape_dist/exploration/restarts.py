@@ -22,13 +22,13 @@ SHARE, LEAST = 1 / 6, 5
 SHARE_UNBOUNDED, LEAST_UNBOUNDED, FOR_A_LOST_CLIMB = 1, 64, 8
 # Random points of a box in more dimensions than these are far from everything: there restarts are between known points.
 LOW_DIMENSION = 16
-# Where one was fruitful, samples are of so many times `patience`.
+# Where one was fruitful, samples are of `patience` in the plane, twice that in space, and at most so many times it.
 FRUITFUL = 4
 # The part of restarts that begin between known points.
 BETWEEN = 1 / 6
-# The part that are along curves, where there are not too many variables: while these found nothing, something, the most.
+# The part that are along curves, where there are few variables: while these found nothing, something, the most.
 CURVES, CURVES_FRUITFUL, CURVES_BEST = 1 / 4, 1 / 2, 3 / 4
-# The part of the others that is for the highest index: what no walk leads to are maxima more often than anything else.
+# The part of the others that is for the highest index: what no walk leads to are maxima more often than not.
 HIGHEST = 1 / 2
 # Draws are told apart by this and by the number of the restart.
 _SEED = 20_26
@@ -85,14 +85,14 @@ class Restarts:
         if isinstance(settings.restarts, int):
             return settings.restarts
         if is_restart(self._points.view().found_by[:n_points]).any():
-            return FRUITFUL * settings.patience
+            return settings.patience * min(2 ** max(self._slots.space.dim - 2, 0), FRUITFUL)
         searches = self._searches.view()
         kind = searches.kind[:n_searches]
         n_walks = int(np.count_nonzero(kind < SearchKind.RESTART))
         wanted = max(LEAST, round(SHARE * n_walks))
         if isinstance(self._domain, Unbounded) and self._slots.space.dim <= LOW_DIMENSION:
             lost = (kind == SearchKind.UP) & (searches.child[:n_searches] < 0)
-            wanted = max(LEAST_UNBOUNDED, round(SHARE_UNBOUNDED * n_walks), FOR_A_LOST_CLIMB * np.count_nonzero(lost))
+            wanted = max(LEAST_UNBOUNDED, round(SHARE_UNBOUNDED * n_walks), FOR_A_LOST_CLIMB * int(lost.sum()))
         return min(wanted, settings.patience)
 
 
@@ -124,10 +124,10 @@ def restarts(
         draw = np.random.default_rng([_SEED, number])
         along, between, high = draw.random(3) < [curves, BETWEEN if low else 1.0, HIGHEST]
         i, j = order[draw.integers(n_points, size=2)]
-        part = draw.random(X.shape[1])
+        part: FloatArray = draw.random(X.shape[1])
         base[row] = X[i]
         target[row] = settings.max_index if high else settings.max_index - draw.integers(levels)
-        if along:
+        if along and not points.nullity[i]:  # nowhere else does the curve have a direction to begin with
             begin[row], kind[row] = X[i], SearchKind.CURVE
             target[row] = index[i] + 1 if index[i] < settings.max_index else max(index[i] - 1, 0)
         elif between:
@@ -142,7 +142,7 @@ def restarts(
 
 
 def _part_of_curves(energy: FloatArray, found_by: IntArray) -> float:
-    """The part of restarts that are curves, from the energies (p,) of the points so far and the slots that found them."""
+    """The part of restarts that are curves, from energies (p,) of the points so far and the slots that found them."""
     if np.isnan(energy).any():  # of a vector field, along which nothing climbs
         return CURVES_BEST
     _, kind, _ = restarted(found_by[is_restart(found_by)])

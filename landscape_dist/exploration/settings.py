@@ -10,8 +10,9 @@ from landscape_dist.errors import SettingsError
 COMBINATIONS = ("all", "min")
 UPWARD = ("auto", "all", "none")
 RESTARTS = ("auto", "none")
-BEFORE = {"restarts": "none"}
-"""What versions did that had no such setting, where that is not its default."""
+NULL_DIRECTIONS = ("all", "none")
+BEFORE = {"restarts": "none", "null_directions": "none"}
+"""What versions did that had no such settings, where that is not their default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,14 @@ class ExploreSettings:
         upward_modes: upward searches climb along this many of a point's lowest stable directions; None for all.
         patience: size of those samples. After a fruitless one, with 95 % confidence fewer than 3 / patience of the
             remaining upward searches would find something new.
-        restarts: whether searches start at random points of the box of what is known, and between known points, once
-            nothing else finds anything: 'none' of them, 'auto' (a sixth of the searches so far, half of them and five for
-            each climb that got lost where there is no domain to leave, and samples of `patience` as soon as one of them
-            found something), or so many at a time. They end with a fruitless sample. Never with upward='none'.
+        restarts: whether searches start at random points of the box of what is known, between known points and along
+            Newton trajectories, once nothing else finds anything: 'none' of them, so many at a time, or 'auto': a sixth
+            of the searches so far, as many as these or eight for each climb that got lost where there is no domain to
+            leave (`patience` at most), and `patience` times 1 (2 in three, 4 in more dimensions) as soon as one of them
+            found something. They end with a fruitless sample. Never with upward='none'.
+        null_directions: whether degenerate points with one or two zero modes are left along these, both ways and
+            between, towards points of the same index and above: 'all', or 'none'. More zero modes, and those along which
+            nothing changes, are taken for a symmetry.
         same_atol: two points of equal index closer than this (2-norm) are the same; None is 1e-4 times max(1, largest
             coordinate of the start).
         max_searches: stop after so many searches; None never.
@@ -49,6 +54,7 @@ class ExploreSettings:
     upward_modes: int | None = 16
     patience: int = 256
     restarts: str | int = "auto"
+    null_directions: str = "all"
     same_atol: float | None = None
     max_searches: int | None = None
     max_points: int | None = None
@@ -67,6 +73,10 @@ class ExploreSettings:
             )
         if self.upward not in UPWARD:
             raise SettingsError(f"upward is {self.upward!r}; use one of {', '.join(map(repr, UPWARD))}")
+        if self.null_directions not in NULL_DIRECTIONS:
+            raise SettingsError(
+                f"null_directions is {self.null_directions!r}; use one of {', '.join(map(repr, NULL_DIRECTIONS))}"
+            )
         if isinstance(self.restarts, str) and self.restarts not in RESTARTS:
             raise SettingsError(
                 f"restarts is {self.restarts!r}; use one of {', '.join(map(repr, RESTARTS))}, or a number of them"

@@ -86,13 +86,14 @@ class Slots:
 
     def recipes(self, kind: SearchKind, index: int, nullity: int) -> Recipes:
         """The searches of a kind from points of this index and nullity."""
-        # Downward recipes do not depend on the nullity; points beyond max_index are kept but not expanded.
-        key = (kind, index, nullity if kind == SearchKind.UP else 0)
+        key = (kind, index, nullity)
         if key not in self._recipes:
             if kind == SearchKind.UP:
                 self._recipes[key] = upward(index, nullity, self.space.dim, self.settings)
-            else:
-                self._recipes[key] = downward(index if index <= self.settings.max_index else 0, self.settings)
+            elif index <= self.settings.max_index:
+                self._recipes[key] = downward(index, self.settings, nullity)
+            else:  # kept but not expanded
+                self._recipes[key] = downward(0, self.settings)
         return self._recipes[key]
 
     def downward(self, points: IntArray) -> tuple[IntArray, IntArray]:
@@ -123,7 +124,7 @@ class Slots:
         kind = np.full(len(slots), SearchKind.START, dtype=np.int8)
         ordinal = slots.astype(np.int32)
         target = (self.settings.max_index - slots % self.per_start).astype(np.int32)
-        index = self.points.view().index
+        index, nullity = self.points.view().index, self.points.view().nullity
         again = is_restart(slots)
         if again.any():
             ordinal[again], kind[again], target[again] = restarted(slots[again])
@@ -140,9 +141,9 @@ class Slots:
             parent[rows], kind[rows] = p, np.where(up, SearchKind.UP, SearchKind.DOWN)
             ordinal[rows] = np.where(up, place - n_down, place)
             wanted = index[p] + 1
-            for m in np.unique(index[p][~up]).tolist():
-                these = ~up & (index[p] == m)
-                wanted[these] = self.recipes(SearchKind.DOWN, m, 0).target[place[these]]
+            down = np.flatnonzero(~up)
+            for m, z, these in _alike(index[p[down]], nullity[p[down]]):
+                wanted[down[these]] = self.recipes(SearchKind.DOWN, m, z).target[place[down[these]]]
             target[rows] = wanted
         return parent, kind, ordinal, target
 
@@ -165,7 +166,11 @@ class Slots:
                 towards = self.space.image(points.x[parent], towards, confirmed(slots)[2] - 1)
             return SearchBatch(target, kind, parents, X, indices, slots, row, *_no_recipe(len(slots), target), towards)
         leave, sign, keep, repeat = self._recipe_columns(kind, target, parent, ordinal)
-        return SearchBatch(target, kind, parents, X, indices, slots, row, leave, sign, keep, repeat)
+        nullities = points.nullity[parents].astype(np.int64)
+        return SearchBatch(
+            target, kind, parents, X, indices, slots, row, leave, sign, keep, repeat,
+            nullities=nullities if nullities.any() else None,
+        )  # fmt: skip
 
     def _start_batch(self, kind: SearchKind, target: int, slots: IntArray, X: FloatArray) -> SearchBatch:
         n = len(slots)

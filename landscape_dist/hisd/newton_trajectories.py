@@ -80,9 +80,9 @@ def follow(curvatures: Curvatures, X: FloatArray, direction: FloatArray) -> Outc
         np.linalg.norm(H, axis=(1, 2)),
         Paths(X, settings.trajectory_points) if settings.keep_trajectories else None,
     )
-    finite = np.flatnonzero(np.isfinite(H).all(axis=(1, 2)) & np.isfinite(g).all(axis=1))
-    outcome.status[:] = SearchStatus.NOT_FINITE
-    outcome.status[finite] = SearchStatus.STALLED
+    whole = _whole(g, H)
+    outcome.status[~whole] = SearchStatus.NOT_FINITE
+    finite = np.flatnonzero(whole & np.where(whole[:, None, None], H, 0.0).any(axis=(1, 2)))
     r = direction[finite] / np.linalg.norm(direction[finite], axis=1, keepdims=True)
     along = (np.linalg.pinv(H[finite]) @ r[:, :, None])[:, :, 0]
     speed = np.linalg.norm(along, axis=1, keepdims=True)
@@ -103,7 +103,7 @@ def follow(curvatures: Curvatures, X: FloatArray, direction: FloatArray) -> Outc
     outcome.status[curves.row] = SearchStatus.MAX_STEPS
     outcome.x[curves.row] = curves.z[:, :-1]
     ended = np.flatnonzero(outcome.status == SearchStatus.CONVERGED)
-    inside = to_numpy(problem.domain.contains(problem.xp.asarray(outcome.x[ended]), problem.xp))
+    inside: NDArray[np.bool_] = to_numpy(problem.domain.contains(problem.xp.asarray(outcome.x[ended]), problem.xp))
     outcome.status[ended[~inside]] = SearchStatus.LEFT_DOMAIN
     return outcome
 
@@ -120,7 +120,7 @@ def _step(
     trial = curves.z + np.where(curves.astray, 0.0, curves.h)[:, None] * curves.tangent
     g, H = _evaluate(problem, trial[:, :d])
     outcome.n_steps[curves.row] += 1
-    finite = np.isfinite(g).all(axis=1) & np.isfinite(H).all(axis=(1, 2))
+    finite = _whole(g, H)
     system = np.zeros((n, d + 1, d + 1))
     system[:, :d, :d], system[:, :d, d], system[:, d] = H, -curves.r, curves.tangent
     system[~finite] = np.eye(d + 1)
@@ -129,8 +129,10 @@ def _step(
     right[:, d, 1] = 1.0
     solved = _solved(system, right)
     correction, tangent = solved[:, :, 0], solved[:, :, 1]
-    tangent = tangent / np.linalg.norm(tangent, axis=1, keepdims=True)
-    off = np.linalg.norm(correction, axis=1) / curves.h
+    with np.errstate(invalid="ignore", over="ignore"):  # where a system is singular
+        tangent = tangent / np.linalg.norm(tangent, axis=1, keepdims=True)
+        off = np.linalg.norm(correction, axis=1) / curves.h
+    finite = finite & np.asarray(np.isfinite(tangent).all(axis=1)) & np.isfinite(off)
     taken = finite & (curves.astray | ((off <= REJECT) & (np.sum(tangent * curves.tangent, axis=1) >= TURN)))
     z = np.where(taken[:, None], trial + correction, curves.z)
     # The way began at s = 0, which is no crossing.
@@ -153,7 +155,7 @@ def _step(
         kept = np.flatnonzero(taken)
         outcome.paths.record(curves.row[kept], z[kept, :d], np.zeros(len(kept)))
     x = problem.xp.asarray(z[:, :d])
-    left = ~to_numpy(problem.domain.contains(x, problem.xp, excursion))
+    left: NDArray[np.bool_] = ~to_numpy(problem.domain.contains(x, problem.xp, excursion))
     left |= np.linalg.norm(z[:, :d] - X[curves.row], axis=1) > REACH * size
     short = curves.h <= SHORTEST * size
     outcome.status[curves.row[left & ~crossed]] = SearchStatus.LEFT_DOMAIN
@@ -169,7 +171,7 @@ def _end(problem: Problem, row: IntArray, x: FloatArray, reach: FloatArray, outc
     for _ in range(MAX_NEWTON):
         g, H = _evaluate(problem, x[going])
         outcome.n_steps[row[going]] += 1
-        finite = np.isfinite(g).all(axis=1) & np.isfinite(H).all(axis=(1, 2))
+        finite = _whole(g, H)
         going, g, H = going[finite], g[finite], H[finite]
         if not len(going):
             return
@@ -192,6 +194,11 @@ def _end(problem: Problem, row: IntArray, x: FloatArray, reach: FloatArray, outc
 def _evaluate(problem: Problem, x: FloatArray) -> tuple[FloatArray, FloatArray]:
     g, H = problem.gradient_hessian(problem.xp.asarray(x))
     return np.array(to_numpy(g), dtype=np.float64), np.array(to_numpy(H), dtype=np.float64)
+
+
+def _whole(g: FloatArray, H: FloatArray) -> NDArray[np.bool_]:
+    """(n,) whether gradients (n, d) and Hessians (n, d, d) are finite."""
+    return np.asarray(np.isfinite(g).all(axis=1)) & np.asarray(np.isfinite(H).all(axis=(1, 2)))
 
 
 def _solved(A: FloatArray, B: FloatArray) -> FloatArray:

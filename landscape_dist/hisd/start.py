@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from landscape_dist.hisd.curvatures import Curvatures
+from landscape_dist.hisd.null_directions import moved_along
 from landscape_dist.numerics.hessians import HessianStack
 from landscape_dist.numerics.linalg import orthonormalize
 from landscape_dist.records import FloatArray, IntArray, SearchBatch, SearchKind
@@ -73,12 +74,30 @@ def expand(curvatures: Curvatures, batch: SearchBatch, *, hessians: bool = False
     offset = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-300)
     # Only downward searches leave a mode behind; an upward one follows it.
     leave = offset if batch.kind == SearchKind.DOWN else np.zeros((n, d))
+    null = _along_zero_modes(batch)
     if (batch.repeat > 0).any():
         offset = offset + _random_part(X, batch, settings.perturbation_method)
         offset /= np.maximum(np.linalg.norm(offset, axis=1, keepdims=True), 1e-300)
     offset = curvatures.offset(offset)
     radius = np.where(offset.any(axis=1), radius, 0.0)
-    return _begun(space, X[row], V, leave, radius, offset, H, row)
+    if not len(null):
+        return _begun(space, X[row], V, leave, radius, offset, H, row)
+    leave, radius = leave.copy(), radius.copy()
+    leave[null], radius[null] = 0.0, 0.0
+    starts = _begun(space, X[row], V, leave, radius, offset, H, row)
+    if curvatures.has_hessians and curvatures.problem.symmetric and space.flat:
+        starts.x[null], _ = moved_along(curvatures.problem, X[row[null]], offset[null])
+        starts.radius[null] = np.linalg.norm(space.log(X[row[null]], starts.x[null]), axis=1)
+    return starts
+
+
+def _along_zero_modes(batch: SearchBatch) -> IntArray:
+    """Which searches of a batch leave along zero modes of their parents."""
+    if batch.nullities is None or batch.kind not in (SearchKind.DOWN, SearchKind.UP):
+        return np.zeros(0, dtype=np.int64)
+    first = batch.leave[:, 0]
+    index = batch.indices[batch.row]
+    return np.flatnonzero((first >= index) & (first < index + batch.nullities[batch.row]))
 
 
 def _begun(

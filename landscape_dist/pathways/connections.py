@@ -85,7 +85,8 @@ def searches_per_branch(points: PointColumns, searches: SearchColumns) -> int:
     branch (0 or 1).  Told from the highest ordinal there is.
     """
     of_ones = (searches.kind == SearchKind.DOWN) & (searches.parent >= 0)
-    of_ones[of_ones] = points.index[searches.parent[of_ones]] == 1
+    parent = searches.parent[of_ones]
+    of_ones[of_ones] = (points.index[parent] == 1) & (points.nullity[parent] == 0)
     return (int(searches.ordinal[of_ones].max(initial=0)) + 2) // 2
 
 
