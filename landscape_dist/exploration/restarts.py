@@ -124,7 +124,7 @@ def restarts(
         draw = np.random.default_rng([_SEED, number])
         along, between, high = draw.random(3) < [curves, BETWEEN if low else 1.0, HIGHEST]
         i, j = order[draw.integers(n_points, size=2)]
-        part: FloatArray = draw.random(X.shape[1])
+        part = np.asarray(draw.random(X.shape[1]))
         base[row] = X[i]
         target[row] = settings.max_index if high else settings.max_index - draw.integers(levels)
         if along and not points.nullity[i]:  # nowhere else does the curve have a direction to begin with

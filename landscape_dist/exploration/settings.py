@@ -37,8 +37,8 @@ class ExploreSettings:
             leave (`patience` at most), and `patience` times 1 (2 in three, 4 in more dimensions) as soon as one of them
             found something. They end with a fruitless sample. Never with upward='none'.
         null_directions: whether degenerate points with one or two zero modes are left along these, both ways and
-            between, towards points of the same index and above: 'all', or 'none'. More zero modes, and those along which
-            nothing changes, are taken for a symmetry.
+            between, towards points of the same index and above: 'all', or 'none'. More zero modes, and those along
+            which nothing changes, are taken for a symmetry.
         same_atol: two points of equal index closer than this (2-norm) are the same; None is 1e-4 times max(1, largest
             coordinate of the start).
         max_searches: stop after so many searches; None never.

@@ -1,7 +1,7 @@
 """Leaving a degenerate point along its zero modes, which to second order lead nowhere.
 
-Along a zero mode that comes from a symmetry the points nearby are stationary, too: the next one on the orbit is all that
-could be found, and so without end.  Along any other, the gradient tells what higher orders do.
+Along a zero mode that comes from a symmetry the points nearby are stationary, too: the next one on the orbit is all
+that could be found, and so without end.  Along any other, the gradient tells what higher orders do.
 """
 
 from __future__ import annotations

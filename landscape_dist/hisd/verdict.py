@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape_dist.hisd.degenerate import approach
+from landscape_dist.hisd.degenerate import approach, centred
 from landscape_dist.hisd.newton import newton_step, pseudo_inverse
 from landscape_dist.hisd.outcome import Outcome
 from landscape_dist.hisd.schur import jacobian_spectrum
@@ -106,7 +106,13 @@ def verdicts(problem: Problem, outcome: Outcome, found: IntArray, settings: Solv
     outcome.x[found[rows]], outcome.gradient_norm[found[rows]] = X[rows], np.linalg.norm(g, axis=1)
     change = np.zeros_like(H)
     change[rows] = remaining_change(problem, X[rows], g, H[rows], rtol)
-    return spectrum(H, rtol, settings.n_eigenvalues, atol, change)
+    verdict = spectrum(H, rtol, settings.n_eigenvalues, atol, change)
+    single = rows[verdict.nullity[rows] == 1]
+    if len(single) and problem.space.flat:
+        X[single] = centred(problem, X[single], H[single])
+        g = to_numpy(problem.gradient(problem.xp.asarray(X[single])))
+        outcome.x[found[single]], outcome.gradient_norm[found[single]] = X[single], np.linalg.norm(g, axis=1)
+    return verdict
 
 
 def lowest_verdicts(of: Callable[[FloatArray], LowestSpectrum], X: FloatArray, n_eigenvalues: int) -> Verdict:
