@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.errors import SettingsError
+from landscape_dist.exploration.copies import Copies
 from landscape_dist.exploration.identification import Identification
 from landscape_dist.exploration.rounds import Rounds
 from landscape_dist.exploration.sampling import content_hash
@@ -139,10 +140,17 @@ class Coordinator:
         )
 
     @property
+    def copies(self) -> Copies | None:
+        """Why nothing more is handed out where there would be no end of points; None otherwise."""
+        return self._rounds.copies
+
+    @property
     def complete(self) -> bool:
-        """Whether every search that there is to make has been told."""
+        """Whether every search that there is to make has been told, or there would be no end of them."""
         if len(self._in_flight):
             return False
+        if self.copies is not None:
+            return True
         if not self._n_pending:
             self._open_round()
         return not self._n_pending
@@ -158,7 +166,7 @@ class Coordinator:
 
         Highest target first, so that levels are wide when their turn comes.
         """
-        if self.budget_spent or max_searches < 1:
+        if self.budget_spent or max_searches < 1 or self.copies is not None:
             return None
         if not self._n_pending:
             if len(self._in_flight):
@@ -225,6 +233,7 @@ class Coordinator:
         self.searches.extend(SearchColumns(slot, parent, kind, ordinal, target, status, child, n_steps, rounds))
         self._follow_starts(slot, found & (result.index[fresh] <= self.settings.max_index))
         self._enqueue_downward(first_point)
+        self._rounds.look_for_copies()
         lost = np.flatnonzero(~found)
         failures = FailureColumns(
             slot[lost],
@@ -337,6 +346,7 @@ class Coordinator:
             waiting.append(down[~self._done.has(down)])
         slots = np.concatenate(waiting)
         self._push(slots[~self._done.has(slots)])
+        self._rounds.look_for_copies()
 
     def _replay_rounds(self, searches: SearchColumns) -> None:
         """Reopen the rounds as they were: each chose among what the rounds before it had found."""

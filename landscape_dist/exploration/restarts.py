@@ -130,7 +130,7 @@ def restarts(
         if along and not points.nullity[i]:  # nowhere else does the curve have a direction to begin with
             begin[row], kind[row] = X[i], SearchKind.CURVE
             target[row] = index[i] + 1 if index[i] < settings.max_index else max(index[i] - 1, 0)
-        elif between:
+        elif between and i != j:
             away = space.log(X[i : i + 1], X[j : j + 1])[0]
             aside = 0.1 * np.abs(away).max(initial=0.0)
             begin[row] = X[i] + (0.25 + 0.5 * part[0]) * away + aside * (part - 0.5)

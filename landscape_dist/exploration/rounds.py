@@ -8,13 +8,17 @@ from __future__ import annotations
 import numpy as np
 
 from landscape_dist.exploration.confirming import ConfirmingSearches
+from landscape_dist.exploration.copies import Copies, copies_without_end
 from landscape_dist.exploration.restarts import Restarts
 from landscape_dist.exploration.slot_sets import SlotSet
 from landscape_dist.exploration.slots import Slots
 from landscape_dist.exploration.tables import Column, PointTable, SearchTable
 from landscape_dist.exploration.upward import UpwardSearches
-from landscape_dist.problems.domain import Domain
+from landscape_dist.problems.domain import Domain, Unbounded
 from landscape_dist.records import IntArray
+
+FIRST_LOOK = 16
+"""Points at which copies are looked for first."""
 
 
 class Rounds:
@@ -28,7 +32,7 @@ class Rounds:
 
     Attributes:
         number: of the last round opened. issued: slots upward, to confirm and of restarts that a round opened, or that
-            were told without one.
+            were told without one. copies: why no more rounds are opened, where there would be no end to them.
     """
 
     def __init__(
@@ -48,11 +52,17 @@ class Rounds:
         self._upward = UpwardSearches(slots, content, self.issued, limit)
         self._confirming = ConfirmingSearches(slots, points, searches, child, self.issued)
         self._restarts = Restarts(slots, points, searches, content, domain)
+        self._bounded = domain is not None and not isinstance(domain, Unbounded)
+        self.copies: Copies | None = None
+        self._looked_at = FIRST_LOOK // 2
         self._last_upward = (0, 0)  # round and size of the last sample of upward searches
 
     def open(self) -> IntArray:
         """Slots of the next round; none where there is to be none."""
         number = self.number + 1
+        self.look_for_copies()
+        if self.copies is not None:
+            return np.zeros(0, dtype=np.int64)
         slots = self._confirming.take(number)
         # Arrows are confirmed all the same; a further sample of upward searches needs a reason.
         if not len(slots) and not self._fruitless(number):
@@ -65,6 +75,12 @@ class Rounds:
             self.number = number
             self.issued.add(slots)
         return slots
+
+    def look_for_copies(self) -> None:
+        """Look for copies without end among the points, as often as these have doubled."""
+        if self.copies is None and len(self._points) >= 2 * self._looked_at:
+            self._looked_at = len(self._points)
+            self.copies = copies_without_end(self._points.view(), bounded=self._bounded)
 
     def _fruitless(self, number: int) -> bool:
         """Whether the last full sample of upward searches, and what followed it, found nothing new."""

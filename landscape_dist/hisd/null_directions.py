@@ -16,7 +16,7 @@ from landscape_dist.records import FloatArray
 # How far along a zero mode the gradient is looked at, relative to max(1, largest coordinate).
 RADIUS = 0.05
 # Steps that take the other modes back to where the gradient along them vanishes, and curvatures that are such modes'.
-STEPS, CURVED = 4, 1e-4
+STEPS, CURVED = 12, 1e-4
 # A gradient below this part of what a curved mode would have there is none.
 FELT = 1e-9
 
@@ -40,9 +40,10 @@ def moved_along(problem: Problem, X: FloatArray, offset: FloatArray) -> tuple[Fl
     for _ in range(STEPS):
         g = np.asarray(to_numpy(problem.gradient(problem.xp.asarray(Y))))
         along = (Q.mT @ g[:, :, None])[:, :, 0]
+        if (np.abs(along[curved]) <= 0.1 * FELT * np.broadcast_to(size * radius[:, None], along.shape)[curved]).all():
+            break
         step = (Q @ np.where(curved, along / np.where(curved, w, 1.0), 0.0)[:, :, None])[:, :, 0]
         Y = problem.space.retract(Y, -step)
-    g = np.asarray(to_numpy(problem.gradient(problem.xp.asarray(Y))))
     near = np.linalg.norm(problem.space.log(X, Y), axis=1) <= 2 * radius
     felt = near & (np.linalg.norm(g, axis=1) > FELT * size[:, 0] * radius)
     return np.where(felt[:, None], Y, X), felt
