@@ -7,8 +7,16 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.analysis.discovery import chao1
-from landscape_dist.analysis.evidence import ArrowEvidence, Audit, HitEvidence, StatusCount, UpwardEvidence
+from landscape_dist.analysis.evidence import (
+    ArrowEvidence,
+    Audit,
+    HitEvidence,
+    RestartEvidence,
+    StatusCount,
+    UpwardEvidence,
+)
 from landscape_dist.analysis.morse import morse_evidence, topology
+from landscape_dist.analysis.weaknesses import weaknesses
 from landscape_dist.pathways.connections import Connections, count_hits, searches_per_branch
 from landscape_dist.records import IntArray, PointColumns, SearchColumns, SearchKind, SearchStatus
 from landscape_dist.spaces.flat import Euclidean
@@ -25,6 +33,7 @@ def audit(
     space: Space | None = None,
     images: Any = 1,
     everywhere: bool = True,
+    finished: bool = True,
 ) -> Audit:
     """Gather what speaks for and against completeness.
 
@@ -36,21 +45,28 @@ def audit(
         space: in which the points are told apart; default that of so many coordinates without periods.
         images: how many points of it each stands for, (p,) or one number; None where that is not known.
         everywhere: whether the whole space was searched, and not a domain in it.
+        finished: whether the exploration came to its end.
     """
     space = Euclidean(points.x.shape[1]) if space is None else space
     connections = Connections(searches, space.dim)
     demanded = topology(space, euler_characteristic, everywhere=everywhere)
+    arrows = _arrow_evidence(points, searches, connections, min_index)
     return Audit(
         n_points=len(points),
         n_searches=len(searches),
         min_index=min_index,
         max_index=max_index,
         morse=morse_evidence(points, demanded, min_index, max_index, dim=space.dim, images=images),
-        arrows=_arrow_evidence(points, searches, connections, min_index),
+        arrows=arrows,
         hits=_hit_evidence(points, count_hits(len(points), searches)),
         upward=_upward_evidence(points, searches),
+        restarts=_restart_evidence(points, searches),
         statuses=_statuses(searches),
-    )
+        weaknesses=weaknesses(
+            points, searches, arrows,
+            dim=space.dim, n_levels=max_index - min_index + 1, finished=finished, bounded=not everywhere,
+        ),
+    )  # fmt: skip
 
 
 def _arrow_evidence(
@@ -107,6 +123,15 @@ def _upward_evidence(points: PointColumns, searches: SearchColumns) -> UpwardEvi
     slots = searches.slot[up & (searches.round == last)]
     n_new = int(np.count_nonzero(np.isin(points.found_by, slots)))
     return UpwardEvidence(last, len(slots), n_new, min(1.0, 3 / len(slots)) if n_new == 0 else None)
+
+
+def _restart_evidence(points: PointColumns, searches: SearchColumns) -> RestartEvidence:
+    again = searches.kind >= SearchKind.RESTART
+    finders = np.isin(searches.slot, points.found_by)
+    last = 1 + int(np.flatnonzero(finders).max(initial=-1))
+    fruitless = int(np.count_nonzero(again[last:]))
+    bound = min(1.0, 3 / fruitless) if fruitless else None
+    return RestartEvidence(int(np.count_nonzero(again)), int(np.count_nonzero(again & finders)), fruitless, bound)
 
 
 def _statuses(searches: SearchColumns) -> tuple[StatusCount, ...]:

@@ -81,6 +81,23 @@ class UpwardEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartEvidence:
+    """What searches from random points, from between points and along curves found.
+
+    Attributes:
+        n_searches: of them, in all. n_new: points that they found.
+        n_fruitless: those made since the last new point was found, by whatever search.
+        bound: the 95 % upper bound 3 / n_fruitless (rule of three) on the share of them that would find something new;
+            None where there were none.
+    """
+
+    n_searches: int
+    n_new: int
+    n_fruitless: int
+    bound: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class StatusCount:
     """How many searches ended in one way, and what a user can do about it."""
 
@@ -91,9 +108,11 @@ class StatusCount:
 
 @dataclass(frozen=True)
 class Audit:
-    """Evidence on completeness.  `contradictions` prove that something is missing; the rest is for judging.
+    """Evidence on completeness.
 
-    `str(audit)` is a report in plain text, `as_dict()` is for JSON.
+    The verdict is 'contradicted' where something is proved to be missing (`contradictions` say what), 'weak' where
+    `weaknesses` leave doubt, 'supported' otherwise: evidence, no proof.  `str(audit)` is a report in plain text,
+    `as_dict()` is for JSON.
     """
 
     n_points: int
@@ -104,7 +123,9 @@ class Audit:
     arrows: ArrowEvidence
     hits: HitEvidence
     upward: UpwardEvidence
+    restarts: RestartEvidence
     statuses: tuple[StatusCount, ...]
+    weaknesses: tuple[str, ...] = ()
 
     @property
     def contradictions(self) -> tuple[str, ...]:
@@ -119,22 +140,35 @@ class Audit:
             found.append(f"{unexplained} saddles have no arrow down although not all searches left the domain")
         return tuple(found)
 
+    @property
+    def verdict(self) -> str:
+        """'contradicted', 'weak' or 'supported'."""
+        return "contradicted" if self.contradictions else "weak" if self.weaknesses else "supported"
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the verdict is not 'supported'."""
+        return (*self.contradictions, *self.weaknesses)
+
     def as_dict(self) -> dict[str, Any]:
-        """Plain numbers, text, lists and dicts, with `contradictions`."""
-        return asdict(self) | {"contradictions": list(self.contradictions)}
+        """Plain numbers, text, lists and dicts, with `verdict` and `contradictions`."""
+        return asdict(self) | {"verdict": self.verdict, "contradictions": list(self.contradictions)}
 
     def __str__(self) -> str:
         """A report in plain text, a block for each kind of evidence, the verdict first."""
-        blocks = (_verdict, _morse, _arrows, _hits, _upward, _statuses)
+        blocks = (_verdict, _morse, _arrows, _hits, _upward, _restarts, _statuses)
         return "\n\n".join("\n".join(_wrap(line) for line in block(self)) for block in blocks)
 
 
 # -- in words -----------------------------------------------------------------------------------------------------
 def _verdict(audit: Audit) -> list[str]:
     head = f"{audit.n_points} points, {audit.n_searches} searches, index {audit.min_index} to {audit.max_index}"
-    if not audit.contradictions:
-        return [head, "Nothing contradicts completeness."]
-    return [head, "Something is missing:", *(f"  - {text}" for text in audit.contradictions)]
+    lines = [head, f"Verdict: {audit.verdict}"]
+    if audit.contradictions:
+        lines += ["Something is missing:", *(f"  - {text}" for text in audit.contradictions)]
+    if audit.weaknesses:
+        lines += ["What leaves doubt:", *(f"  - {text}" for text in audit.weaknesses)]
+    return lines if len(lines) > 2 else [*lines, "Nothing contradicts completeness."]
 
 
 def _morse(audit: Audit) -> list[str]:
@@ -186,6 +220,16 @@ def _upward(audit: Audit) -> list[str]:
     if u.bound is None:
         return [line, "  it still found something; further rounds can find more"]
     return [line, f"  at most {100 * u.bound:.2g} % of such searches would find something new (95 %, rule of three)"]
+
+
+def _restarts(audit: Audit) -> list[str]:
+    r = audit.restarts
+    if not r.n_searches:
+        return ["Restarts: none"]
+    line = f"Restarts: {r.n_searches}, which found {r.n_new} points; {r.n_fruitless} since the last new point"
+    if r.bound is None:
+        return [line]
+    return [line, f"  at most {100 * r.bound:.2g} % of such searches would find something new (95 %, rule of three)"]
 
 
 def _statuses(audit: Audit) -> list[str]:

@@ -202,6 +202,7 @@ class Landscape:
             space=space_of_store(self.header, None if self.problem is None else self.problem.space),
             images=images_in_store(self.header, self.columns.x),
             everywhere=about["domain"]["kind"] == "unbounded",
+            finished=self.finished,
         )
 
     def summary(self) -> str:

@@ -356,11 +356,15 @@ def verdict(landscape: Landscape) -> str:
         return "the run is not finished, so points are missing"
     found = landscape.audit()
     if found.contradictions:
-        return "something is missing: " + "; ".join(found.contradictions)
+        return "contradicted; something is missing: " + "; ".join(found.contradictions)
+    if found.weaknesses:
+        return "weak: " + "; ".join(found.weaknesses)
     morse = found.morse
     if morse.sum_verdict == "consistent":
-        return f"nothing contradicts completeness (Morse sum {morse.morse_sum}, as the Euler characteristic demands)"
-    return "nothing contradicts completeness (the Morse sum says nothing here)"
+        why = f"Morse sum {morse.morse_sum}, as the Euler characteristic demands"
+    else:
+        why = "the Morse sum says nothing here"
+    return f"supported; nothing contradicts completeness ({why})"
 
 
 def _resumable(store: str | None) -> str:

@@ -1,0 +1,120 @@
+"""What leaves doubt about a landscape that nothing contradicts: each reason by name, with what to do about it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from landscape_dist.analysis.evidence import ArrowEvidence
+from landscape_dist.exploration.copies import copies_without_end
+from landscape_dist.records import PointColumns, SearchColumns, SearchKind, SearchStatus
+
+FEWEST_FRUITLESS = 6
+"""So many searches at least must have found nothing new since the last point was found."""
+ENOUGH_RESTARTS = 32
+"""Where most climbs are lost, so many restarts that found nothing new make up for it."""
+MOST_BROKEN = 0.05
+"""More than this part of the downward searches must not have ended before they arrived."""
+
+_HIDING = {
+    SearchStatus.NOT_FINITE: "met an energy that is not finite",
+    SearchStatus.RAISED: "ended with an exception of the energy",
+    SearchStatus.HUNG: "ended with an energy that did not return",
+    SearchStatus.WORKER_LOST: "were lost with their workers",
+    SearchStatus.INDEX_UNCERTAIN: "came to points whose index could not be settled",
+}
+_LOST = (SearchStatus.LEFT_DOMAIN, SearchStatus.ENDLESS, SearchStatus.SAME_AS_PARENT)
+_BROKEN = (SearchStatus.MAX_STEPS, SearchStatus.STALLED, SearchStatus.DEADLINE)
+
+
+def weaknesses(
+    points: PointColumns,
+    searches: SearchColumns,
+    arrows: ArrowEvidence,
+    *,
+    dim: int,
+    n_levels: int,
+    finished: bool = True,
+    bounded: bool = False,
+) -> tuple[str, ...]:
+    """Reasons to doubt that all points were found.
+
+    Args:
+        points: p points. searches: all searches. arrows: what is known of arrows.
+        dim: of the space. n_levels: number of indices that were searched for.
+        finished: whether the exploration came to its end. bounded: whether its domain is.
+    """
+    if not len(points):
+        return ("no points were found",)
+    found: list[str] = []
+    if not finished:
+        found.append("the exploration is not finished")
+    copies = copies_without_end(points, bounded=bounded)
+    if copies is not None:
+        found.append(str(copies))
+    found += _of_starts(searches, n_levels)
+    found += _of_failures(searches)
+    found += _of_climbs(points, searches, bounded)
+    unexplained = _branches_unexplained(searches, arrows)
+    if unexplained:
+        found.append(f"{unexplained} saddles of index 1 lack a branch that did not leave the domain")
+    flat = int(np.count_nonzero(points.nullity >= dim))
+    if flat:
+        found.append(f"at {flat} points the Hessian vanishes altogether, so its index says little")
+    fruitless = len(searches) - _last_discovery(points, searches)
+    if fruitless < FEWEST_FRUITLESS:
+        found.append(f"only {fruitless} searches were made since the last new point")
+    return tuple(found)
+
+
+def _of_starts(searches: SearchColumns, n_levels: int) -> list[str]:
+    begun = searches.kind == SearchKind.START
+    start = searches.slot[begun] // n_levels
+    reached = np.unique(start[searches.child[begun] >= 0])
+    n = len(np.unique(start))
+    return [f"{n - len(reached)} of {n} starts reached no point"] if len(reached) < n else []
+
+
+def _of_failures(searches: SearchColumns) -> list[str]:
+    """Searches that ended where points may hide."""
+    walks = searches.kind < SearchKind.RESTART
+    found = []
+    for status, what in _HIDING.items():
+        n = int(np.count_nonzero(walks & (searches.status == status)))
+        if n:
+            found.append(f"{n} searches {what}: points may hide there")
+    down = np.isin(searches.kind, (SearchKind.DOWN, SearchKind.CONFIRM))
+    broken = int(np.count_nonzero(down & np.isin(searches.status, _BROKEN)))
+    if broken > MOST_BROKEN * np.count_nonzero(down):
+        found.append(f"{broken} of {np.count_nonzero(down)} downward searches ended before they had arrived")
+    return found
+
+
+def _of_climbs(points: PointColumns, searches: SearchColumns, bounded: bool) -> list[str]:
+    """Climbs that led nowhere, where nothing makes up for them."""
+    up = searches.kind == SearchKind.UP
+    n, lost = int(np.count_nonzero(up)), int(np.count_nonzero(up & np.isin(searches.status, _LOST)))
+    again = searches.kind >= SearchKind.RESTART
+    since = np.arange(len(searches)) >= _last_discovery(points, searches)
+    fruitless = int(np.count_nonzero(again & since))
+    if not n and not again.any():
+        return ["no searches were made upward, or from other starts"]
+    # Where there is an edge to leave by, climbs are bound to.
+    if 2 * lost > n and fruitless < min(ENOUGH_RESTARTS, lost // 4 if bounded else lost):
+        return [
+            f"most climbs ({lost} of {n}) left the domain or fell back, and only {fruitless} restarts made up for them"
+        ]
+    return []
+
+
+def _branches_unexplained(searches: SearchColumns, arrows: ArrowEvidence) -> int:
+    """Index-1 points of which a branch neither arrived nor left the domain."""
+    if not arrows.branches_missing:
+        return 0
+    left = (searches.kind == SearchKind.DOWN) & np.isin(searches.status, (SearchStatus.LEFT_DOMAIN, SearchStatus.FLAT))
+    n_left = np.bincount(searches.parent[left], minlength=1 + max(arrows.branches_missing))
+    return sum(have + n_left[id] < 2 for id, have in arrows.branches_missing.items())
+
+
+def _last_discovery(points: PointColumns, searches: SearchColumns) -> int:
+    """Searches that had been told when the last point was found."""
+    return 1 + int(np.flatnonzero(np.isin(searches.slot, points.found_by)).max(initial=-1))
