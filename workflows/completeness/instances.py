@@ -56,14 +56,22 @@ class Instance:
 
     @property
     def spread(self) -> FloatArray:
-        """(d,) the unit of distances: the period, or from the least to the largest coordinate of the points."""
+        """(d,) the unit of distances: the period, or from the least to the largest coordinate of the points.
+
+        Of a single point it is the way there from the start.
+        """
         if self.period is not None:
             return np.full(self.dim, self.period)
-        return np.ptp(self.points, axis=0)
+        if len(self.points) == 1:
+            way: FloatArray = np.abs(self.points[0] - self.start)
+            return way
+        spread: FloatArray = np.ptp(self.points, axis=0)
+        return spread
 
     def distances(self, X: FloatArray) -> FloatArray:
         """(m, d) -> (m, n): to each point, as the largest coordinate difference in units of the spread."""
-        return np.abs(differences(X, self.points, self.period) / self.spread).max(axis=2, initial=0.0)
+        largest: FloatArray = np.abs(differences(X, self.points, self.period) / self.spread).max(axis=2, initial=0.0)
+        return largest
 
     def problem(self, declare: bool = False) -> Problem:
         """As a user would write it down.

@@ -41,8 +41,10 @@ def judge(instance: Instance, landscape: ld.Landscape) -> Record:
     columns, counters = landscape.columns, landscape.counters
     record = compare(instance, columns.x, np.where(columns.nullity > 0, -1, columns.index))
     record |= compare_arrows(instance, landscape)
+    audit = landscape.audit()
     return record | {
-        "verdict": verdict(landscape.audit()),
+        "verdict": verdict(audit),
+        "contradictions": list(audit.contradictions),
         "gradients": counters["n_gradients"],
         "hessians": counters["n_hessians"],
         "searches": counters["n_searches"],

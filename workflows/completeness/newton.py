@@ -16,9 +16,7 @@ Draw = Callable[[int], FloatArray]
 """n -> (about n, d) starts, others at each call."""
 
 
-def newton(
-    derivatives: Derivatives, X: FloatArray, longest: float, steps: int = 80, far: float = np.inf
-) -> FloatArray:
+def newton(derivatives: Derivatives, X: FloatArray, longest: float, steps: int = 80, far: float = np.inf) -> FloatArray:
     """(n, d) starts -> (m, d) where Newton's steps, none longer than `longest`, have come to rest.
 
     Args:
@@ -81,6 +79,8 @@ def indices(derivatives: Derivatives, X: FloatArray) -> IntArray:
 
 def check_apart(X: FloatArray, spread: FloatArray, period: float | None = None) -> None:
     """Raises NotCertain where two points nearly coincide, in units of the spread (d,) of each coordinate."""
+    if len(X) < 2:
+        return
     apart = np.abs(differences(X, X, period) / spread).max(axis=2)
     np.fill_diagonal(apart, np.inf)
     if apart.min() < APART:

@@ -19,9 +19,7 @@ def instance(rng: np.random.Generator, dim: int) -> Instance:
     """Waves k of whole numbers from -2 to 2 with |k| up to 2.5, a in 0.3..1.5, any phases; any start."""
     waves, heights, phases = drawn(rng, dim)
     derivatives = derivatives_of(waves, heights, phases)
-    points, index = certified(
-        derivatives, lambda n: grid(rng, dim, n), N_STARTS.get(dim, 10_000), 0, 1.0, PERIOD
-    )
+    points, index = certified(derivatives, lambda n: grid(rng, dim, n), N_STARTS.get(dim, 10_000), 0, 1.0, PERIOD)
     inside = [f"({sum_of(k, variables(dim))} + ({p!r}))" for k, p in zip(waves, phases.tolist(), strict=True)]
     formula = " + ".join(f"({a!r})*cos{argument}" for a, argument in zip(heights.tolist(), inside, strict=True))
     return Instance(
