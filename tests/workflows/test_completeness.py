@@ -97,7 +97,7 @@ def test_an_energy_that_raises_counts_as_incomplete(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(ld, "explore", explore)
     record = search(make("lotka_volterra", 3, SEED, 0))
-    assert (record["complete"], record["found"], record["error"]) == (False, 0, "ArithmeticError: no")
+    assert (record["complete"], record["found"], record["verdict"]) == (False, 0, "raised")
     assert "ArithmeticError" in report({"lotka_volterra": [record]})
 
 

@@ -30,7 +30,7 @@ def search(instance: Instance, declare: bool = False) -> Record:
         landscape = ld.explore(problem, start=instance.start, max_index=instance.dim)
     except Exception as error:  # it counts as a search that found nothing, and the others go on
         nothing = np.empty((0, instance.dim))
-        record |= {"error": f"{type(error).__name__}: {error}", "verdict": "supported", "complete": False}
+        record |= {"error": f"{type(error).__name__}: {error}", "verdict": "raised", "complete": False}
         return record | compare(instance, nothing, np.empty(0, dtype=np.int64))
     record["cpu_seconds"] = round(time.process_time() - began, 3)
     return record | judge(instance, landscape)
@@ -110,7 +110,7 @@ def compare_arrows(instance: Instance, landscape: ld.Landscape) -> Record:
 
 
 def verdict(audit: Any) -> str:
-    """What the audit says: 'contradicted', 'weak' or 'supported'."""
+    """What the audit says: 'contradicted', 'weak' or 'supported'; a search that raised has 'raised' in its place."""
     if hasattr(audit, "verdict"):
         return str(audit.verdict)
     return "contradicted" if audit.contradictions else "supported"
