@@ -59,7 +59,7 @@ def test_small_instances_are_complete(instance: Instance) -> None:
 
 
 def test_an_instance_is_made_again_from_its_name() -> None:
-    one, again, other = (make("gaussians", 2, SEED, number) for number in (1, 1, 2))
+    one, again, other = (make("rotated_lattices", 3, SEED, number) for number in (1, 1, 2))
     assert one.formulas == again.formulas != other.formulas
     assert one.points.tolist() == again.points.tolist()
 
