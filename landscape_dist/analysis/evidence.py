@@ -24,7 +24,8 @@ class ArrowEvidence:
     Attributes:
         n_saddles: points of index above `min_index`, from which arrows down are due.
         without_arrows: ids of those that have none.
-        out_of_domain: ids among them from which every search down left the domain, which explains it.
+        out_of_domain: ids among them from which a search down left the domain or came to a point of another index,
+            which explains it.
         n_index_one: points of index 1 (0 where min_index is above 0).
         branches_missing: id -> number of branches (0 or 1) of index-1 points with fewer than the two they have.
     """
@@ -137,7 +138,7 @@ class Audit:
         found += [f"Morse inequality at index {k} fails by {-m.slack[k]}" for k in m.violated]
         unexplained = len(a.without_arrows) - len(a.out_of_domain)
         if unexplained:
-            found.append(f"{unexplained} saddles have no arrow down although not all searches left the domain")
+            found.append(f"{unexplained} saddles have no arrow down although no search from them left the domain")
         return tuple(found)
 
     @property
@@ -191,7 +192,7 @@ def _arrows(audit: Audit) -> list[str]:
     if a.without_arrows:
         lines.append(f"  none from points {_ids(a.without_arrows)}")
     if a.out_of_domain:
-        lines.append(f"  of these, every search left the domain from points {_ids(a.out_of_domain)}")
+        lines.append(f"  of these, searches left the domain or came to other points from {_ids(a.out_of_domain)}")
     lines.append(f"Index-1 points with both branches: {a.n_index_one - len(a.branches_missing)} of {a.n_index_one}")
     if a.branches_missing:
         lines.append(f"  fewer than two branches at points {_ids(tuple(a.branches_missing))}")

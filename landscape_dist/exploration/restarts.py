@@ -22,8 +22,8 @@ SHARE, LEAST = 1 / 6, 5
 SHARE_UNBOUNDED, LEAST_UNBOUNDED, FOR_A_LOST_CLIMB = 1, 64, 8
 # Random points of a box in more dimensions than these are far from everything: there restarts are between known points.
 LOW_DIMENSION = 16
-# Where one was fruitful, samples are of `patience` in the plane, twice that in space, and at most so many times it.
-FRUITFUL = 4
+# Where one was fruitful, samples are of `patience` on a line, twice that in the plane, and at most so many times it.
+FRUITFUL = 8
 # The part of restarts that begin between known points.
 BETWEEN = 1 / 6
 # The part that are along curves, where there are few variables: while these found nothing, something, the most.
@@ -85,7 +85,7 @@ class Restarts:
         if isinstance(settings.restarts, int):
             return settings.restarts
         if is_restart(self._points.view().found_by[:n_points]).any():
-            return settings.patience * min(2 ** max(self._slots.space.dim - 2, 0), FRUITFUL)
+            return settings.patience * min(2 ** (self._slots.space.dim - 1), FRUITFUL)
         searches = self._searches.view()
         kind = searches.kind[:n_searches]
         n_walks = int(np.count_nonzero(kind < SearchKind.RESTART))

@@ -34,7 +34,7 @@ class ExploreSettings:
         restarts: whether searches start at random points of the box of what is known, between known points and along
             Newton trajectories, once nothing else finds anything: 'none' of them, so many at a time, or 'auto': a sixth
             of the searches so far, as many as these or eight for each climb that got lost where there is no domain to
-            leave (`patience` at most), and `patience` times 1 (2 in three, 4 in more dimensions) as soon as one of them
+            leave (`patience` at most), and `patience` times 2 (4 in three, 8 in more dimensions) as soon as one of them
             found something. They end with a fruitless sample. Never with upward='none'.
         null_directions: whether degenerate points with one or two zero modes are left along these, both ways and
             between, towards points of the same index and above: 'all', or 'none'. More zero modes, and those along

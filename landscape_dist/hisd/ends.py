@@ -48,8 +48,13 @@ class Ends:
         """
         rows = np.flatnonzero(small)
         flat = np.zeros(len(small), dtype=bool)
-        if not len(rows) or state.H is None or state.H.array is None:
+        if not len(rows) or state.H is None:
             return small, flat
+        if state.H.array is None:
+            # A soft mode may be off by much more than a stiff one: one step more, which is Newton's.
+            points = small & self._more[state.row]
+            self._more[state.row[rows]] = True
+            return points, flat
         x, g, H = (to_numpy(a)[rows] for a in (state.x, state.g, state.H.array))
         size = 1 + np.linalg.norm(x, axis=1)
         # Most have no zero modes, and need no closer look; which ones must not depend on what else is in the batch.

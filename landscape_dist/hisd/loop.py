@@ -13,6 +13,7 @@ from landscape_dist.hisd.climbs import Climbs
 from landscape_dist.hisd.curvatures import Curvatures
 from landscape_dist.hisd.ends import Ends
 from landscape_dist.hisd.outcome import Outcome
+from landscape_dist.hisd.passes import Passes
 from landscape_dist.hisd.paths import Paths
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.state import State
@@ -40,6 +41,7 @@ def run(
     *,
     max_steps: int,
     climbing: bool = False,
+    descending: bool = False,
 ) -> Outcome:
     """Move a batch of searches until each has ended.
 
@@ -47,9 +49,10 @@ def run(
         curvatures: of the problem, in whose coordinates the searches are.
         state: starts, with gradients (and Hessians, where the rule uses them) evaluated and finite.
         climbing: whether the searches look for what is above, and are given up where that cannot be.
+        descending: whether they follow a branch down to a minimum, and it is noted which pass close by a saddle.
     """
     xp = curvatures.problem.xp
-    account = _Account(curvatures.problem, curvatures.settings, state, climbing)
+    account = _Account(curvatures.problem, curvatures.settings, state, climbing, descending)
     state.gradient_norm = row_norm(state.g, xp)
     if not bool(xp.any(state.leave != 0)):
         state.leave = None
@@ -163,10 +166,13 @@ class _Account:
     """Which searches have ended, how and where, and the paths of all.
 
     Args:
-        state: of all searches at their starts. climbing: whether they look for what is above.
+        state: of all searches at their starts. climbing: whether they look for what is above. descending: whether they
+            follow a branch down.
     """
 
-    def __init__(self, problem: Problem, settings: SolverSettings, state: State[Any], climbing: bool) -> None:
+    def __init__(
+        self, problem: Problem, settings: SolverSettings, state: State[Any], climbing: bool, descending: bool
+    ) -> None:
         self.problem = problem
         self.settings = settings
         n, d = state.x.shape
@@ -176,6 +182,7 @@ class _Account:
         dense = state.H is not None and state.H.array is not None
         watched = climbing and dense and state.V.shape[-1] > 0 and problem.symmetric and problem.space.flat
         self.climbs = Climbs(origin) if watched else None
+        self.passes = Passes(n) if descending else None
         self.ends_at = None if settings.deadline is None else time.monotonic() + settings.deadline
         self.outcome = Outcome(
             np.full(n, SearchStatus.MAX_STEPS, dtype=np.int8),
@@ -185,10 +192,13 @@ class _Account:
             np.zeros(n, dtype=np.int64),
             to_numpy(state.norm).copy(),
             Paths(origin, settings.trajectory_points) if settings.keep_trajectories else None,
+            None if self.passes is None else self.passes.close,
         )
 
     def settled(self, state: State[Any]) -> State[Any]:
         """The searches that go on; what the others came to is noted."""
+        if self.passes is not None:
+            self.passes.note(state)
         status = _finished(self.problem, state, self.settings, self.limits, self.ends)
         if self.ends_at is not None and time.monotonic() > self.ends_at:
             running = np.full(len(state), -1, dtype=np.int8) if status is None else status

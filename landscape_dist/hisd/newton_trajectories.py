@@ -30,7 +30,7 @@ FIRST, LONGEST, SHORTEST = 0.05, 1.0, 1e-7
 REJECT, TURN = 0.3, 0.8
 SHRINK, GROW, ACCURATE = 0.4, 2.0, 0.05
 # In an unbounded domain, a curve so many lengths away from its start has left.
-REACH = 30.0
+REACH = 1e3
 # Newton's step, relative to 1 + |x|, at a point; and where one more changes nothing.
 NEWTON_RTOL, DEEP_RTOL = 1e-7, 1e-13
 
@@ -145,8 +145,9 @@ def _step(
         _end(problem, curves.row[rows], (before + part * (after - before))[:, :d], reach, outcome)
     curves.z, curves.tangent = z, np.where(taken[:, None], tangent, curves.tangent)
     size = lengths[curves.row]
+    far = np.maximum(size, np.linalg.norm(z[:, :d] - X[curves.row], axis=1))
     # Far out s grows faster than x; it is x that must not leap.
-    longest = LONGEST * size / np.maximum(np.linalg.norm(curves.tangent[:, :d], axis=1), 1e-300)
+    longest = LONGEST * far / np.maximum(np.linalg.norm(curves.tangent[:, :d], axis=1), 1e-300)
     grown = np.maximum(np.minimum(np.where(off <= ACCURATE, GROW * curves.h, curves.h), longest), curves.h)
     curves.h = np.where(curves.astray, curves.h, np.where(taken, grown, SHRINK * curves.h))
     # A corrector step leaves a part of itself, which may be more than a much shorter step.

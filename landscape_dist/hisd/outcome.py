@@ -19,7 +19,7 @@ class Outcome:
         status: (n,) CONVERGED, LEFT_DOMAIN, NOT_FINITE, MAX_STEPS, STALLED or DEADLINE.
         x: (n, d). gradient_norm: (n,). H: (n, d, d) Hessians there, or None where there are no such arrays.
         n_steps: (n,) trial steps, those taken back included. norm_at_start: (n,) size of the Hessian there.
-        paths: of the searches, where asked for.
+        paths: of the searches, where asked for. close: (n,) which passed close by a saddle, where asked for.
     """
 
     status: NDArray[np.int8]
@@ -29,3 +29,4 @@ class Outcome:
     n_steps: IntArray
     norm_at_start: FloatArray
     paths: Paths | None = None
+    close: NDArray[np.bool_] | None = None

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from landscape_dist.eigensolvers import make_eigensolver
 from landscape_dist.errors import SettingsError
@@ -29,6 +30,8 @@ from landscape_dist.records import IntArray, ResultBatch, SearchBatch, SearchKin
 CHUNK_BYTES = 4 << 20
 MAX_STEPS_WITH_HESSIANS = 300
 FIRST_STEP = 0.05
+# Descents that passed close by a saddle are made again with so much smaller a tolerance, until two agree.
+FINER = (1 / 10, 1 / 50)
 
 
 def solve_batch(problem: Problem, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
@@ -120,27 +123,60 @@ def _checked(problem: Problem, settings: SolverSettings) -> Curvatures:
 
 def _run_chunk(curvatures: Curvatures, batch: SearchBatch) -> ResultBatch:
     """Run searches that advance together, in the coordinates of the strategy."""
-    problem, settings = curvatures.problem, curvatures.settings
     if batch.kind == SearchKind.CURVE:
         return _along_curves(curvatures, batch)
+    result, doubtful = _searched(curvatures, batch, 1.0)
+    for finer in FINER:
+        if not len(doubtful):
+            break
+        again, _ = _searched(curvatures, batch.select(doubtful), finer)
+        doubtful = doubtful[_replace(result, doubtful, again)]
+    return result
+
+
+def _searched(curvatures: Curvatures, batch: SearchBatch, finer: float) -> tuple[ResultBatch, IntArray]:
+    """Run searches that advance together; and which descents may have taken a wrong turn.
+
+    Args:
+        finer: factor of the settings' tolerance of steps.
+    """
+    problem, settings = curvatures.problem, curvatures.settings
     down = batch.kind in (SearchKind.DOWN, SearchKind.CONFIRM)
     flow_rate = settings.flow_rate if down else settings.upward_flow_rate
     eigensolver = make_eigensolver(settings, flow_rate, problem.symmetric)
-    tolerance = settings.step_tolerance if down else settings.upward_step_tolerance
+    tolerance = finer * (settings.step_tolerance if down else settings.upward_step_tolerance)
     rule = make_step_rule(curvatures, tolerance)
     starts = expand(curvatures, batch, hessians=rule.uses_hessian)
     state, broken = _first_state(curvatures, starts, rule, tolerance)
     max_steps = MAX_STEPS_WITH_HESSIANS if rule.uses_hessian else curvatures.max_explicit_steps
     result = _blank(batch, starts, eigenvalue_columns(problem, settings))
+    doubtful = np.zeros(0, dtype=np.int64)
     if len(state):
         rows = state.row.copy()
         state.row = np.arange(len(rows))
         outcome = run(
-            curvatures, state, rule, eigensolver, max_steps=settings.max_steps or max_steps, climbing=not down
-        )
+            curvatures, state, rule, eigensolver, max_steps=settings.max_steps or max_steps, climbing=not down,
+            descending=rule.uses_hessian and batch.kind == SearchKind.DOWN and not batch.target_index,
+        )  # fmt: skip
         _fill(curvatures, result, rows, outcome, batch)
+        if outcome.close is not None:
+            doubtful = rows[outcome.close | (result.status[rows] == SearchStatus.OTHER_INDEX)]
     result.status[broken] = SearchStatus.NOT_FINITE
-    return result
+    return result, doubtful
+
+
+def _replace(result: ResultBatch, rows: IntArray, again: ResultBatch) -> NDArray[np.bool_]:
+    """Put the results of finer searches into these rows; and which of them (m,) had ended elsewhere."""
+    size = 1e-6 * (1 + np.abs(again.x).max(axis=1))
+    same = (np.abs(result.x[rows] - again.x).max(axis=1) <= size) & (result.index[rows] == again.index)
+    same |= (result.status[rows] == SearchStatus.LEFT_DOMAIN) & (again.status == SearchStatus.LEFT_DOMAIN)
+    for name in ("status", "x", "energy", "index", "nullity", "gradient_norm", "eigenvalues"):
+        getattr(result, name)[rows] = getattr(again, name)
+    result.n_steps[rows] += again.n_steps
+    result.messages.update(again.messages)
+    result.trajectories.update(again.trajectories)
+    result.trajectory_times.update(again.trajectory_times)
+    return np.asarray(~same)
 
 
 def _along_curves(curvatures: Curvatures, batch: SearchBatch) -> ResultBatch:
