@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.hisd.settings import SolverSettings, nullity_rtol_of
 from landscape_dist.hisd.state import RuleState, State
 from landscape_dist.numerics.arrays import to_numpy
 from landscape_dist.numerics.equilibration import equilibrating
@@ -69,7 +69,7 @@ class Ends:
             return points, flat
         rows, x, g, H, size = (a[~plain] for a in (rows, x, g, H, size))
         norm = np.maximum(to_numpy(state.norm), to_numpy(state.floor))[rows]
-        zero = self._settings.nullity_rtol, self._settings.nullity_atol
+        zero = nullity_rtol_of(self._settings, self._problem.has_hessian), self._settings.nullity_atol
         step, unfelt = newton_size(H, g, ROUNDING * norm * size, zero, self._problem.symmetric)
         which = state.row[rows]
         # Nothing is felt any more of a gradient that has faded without a root, either.

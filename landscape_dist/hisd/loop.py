@@ -29,6 +29,8 @@ from landscape_dist.spaces.space import Space
 SMALLEST_STEP = 1e-14
 # The size of the Hessian in the tolerance never falls below this fraction of its size at the start.
 NORM_FLOOR = 1e-3
+# Searches get ahead that come this far in so many steps, relative to 1 + |x|.
+AHEAD, STRETCH = 1e-2, 100
 # In matrix-free runs an estimate of the Hessian's size falls by no more than this factor in one step.
 SLOWLY = 0.98
 
@@ -42,6 +44,7 @@ def run(
     max_steps: int,
     climbing: bool = False,
     descending: bool = False,
+    longest: int | None = None,
 ) -> Outcome:
     """Move a batch of searches until each has ended.
 
@@ -49,6 +52,7 @@ def run(
         curvatures: of the problem, in whose coordinates the searches are.
         state: starts, with gradients (and Hessians, where the rule uses them) evaluated and finite.
         climbing: whether the searches look for what is above, and are given up where that cannot be.
+        longest: steps after which even searches that get ahead are given up; None is `max_steps`.
         descending: whether they follow a branch down to a minimum, and it is noted which pass close by a saddle.
     """
     xp = curvatures.problem.xp
@@ -57,8 +61,10 @@ def run(
     if not bool(xp.any(state.leave != 0)):
         state.leave = None
     state.memory = rule.begin(state, xp)
-    for _ in range(max_steps):
+    for step in range(longest or max_steps):
         state = account.settled(state)
+        if step >= max_steps and (step - max_steps) % STRETCH == 0:
+            state = account.ahead(state)
         if len(state) == 0:
             return account.outcome
         account.record(state, *_advance(curvatures, state, rule, eigensolver))
@@ -183,6 +189,7 @@ class _Account:
         watched = climbing and dense and state.V.shape[-1] > 0 and problem.symmetric and problem.space.flat
         self.climbs = Climbs(origin) if watched else None
         self.passes = Passes(n) if descending else None
+        self.stretch = np.full((n, d), np.nan)
         self.ends_at = None if settings.deadline is None else time.monotonic() + settings.deadline
         self.outcome = Outcome(
             np.full(n, SearchStatus.MAX_STEPS, dtype=np.int8),
@@ -209,6 +216,15 @@ class _Account:
                 running = np.full(len(state), -1, dtype=np.int8) if status is None else status
                 status = np.where((running < 0) & endless, SearchStatus.ENDLESS, running)
         return state if status is None else _retire(self.outcome, state, status, self.problem.xp)
+
+    def ahead(self, state: State[Any]) -> State[Any]:
+        """Of searches that have spent their steps, those that got ahead since this was asked last; the others end."""
+        x = to_numpy(state.x)
+        before = self.stretch[state.row]
+        far = np.linalg.norm(x - before, axis=1) > AHEAD * (1 + np.linalg.norm(x, axis=1))
+        going = far | np.isnan(before).any(axis=1)
+        self.stretch[state.row] = x
+        return _retire(self.outcome, state, np.where(going, -1, SearchStatus.MAX_STEPS), self.problem.xp)
 
     def record(self, state: State[Any], accepted: Any, ended: Any) -> None:
         """Note the step just made where paths are kept; the arguments are what `_advance` returns."""

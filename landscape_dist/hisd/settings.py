@@ -50,7 +50,8 @@ class SolverSettings:
             invariant subspaces; the index is that of the Jacobian all the same.
         gradient_rtol: converged when |g| <= gradient_rtol * |H| * (1 + |x|), norms of 2 and Frobenius kind.
         gradient_atol: converged, too, when |g| <= gradient_atol, in the problem's unit.
-        nullity_rtol: an eigenvalue counts as zero below this fraction of the largest.
+        nullity_rtol: an eigenvalue counts as zero below this fraction of the largest. The default, 1e-6, stands for
+            1e-10 where dense Hessians are given and a step of Newton's method agrees with the eigenvalue.
         nullity_atol: and below this, in the unit of the Hessian.
         perturbation_method: how the random part of repeated searches (`n_random`) is drawn before it is normalised:
             'gaussian' (all directions alike) or 'uniform' (each coordinate in [-1, 1]).
@@ -89,7 +90,7 @@ class SolverSettings:
     symmetric_part: bool = False
     gradient_rtol: float = 1e-10
     gradient_atol: float = 0.0
-    nullity_rtol: float = 1e-6
+    nullity_rtol: float = 1e-6  # NULLITY_RTOL
     nullity_atol: float = 0.0
     perturbation_method: str = "gaussian"
     start_directions: tuple[tuple[float, ...], ...] | None = None
@@ -201,6 +202,21 @@ class SolverSettings:
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
         parts = ("step", "eigensolver", "custom_step")
         return plain | {n: plain[n].as_dict() for n in parts if plain[n] is not None and not isinstance(plain[n], str)}
+
+
+NULLITY_RTOL = 1e-6
+EXACT_NULLITY_RTOL = 1e-10
+
+
+def nullity_rtol_of(settings: SolverSettings, given: bool) -> float:
+    """The part of the largest eigenvalue up to which others count as zero, of dense Hessians.
+
+    Args:
+        given: whether Hessians are given, and no differences of gradients.
+    """
+    if given and settings.nullity_rtol == NULLITY_RTOL:
+        return EXACT_NULLITY_RTOL
+    return settings.nullity_rtol
 
 
 def checked_directions(directions: Any) -> tuple[tuple[float, ...], ...]:

@@ -29,9 +29,11 @@ from landscape_dist.records import IntArray, ResultBatch, SearchBatch, SearchKin
 # Searches advance together in chunks whose Hessians fit in the cache, where the problem does not say otherwise.
 CHUNK_BYTES = 4 << 20
 MAX_STEPS_WITH_HESSIANS = 300
+# Descents to minima may go on for so many steps while they get ahead: valleys can be long and winding.
+LONGEST_DESCENT = 3000
 FIRST_STEP = 0.05
 # Descents that passed close by a saddle are made again with so much smaller a tolerance, until two agree.
-FINER = (1 / 10, 1 / 50)
+FINER = (1 / 4, 1 / 16, 1 / 64)
 
 
 def solve_batch(problem: Problem, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
@@ -155,7 +157,9 @@ def _searched(curvatures: Curvatures, batch: SearchBatch, finer: float) -> tuple
         rows = state.row.copy()
         state.row = np.arange(len(rows))
         outcome = run(
-            curvatures, state, rule, eigensolver, max_steps=settings.max_steps or max_steps, climbing=not down,
+            curvatures, state, rule, eigensolver, climbing=not down,
+            max_steps=settings.max_steps or round(max_steps / finer),
+            longest=None if settings.max_steps or batch.target_index else LONGEST_DESCENT,
             descending=rule.uses_hessian and batch.kind == SearchKind.DOWN and not batch.target_index,
         )  # fmt: skip
         _fill(curvatures, result, rows, outcome, batch)

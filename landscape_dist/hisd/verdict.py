@@ -12,7 +12,7 @@ from landscape_dist.hisd.degenerate import approach, centred
 from landscape_dist.hisd.newton import newton_step, pseudo_inverse
 from landscape_dist.hisd.outcome import Outcome
 from landscape_dist.hisd.schur import jacobian_spectrum
-from landscape_dist.hisd.settings import SolverSettings
+from landscape_dist.hisd.settings import SolverSettings, nullity_rtol_of
 from landscape_dist.hisd.spectra import LowestSpectrum
 from landscape_dist.numerics.arrays import to_numpy
 from landscape_dist.numerics.equilibration import equilibrating
@@ -93,7 +93,7 @@ def verdicts(problem: Problem, outcome: Outcome, found: IntArray, settings: Solv
     H = outcome.H[found] if outcome.H is not None else to_numpy(problem.hessian(problem.xp.asarray(X)))
     if not problem.has_energy:
         return Verdict(*jacobian_spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, settings.nullity_atol))
-    rtol, atol = settings.nullity_rtol, settings.nullity_atol
+    rtol, atol = nullity_rtol_of(settings, problem.has_hessian), settings.nullity_atol
     verdict = spectrum(H, rtol, problem.dim, atol)
     # These few are looked at twice; for the others that would be an evaluation lost.
     smallest = np.abs(verdict.eigenvalues).min(axis=1)
