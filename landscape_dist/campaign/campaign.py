@@ -21,7 +21,7 @@ from landscape_dist.errors import SettingsError, StoreNotFoundError
 from landscape_dist.exploration.coordinator import Coordinator
 from landscape_dist.exploration.settings import BEFORE, ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.hisd.solver import check_settings, eigenvalue_columns
+from landscape_dist.hisd.solver import check_settings, eigenvalue_columns, steps_use_hessians
 from landscape_dist.hisd.units import with_lengths
 from landscape_dist.spaces.default_judgement import chosen_judgement, space_of_points
 from landscape_dist.store.settings import Lease
@@ -111,6 +111,8 @@ def explore(
         explore_settings, solver_settings = _as_kept(kept, explore_settings, solver_settings, settings)
     measured = problem.counters.minus(before)
     check_settings(problem, solver_settings)
+    if explore_settings.restarts == "auto" and not steps_use_hessians(problem, solver_settings):
+        explore_settings = replace(explore_settings, restarts="none")
     same_before = None if kept is None else kept.get("same")
     judgement = chosen_judgement(
         same, explore_settings.same_atol, problem.space, starts, same_before, solver_settings.lengths

@@ -20,6 +20,8 @@ FAMILY = 24
 IN_A_ROW, LOOKED_AT = 4, 64
 # Energies and eigenvalues are equal up to this part of their size; distances, too.
 EQUAL, SAME_DISTANCE = 1e-6, 1e-3
+# The cosine between the ways to two neighbours in a row.
+OPPOSITE = -0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def copies_without_end(points: PointColumns, *, bounded: bool) -> Copies | None:
         first = rows[0]
         about = len(rows), int(points.index[first]), int(points.nullity[first]), float(points.energy[first])
         if about[2]:
-            if _at_every_distance(points.x[rows[:512]]):
+            if _along_a_line(points.x[rows[:512]]):
                 return Copies(*about, None)
         elif not bounded:
             period = _period(points.x[rows], points.eigenvalues[rows])
@@ -87,11 +89,17 @@ def _alike(points: PointColumns) -> list[IntArray]:
     return sorted(groups, key=len, reverse=True)
 
 
-def _at_every_distance(X: FloatArray) -> bool:
-    """Whether the distances to the nearest of the other points are all different: isolated images have few."""
-    near = np.sort(cKDTree(X).query(X, k=2)[0][:, 1])
-    different = 1 + np.count_nonzero(np.diff(near) > SAME_DISTANCE * near[1:])
-    return bool(different >= min(FAMILY, len(X)) // 3)
+def _along_a_line(X: FloatArray) -> bool:
+    """Whether points fill a line or a surface: at every distance from one another, or one after another in a row.
+
+    Isolated images under a symmetry are at few distances, with neighbours at right angles.
+    """
+    distance, near = cKDTree(X).query(X, k=3)
+    nearest = np.sort(distance[:, 1])
+    different = 1 + np.count_nonzero(np.diff(nearest) > SAME_DISTANCE * nearest[1:])
+    one, other = X[near[:, 1]] - X, X[near[:, 2]] - X
+    cosine = np.sum(one * other, axis=1) / np.maximum(distance[:, 1] * distance[:, 2], 1e-300)
+    return bool(different >= min(FAMILY, len(X)) // 3 or np.count_nonzero(cosine < OPPOSITE) > len(X) // 2)
 
 
 def _period(X: FloatArray, eigenvalues: FloatArray) -> FloatArray | None:

@@ -84,6 +84,12 @@ def check_settings(problem: Problem, settings: SolverSettings) -> None:
     _checked(problem, settings)
 
 
+def steps_use_hessians(problem: Problem, settings: SolverSettings) -> bool:
+    """Whether each step has a Hessian, so that a search costs tens of evaluations and not thousands."""
+    curvatures = curvatures_for(problem, settings)
+    return make_step_rule(curvatures, settings.step_tolerance).uses_hessian
+
+
 def make_step_rule(curvatures: Curvatures, tolerance: float) -> StepRule[Any]:
     """The step rule that the settings of a strategy name, or a copy of the one that they hold.
 
