@@ -232,6 +232,7 @@ class CallableProblem(UserProblem):
         self.euler_characteristic = euler_characteristic
         self.suggested_start = checked_start(suggested_start, self.dim)
         self.suggested_max_index = suggested_max_index
+        self.dimer_length_given = dimer_length is not None
         default = DIMER_LENGTH if gradient is not None else DIMER_LENGTH_WITHOUT_GRADIENT
         self.dimer_length = default if dimer_length is None else dimer_length
         if not (isinstance(self.dimer_length, int | float) and 0.0 < self.dimer_length < np.inf):
@@ -318,24 +319,33 @@ class CallableProblem(UserProblem):
         return self.user_energy((), X)
 
     def gradient_noise(self, X: FloatArray) -> FloatArray | None:
-        """Rounding of the energies in their differences; None where the user gives gradients."""
+        """Noise of the energies in their differences; where the user gives gradients, theirs, or None."""
         if self.user_gradient is not None:
-            return None
+            return super().gradient_noise(X)
+        if self.noise is not None and self.noise.energy is not None:
+            length = self.noise.gradient_length or self.gradient_length or ENERGY_STEP
+            return self.noise.energy.at(np.abs(self._energy(X))) * np.sqrt(0.5 * self.dim) / length
         length = ENERGY_STEP if self.gradient_length is None else self.gradient_length
         return NOISE * float(np.finfo(np.float64).eps) * np.abs(self._energy(X)) * np.sqrt(self.dim) / length
+
+    def _lengths(self) -> tuple[float | None, float]:
+        """Half the lengths of differences of energies and of gradients: as given, as the noise needs, or as usual."""
+        if self.noise is None:
+            return self.gradient_length, self.dimer_length
+        return self.gradient_length or self.noise.gradient_length, self.noise.dimer_length or self.dimer_length
 
     def _gradient(self, X: FloatArray) -> FloatArray:
         if self.user_gradient is not None:
             self.counters.n_gradients += len(X)
             return self.user_gradient((self.dim,), X)
-        return central_gradient(self._energy, X, self.gradient_length)
+        return central_gradient(self._energy, X, self._lengths()[0])
 
     def _hessian(self, X: FloatArray) -> FloatArray:
         if self.user_hessian is not None:
             self.counters.n_hessians += len(X)
             return self.user_hessian((self.dim, self.dim), X)
         eye = np.broadcast_to(np.eye(self.dim), (len(X), self.dim, self.dim))
-        H = dimer_products(self._gradient, X, eye, self.dimer_length)
+        H = dimer_products(self._gradient, X, eye, self._lengths()[1])
         return 0.5 * (H + H.transpose(0, 2, 1))
 
     def _sparse_hessian(self, x: FloatArray) -> SparseHessian:
@@ -365,4 +375,4 @@ class CallableProblem(UserProblem):
             return np.stack(columns, axis=-1) if columns else np.zeros(V.shape)
         if self.user_hessian is not None:
             return self._hessian(X) @ V
-        return dimer_products(self._gradient, X, V, self.dimer_length)
+        return dimer_products(self._gradient, X, V, self._lengths()[1])

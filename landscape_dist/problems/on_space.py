@@ -35,6 +35,9 @@ class OnSpace(Problem):
     def gradient_noise(self, X: Any) -> Any:
         return self.original.gradient_noise(X)
 
+    def hessian_noise(self, X: Any) -> Any:
+        return self.original.hessian_noise(X)
+
     def fingerprint(self) -> str:
         return self.original.fingerprint()
 

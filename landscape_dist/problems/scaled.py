@@ -51,6 +51,10 @@ class Scaled(Problem):
         noise = self.original.gradient_noise(self.to_original(X))
         return None if noise is None else noise * self.xp.max(self._weights)
 
+    def hessian_noise(self, X: Any) -> Any:
+        noise = self.original.hessian_noise(self.to_original(X))
+        return None if noise is None else noise * self.xp.max(self._weights) * self.xp.max(self._lengths)
+
     def fingerprint(self) -> str:
         return self.original.fingerprint()
 

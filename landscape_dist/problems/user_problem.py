@@ -9,6 +9,7 @@ import numpy as np
 
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems.base import Problem
+from landscape_dist.problems.noise import Noise
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,11 @@ class UserProblem(Problem):
 
     Attributes:
         labels: what its parts are called.
+        noise: of its functions, as measured when it was built; None where they are exact, or were not tried.
     """
 
     labels = Labels()
+    noise: Noise | None = None
 
     @property
     def derived(self) -> frozenset[str]:
@@ -45,8 +48,21 @@ class UserProblem(Problem):
 
     @property
     def eps(self) -> float:
-        """Rounding unit of the computation."""
-        return float(np.finfo(np.float64).eps)
+        """Rounding unit of the computation: that of the least exact numbers that the functions return."""
+        kinds = [dtype for dtype in self.answered().values() if dtype.kind == "f"]
+        return max([float(np.finfo(np.float64).eps), *(float(np.finfo(dtype).eps) for dtype in kinds)])
+
+    def gradient_noise(self, X: Any) -> Any:
+        """As measured; None where gradients are exact."""
+        if self.noise is None or self.noise.gradient is None:
+            return None
+        return self.xp.zeros_like(X[:, 0]) + self.noise.gradient.least
+
+    def hessian_noise(self, X: Any) -> Any:
+        """As measured; None where gradients are exact."""
+        if self.noise is None or self.noise.gradient is None:
+            return None
+        return self.xp.zeros_like(X[:, 0]) + self.noise.hessian
 
     def answered(self) -> dict[str, np.dtype[Any]]:
         """What the functions returned last, by label, before it was made float64."""
