@@ -26,6 +26,8 @@ from landscape_dist.spaces.space import Space
 
 # A trust radius below this fraction of max(1, |x|) cannot change x in a way that matters.
 SMALLEST_STEP = 1e-14
+# The same where the gradient has noise that was measured.
+SMALLEST_NOISY_STEP = 1e-9
 # The size of the Hessian in the tolerance never falls below this fraction of its size at the start.
 NORM_FLOOR = 1e-3
 # In matrix-free runs an estimate of the Hessian's size falls by no more than this factor in one step.
@@ -246,7 +248,12 @@ def _finished(
     scale = 1 + x_size
     tolerance = settings.gradient_atol + settings.gradient_rtol * xp.maximum(state.norm, state.floor) * scale
     converged = state.gradient_norm <= tolerance
-    stalled = converged & False if state.moved is None else state.trust <= SMALLEST_STEP * scale
+    if state.noise is None:
+        stalled = converged & False if state.moved is None else state.trust <= SMALLEST_STEP * scale
+    else:
+        # Noise alone shrinks the trust radius; then the noise was underestimated, or what is there is no point.
+        stalled = state.trust <= SMALLEST_NOISY_STEP * scale
+        converged = converged | stalled
     outside = ~problem.domain.contains(state.x, xp, settings.excursion)
     strayed = limits.strayed(state, x_size)
     if strayed is False and not bool((converged | stalled | outside).any()):

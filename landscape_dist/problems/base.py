@@ -138,6 +138,11 @@ class Problem(abc.ABC):
         """
         return None
 
+    @property
+    def position_noise(self) -> float:
+        """By how much noise that was measured moves stationary points, in the unit of x; 0 where there is none."""
+        return 0.0
+
     # -- what a problem may know about itself -----------------------------------------------------------------
     def conditioned(self) -> Problem | None:
         """The same energy in linear coordinates in which its Hessian is well-conditioned; None where none are known.

@@ -38,6 +38,10 @@ class OnSpace(Problem):
     def hessian_noise(self, X: Any) -> Any:
         return self.original.hessian_noise(X)
 
+    @property
+    def position_noise(self) -> float:
+        return self.original.position_noise
+
     def fingerprint(self) -> str:
         return self.original.fingerprint()
 

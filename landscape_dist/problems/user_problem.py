@@ -64,6 +64,10 @@ class UserProblem(Problem):
             return None
         return self.xp.zeros_like(X[:, 0]) + self.noise.hessian
 
+    @property
+    def position_noise(self) -> float:
+        return 0.0 if self.noise is None else self.noise.position
+
     def answered(self) -> dict[str, np.dtype[Any]]:
         """What the functions returned last, by label, before it was made float64."""
         return {}
