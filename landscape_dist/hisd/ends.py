@@ -90,7 +90,6 @@ class Ends:
         points[rows] = there
         return points, flat
 
-
     def _judge_noisy(
         self,
         state: State[RuleState],
@@ -125,7 +124,7 @@ def noisy_newton_size(H: FloatArray, g: FloatArray, zero: FloatArray) -> tuple[F
     Args:
         H: (m, d, d). g: (m, d).
     """
-    U, w, Vt = np.linalg.svd(H)
+    U, w, _ = np.linalg.svd(H)
     c = (U.mT @ g[:, :, None])[:, :, 0]
     curved = w > zero[:, None]
     step = np.where(curved, c / np.where(curved, w, 1.0), 0.0)

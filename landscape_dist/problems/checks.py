@@ -122,8 +122,8 @@ class _Check:
         scale, difference = np.abs(once).max(initial=0.0), np.abs(again - once).max(initial=0.0)
         if difference > 1e4 * self.eps * max(scale, 1e-300) + 1e2 * self.eps:
             raise ProblemError(
-                f"{label} is random: called twice at x = {_text(self.X[0])} it is {_text(once)} and then "
-                f"{_text(again)}, {difference:.1g} apart; the same point must always give the same value, so make the "
+                f"{label} is random: called twice at x = {_text(self.X[0])} it differs by "
+                f"{difference:.1g}; the same point must always give the same value, so make the "
                 "generator anew with a fixed seed in each call, average samples that are drawn once, or switch on "
                 "deterministic algorithms"
             )
@@ -160,7 +160,8 @@ class _Check:
                 single = " (it computes in single precision)" if part.single else ""
                 raise ProblemError(
                     f"{what} is noisy{single}, so that gradients of size {size:.3g} are wrong by {part.least:.1g}; "
-                    f"compute {what} more exactly (in float64)" + ("" if self._given("gradient") else ", or give gradient=")
+                    f"compute {what} more exactly (in float64)"
+                    + ("" if self._given("gradient") else ", or give gradient=")
                 )
             return
         if noise is not None and size > 0 and float(np.max(noise)) > _TOO_NOISY * size:
@@ -206,7 +207,9 @@ class _Check:
         if noise is None:
             return differences(function, x, U, self.eps)
         size = float(np.linalg.norm(np.asarray(function(x[None]))[0]))
-        return differences(function, x, U, self.eps, best_length(function, x[None], self.problem.domain, noise), noise.at(size))
+        return differences(
+            function, x, U, self.eps, best_length(function, x[None], self.problem.domain, noise), noise.at(size)
+        )
 
     def _compare_gradient(self, x: FloatArray, g: FloatArray) -> None:
         U = _directions(len(x))

@@ -114,9 +114,11 @@ def measured(function: Callable[[FloatArray], Any], X: FloatArray, domain: Domai
         return None
     noise, scale = noise[keep], scale[keep]
     relative = float(np.median(noise / scale))
-    looks_single = single or LEAST_SINGLE <= relative <= SINGLE and _spread(noise / scale) <= _spread(noise)
+    looks_single = single or (LEAST_SINGLE <= relative <= SINGLE and _spread(noise / scale) <= _spread(noise))
     if _spread(noise / scale) < _spread(noise) or single:
-        return PartNoise(relative, relative * float(scale.min()), looks_single)
+        # Where values are near zero, their terms are not: between the least and what is usual.
+        usual = float(np.sqrt(scale.min() * np.median(scale)))
+        return PartNoise(relative, relative * usual, looks_single)
     return PartNoise(0.0, float(np.median(noise)), looks_single)
 
 

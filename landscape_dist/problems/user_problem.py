@@ -56,13 +56,13 @@ class UserProblem(Problem):
         """As measured; None where gradients are exact."""
         if self.noise is None or self.noise.gradient is None:
             return None
-        return self.xp.zeros_like(X[:, 0]) + self.noise.gradient.least
+        return _alike(X, self.noise.gradient.least)
 
     def hessian_noise(self, X: Any) -> Any:
         """As measured; None where gradients are exact."""
         if self.noise is None or self.noise.gradient is None:
             return None
-        return self.xp.zeros_like(X[:, 0]) + self.noise.hessian
+        return _alike(X, self.noise.hessian)
 
     @property
     def position_noise(self) -> float:
@@ -75,3 +75,8 @@ class UserProblem(Problem):
     def translate_error(self, error: Exception) -> ProblemError | None:
         """What an error says about the functions; None where it is their own."""
         return None
+
+
+def _alike(X: Any, value: float) -> Any:
+    """(n, d) array or tensor -> (n,) of the same kind."""
+    return np.full(len(X), value) if isinstance(X, np.ndarray) else X.new_full((len(X),), value)

@@ -20,7 +20,6 @@ from landscape_dist.numerics.hessians import DenseHessians, HessianStack
 from landscape_dist.problems.base import Problem
 from landscape_dist.records import FloatArray, IntArray, ResultBatch, SearchBatch
 
-
 # Children start so many times farther from their parent than noise moves points, but not farther than this part of it.
 BEYOND_NOISE, FARTHEST_START = 20.0, 0.03
 
