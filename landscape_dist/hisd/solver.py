@@ -175,9 +175,10 @@ def _first_state(
         measured = first_trust(radius, H, starts.H_parent, tolerance, xp)
         trust = xp.where(radius > 0, measured, trust)
     floor, noise = NORM_FLOOR * norm, problem.gradient_noise(x)
-    measured = problem.hessian_noise(x) is not None
-    if measured:
-        noise = NOISY_GRADIENT * noise / (1 + row_norm(x, xp))
+    errors = None
+    if noise is not None and problem.hessian_noise(x) is not None:
+        errors = NOISY_GRADIENT * xp.asarray(noise)
+        noise = errors / (1 + row_norm(x, xp))
     if noise is not None and settings.gradient_rtol > 0:
         # No gradient can be told from zero below that, so that is where searches end.
         floor = xp.maximum(floor, xp.asarray(noise) / settings.gradient_rtol)
@@ -192,7 +193,7 @@ def _first_state(
         norm,
         floor,
         np.zeros(len(finite), dtype=np.int64),
-        noise=noise * (1 + row_norm(x, xp)) if measured else None,
+        noise=errors,
     )
     if not finite.all():
         state = state.take(np.flatnonzero(finite), xp)

@@ -102,10 +102,9 @@ def verdicts(problem: Problem, outcome: Outcome, found: IntArray, settings: Solv
     X = outcome.x[found]
     H = outcome.H[found] if outcome.H is not None else to_numpy(problem.hessian(problem.xp.asarray(X)))
     if not problem.has_energy:
-        unsure = problem.hessian_noise(problem.xp.asarray(X))
-        field_atol = (
-            settings.nullity_atol if unsure is None else NOISY_CURVATURE * float(to_numpy(unsure).max(initial=0.0))
-        )
+        noise = problem.hessian_noise(problem.xp.asarray(X))
+        unsure = 0.0 if noise is None else NOISY_CURVATURE * float(to_numpy(noise).max(initial=0.0))
+        field_atol = max(settings.nullity_atol, unsure)
         return Verdict(*jacobian_spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, field_atol))
     rtol, atol = settings.nullity_rtol, settings.nullity_atol
     noise = problem.hessian_noise(problem.xp.asarray(X))

@@ -1,12 +1,13 @@
 """How noisy a function's values are, from difference tables, and the lengths of differences that fit the noise.
 
-J. J. Moré and S. M. Wild, Estimating computational noise, SIAM J. Sci. Comput. 33 (2011) 1292 (ECNoise).  Differences of
-order k of a smooth function at points a small distance apart vanish quickly with k; those of noise, scaled by
+J. J. Moré and S. M. Wild, Estimating computational noise, SIAM J. Sci. Comput. 33 (2011) 1292 (ECNoise).  Differences
+of order k of a smooth function at points a small distance apart vanish quickly with k; those of noise, scaled by
 gamma_k = (k!)^2 / (2k)!, stay at its standard deviation.  It does not matter whether the noise is random or, like
 rounding, the same at every call.
 
-Example: `noise_along(lambda X: np.float32(np.cos(X[:, 0])), np.array([0.3]), np.array([1.0]), 1e-4).noise` is about 2e-8,
-in the unit of the values.
+Example, in the unit of the values: the noise of a cosine in single precision is about 3e-8,
+
+    noise_along(lambda X: np.cos(X[:, 0].astype(np.float32)), np.array([0.3]), np.array([1.0]), 1e-4).noise
 """
 
 from __future__ import annotations

@@ -158,10 +158,10 @@ class _Check:
             if size > 0 and part.least > _MUCH_TOO_NOISY * size:
                 what = self.labels.gradient if self._given("gradient") else self.labels.energy
                 single = " (it computes in single precision)" if part.single else ""
+                cure = "" if self._given("gradient") else ", or give gradient="
                 raise ProblemError(
                     f"{what} is noisy{single}, so that gradients of size {size:.3g} are wrong by {part.least:.1g}; "
-                    f"compute {what} more exactly (in float64)"
-                    + ("" if self._given("gradient") else ", or give gradient=")
+                    f"compute {what} more exactly (in float64){cure}"
                 )
             return
         if noise is not None and size > 0 and float(np.max(noise)) > _TOO_NOISY * size:
@@ -207,9 +207,8 @@ class _Check:
         if noise is None:
             return differences(function, x, U, self.eps)
         size = float(np.linalg.norm(np.asarray(function(x[None]))[0]))
-        return differences(
-            function, x, U, self.eps, best_length(function, x[None], self.problem.domain, noise), noise.at(size)
-        )
+        length = best_length(function, x[None], self.problem.domain, noise)
+        return differences(function, x, U, self.eps, length, float(noise.at(size)))
 
     def _compare_gradient(self, x: FloatArray, g: FloatArray) -> None:
         U = _directions(len(x))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +15,8 @@ from landscape_dist.records import FloatArray
 
 # Dense Hessians are made for what noise means for points in no more variables.
 MOST_VARIABLES = 64
+# Values below this part of the largest say nothing of where there is something.
+TINY = 1e-3
 SINGLE_EPS = float(np.finfo(np.float32).eps)
 
 
@@ -21,8 +25,16 @@ def is_single(problem: UserProblem) -> bool:
     return problem.eps >= SINGLE_EPS
 
 
+def telling(function: Callable[[FloatArray], Any], X: FloatArray) -> FloatArray:
+    """Those of the points X (n, d) at which the values (n, ...) of a function are not tiny, as in tails they are."""
+    values = np.asarray(to_numpy(function(X))).reshape(len(X), -1)
+    size = np.linalg.norm(values, axis=1)
+    return np.asarray(X[size >= TINY * size.max()])
+
+
 def measure_energy(problem: UserProblem, X: FloatArray) -> None:
     """Measure the energy's noise at X (n, d), and choose the length of its differences where these are gradients."""
+    X = telling(problem.energy, X)
     part = measured(problem.energy, X, problem.domain, is_single(problem))
     problem.noise = None
     if part is None:
@@ -39,6 +51,7 @@ def measure_energy(problem: UserProblem, X: FloatArray) -> None:
 def measure_gradient(problem: UserProblem, X: FloatArray) -> None:
     """Measure the gradient's noise at X (n, d), where it is given, and choose the length of its differences."""
     noise = Noise() if problem.noise is None else problem.noise
+    X = telling(problem.gradient, X)
     if "gradient" not in problem.derived:
         noise = replace(noise, gradient=measured(problem.gradient, X, problem.domain, is_single(problem)))
     if noise.gradient is None:
