@@ -328,6 +328,13 @@ class CallableProblem(UserProblem):
         length = ENERGY_STEP if self.gradient_length is None else self.gradient_length
         return NOISE * float(np.finfo(np.float64).eps) * np.abs(self._energy(X)) * np.sqrt(self.dim) / length
 
+    def hessian_noise(self, X: FloatArray) -> FloatArray | None:
+        """As measured; where the energies at X are noisier than usual, more."""
+        usual = super().hessian_noise(X)
+        if usual is None or self.noise is None or self.noise.gradient is None or self.user_gradient is not None:
+            return None if usual is None else np.asarray(usual)
+        return np.asarray(usual * self.gradient_noise(X) / self.noise.gradient.least)
+
     def _lengths(self) -> tuple[float | None, float]:
         """Half the lengths of differences of energies and of gradients: as given, as the noise needs, or as usual."""
         if self.noise is None:
