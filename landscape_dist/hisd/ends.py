@@ -24,7 +24,9 @@ ROUNDING = 100 * np.finfo(np.float64).eps
 CONTRACTION, PATIENCE = 0.9, 8
 # With measured noise: standard deviations up to which a gradient, or a curvature, is noise,
 NOISY_GRADIENT, NOISY_CURVATURE = 3.0, 3.0
-# and how long Newton's step, relative to 1 + |x|, may be for which there is no more than noise.
+# and of a search that has stalled, because its trust radius is this part of 1 + |x|: the noise was underestimated.
+STALLED_GRADIENT, SMALLEST_NOISY_STEP = 30.0, 1e-9
+# And how long Newton's step, relative to 1 + |x|, may be for which there is no more than noise.
 UNSURE = 0.02
 
 
@@ -109,7 +111,9 @@ class Ends:
         step, unfelt = noisy_newton_size(H, g, NOISY_CURVATURE * curvature_noise)
         # The noise is an estimate: a step that is as short as at exact points is short enough.
         there = ~unfelt & (step <= UNSURE * size)
-        there &= (row_norm(g) <= NOISY_GRADIENT * noise) | (step <= NEWTON_RTOL * size)
+        stalled = to_numpy(state.trust)[rows] <= SMALLEST_NOISY_STEP * size
+        border = np.where(stalled, STALLED_GRADIENT, NOISY_GRADIENT) * noise
+        there &= (row_norm(g) <= border) | (step <= NEWTON_RTOL * size)
         which = state.row[rows]
         self._stagnant[which] = np.where(there, 0, self._stagnant[which] + 1)
         flat, points = np.zeros_like(small), np.zeros_like(small)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from landscape_dist.eigensolvers.base import Eigensolver, project_out
 from landscape_dist.hisd.climbs import Climbs
 from landscape_dist.hisd.curvatures import Curvatures
-from landscape_dist.hisd.ends import Ends
+from landscape_dist.hisd.ends import SMALLEST_NOISY_STEP, Ends
 from landscape_dist.hisd.outcome import Outcome
 from landscape_dist.hisd.paths import Paths
 from landscape_dist.hisd.settings import SolverSettings
@@ -26,8 +26,6 @@ from landscape_dist.spaces.space import Space
 
 # A trust radius below this fraction of max(1, |x|) cannot change x in a way that matters.
 SMALLEST_STEP = 1e-14
-# The same where the gradient has noise that was measured.
-SMALLEST_NOISY_STEP = 1e-9
 # The size of the Hessian in the tolerance never falls below this fraction of its size at the start.
 NORM_FLOOR = 1e-3
 # In matrix-free runs an estimate of the Hessian's size falls by no more than this factor in one step.
