@@ -1,9 +1,10 @@
 """How noisy a function's values are, from difference tables, and the lengths of differences that fit the noise.
 
 J. J. Moré and S. M. Wild, Estimating computational noise, SIAM J. Sci. Comput. 33 (2011) 1292 (ECNoise).  Differences
-of order k of a smooth function at points a small distance apart vanish quickly with k; those of noise, scaled by
-gamma_k = (k!)^2 / (2k)!, stay at its standard deviation.  It does not matter whether the noise is random or, like
-rounding, the same at every call.
+of order k of a smooth function at points a small distance apart vanish quickly with k; those of noise, scaled so that
+their weights have unit norm, stay at its standard deviation.  It does not matter whether the noise is random or, like
+rounding, the same at every call.  Other than there the points are not quite equally spaced: what oscillates with the
+spacing would look smooth.  (Then differences are divided ones.)
 
 Example, in the unit of the values: the noise of a cosine in single precision is about 3e-8,
 
@@ -21,6 +22,8 @@ from landscape_dist.records import FloatArray
 
 POINTS = 9
 """Values in a table: differences up to order 8."""
+NODES = np.arange(POINTS) + 0.4 * (np.arange(POINTS) * 0.6180339887498949 % 1.0)
+"""Where values of a table are, in units of the spacing."""
 # Levels of three orders that agree within this factor are noise.
 AGREE = 4.0
 # Values that change by more than this part of themselves are too far apart.
@@ -54,8 +57,24 @@ class NoiseAlong:
         return self.noise <= ROUNDING * EPS * self.scale
 
 
+def _weights() -> list[FloatArray]:
+    """For each order k = 1, ..., the (POINTS - k, POINTS) weights of divided differences at `NODES`, of unit norm."""
+    orders = []
+    for k in range(1, POINTS):
+        W = np.zeros((POINTS - k, POINTS))
+        for i in range(POINTS - k):
+            t = NODES[i : i + k + 1]
+            apart = t[:, None] - t + np.eye(k + 1)
+            W[i, i : i + k + 1] = 1.0 / apart.prod(axis=1)
+        orders.append(W / np.linalg.norm(W, axis=1, keepdims=True))
+    return orders
+
+
+WEIGHTS = _weights()
+
+
 def table_noise(values: FloatArray, size: float) -> float | str:
-    """Standard deviation of the noise of values (m,) at equally spaced points, in their unit.
+    """Standard deviation of the noise of values (POINTS,) at `NODES`, in their unit.
 
     Args:
         size: of the values, or of the vectors whose components they are.
@@ -68,14 +87,12 @@ def table_noise(values: FloatArray, size: float) -> float | str:
         return "near"
     if high - low > FAR * size:
         return "far"
-    T, gamma = values, 1.0
+    if np.count_nonzero(np.diff(values) == 0.0) >= len(values) / 2:
+        return "near"
     levels, signs = [], []
-    for k in range(1, len(values)):
-        T = np.diff(T)
-        if k == 1 and np.count_nonzero(T == 0.0) >= len(values) / 2:
-            return "near"
-        gamma *= 0.5 * k / (2 * k - 1)
-        levels.append(float(np.sqrt(gamma * np.mean(T**2))))
+    for W in WEIGHTS:
+        T = W @ (values - values[0])
+        levels.append(float(np.sqrt(np.mean(T**2))))
         signs.append(bool(T.min() < 0.0 < T.max()))
     for k in range(len(levels) - 3):
         some = levels[k : k + 3]
@@ -96,7 +113,7 @@ def noise_along(
     h = spacing
     last = ""
     for _ in range(TRIES):
-        points = x + (h * np.arange(POINTS) - 0.5 * h * POINTS)[:, None] * u
+        points = x + (h * (NODES - NODES.mean()))[:, None] * u
         with np.errstate(all="ignore"):
             values = np.asarray(function(points), dtype=np.float64).reshape(POINTS, -1)
         if not np.isfinite(values).all():

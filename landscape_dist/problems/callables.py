@@ -51,15 +51,19 @@ def from_callable(
 
     Without `gradient`: central differences of the energy.  Without `hvp` and `hessian`: the dimer formula
     H v = [g(x + l v) - g(x - l v)] / (2 l) (NN-HiSD, section 2), and a Hessian of 2 d such gradients.
+    Functions may be noisy: the noise is measured when the problem is built (`problem.noise`, None where all is exact),
+    and lengths of differences, tolerances and what counts as zero or as the same point follow it.  Numbers may be
+    float32; functions that are random are refused.
     `counters` count calls of the given functions, by points: a difference Hessian counts as gradients.
 
     Args:
         energy, gradient, hessian, hvp: the functions.
         dim: number of variables d.
         batched: whether the functions take batches.
-        dimer_length: l above; default 1e-5, or 1e-3 without a gradient.
+        dimer_length: l above; default 1e-5, or 1e-3 without a gradient, or what suits the noise.
         gradient_length: without `gradient`, half the distance of the two energies along each coordinate; default
-            eps^(1/3), about 6e-6, times the coordinate where that is larger than 1.
+            eps^(1/3), about 6e-6, times the coordinate where that is larger than 1, or what suits
+            the noise.
         sparse_hessian: for many variables, (d,) -> (d, d) SciPy sparse array, one point whatever `batched` says.
         preconditioner: for many variables, from a point (d,) to a function (d, k) -> (d, k), see
             `Problem.preconditioner`.

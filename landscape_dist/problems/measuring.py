@@ -20,9 +20,12 @@ TINY = 1e-3
 SINGLE_EPS = float(np.finfo(np.float32).eps)
 
 
-def is_single(problem: UserProblem) -> bool:
-    """Whether functions returned single precision (or less)."""
-    return problem.eps >= SINGLE_EPS
+def is_single(problem: UserProblem, label: str) -> bool:
+    """Whether the function of this label returned single precision (or less)."""
+    dtype = problem.answered().get(label)
+    if dtype is None:
+        return problem.eps >= SINGLE_EPS
+    return dtype.kind == "f" and bool(np.finfo(dtype).eps >= SINGLE_EPS)
 
 
 def telling(function: Callable[[FloatArray], Any], X: FloatArray) -> FloatArray:
@@ -35,7 +38,7 @@ def telling(function: Callable[[FloatArray], Any], X: FloatArray) -> FloatArray:
 def measure_energy(problem: UserProblem, X: FloatArray) -> None:
     """Measure the energy's noise at X (n, d), and choose the length of its differences where these are gradients."""
     X = telling(problem.energy, X)
-    part = measured(problem.energy, X, problem.domain, is_single(problem))
+    part = measured(problem.energy, X, problem.domain, is_single(problem, problem.labels.energy))
     problem.noise = None
     if part is None:
         return
@@ -43,7 +46,7 @@ def measure_energy(problem: UserProblem, X: FloatArray) -> None:
     if "gradient" in problem.derived:
         length = getattr(problem, "gradient_length", None) or best_length(problem.energy, X, problem.domain, part)
         size = float(np.median(np.abs(to_numpy(problem.energy(X)))))
-        rms = float(part.at(size)) * np.sqrt(0.5 * problem.dim) / length
+        rms = float(part.at(size) * np.sqrt(0.5 * problem.dim) / length)
         noise = replace(noise, gradient=PartNoise(0.0, rms, part.single), gradient_length=length)
     problem.noise = noise
 
@@ -53,7 +56,8 @@ def measure_gradient(problem: UserProblem, X: FloatArray) -> None:
     noise = Noise() if problem.noise is None else problem.noise
     X = telling(problem.gradient, X)
     if "gradient" not in problem.derived:
-        noise = replace(noise, gradient=measured(problem.gradient, X, problem.domain, is_single(problem)))
+        single = is_single(problem, problem.labels.gradient)
+        noise = replace(noise, gradient=measured(problem.gradient, X, problem.domain, single))
     if noise.gradient is None:
         return
     problem.noise = noise
@@ -61,13 +65,13 @@ def measure_gradient(problem: UserProblem, X: FloatArray) -> None:
     if differenced:
         given = getattr(problem, "dimer_length_given", False)
         length = problem.dimer_length if given else best_length(problem.gradient, X, problem.domain, noise.gradient)  # type: ignore[attr-defined]
-        noise = replace(noise, dimer_length=length, hessian=float(np.sqrt(2.0)) * noise.gradient.least / length)
+        noise = replace(noise, dimer_length=length, hessian=float(np.sqrt(2.0) * noise.gradient.least / length))
         problem.noise = noise
     if problem.dim > MOST_VARIABLES:
         return
     if not differenced:
-        part = measured(problem.hessian, X, problem.domain, is_single(problem))
-        noise = replace(noise, hessian=0.0 if part is None else part.at(0.0))
+        part = measured(problem.hessian, X, problem.domain, is_single(problem, problem.labels.hessian))
+        noise = replace(noise, hessian=0.0 if part is None else float(part.at(0.0)))
     H = np.asarray(to_numpy(problem.hessian(X)))
     usable = np.isfinite(H).all(axis=(1, 2))
     problem.noise = with_position(noise, H[usable]) if usable.any() else noise
