@@ -115,7 +115,13 @@ def explore(
         explore_settings = replace(explore_settings, restarts="none")
     same_before = None if kept is None else kept.get("same")
     judgement = chosen_judgement(
-        same, explore_settings.same_atol, problem.space, starts, same_before, solver_settings.lengths
+        same,
+        explore_settings.same_atol,
+        problem.space,
+        starts,
+        same_before,
+        solver_settings.lengths,
+        problem.position_noise,
     )
     n_eigenvalues = eigenvalue_columns(problem, solver_settings)
     space = space_of_points(problem.space, judgement)

@@ -136,6 +136,9 @@ def run(
         found = store is not None and Path(store).exists()
         kept = "nothing is kept" if store is None else f"{'going on with' if found else 'store'} {store}"
         note(f"{problem.name}, {problem.dim} variable{'s' * (problem.dim != 1)}; {kept}")
+        noise = getattr(problem, "noise", None)
+        if noise is not None:
+            note(noise.text())
     try:
         with hushed(not debug), progress(problem.name, quiet or as_json) as show:
             landscape = explore(problem, on_status=show, **arguments)

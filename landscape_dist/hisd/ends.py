@@ -9,8 +9,9 @@ from landscape_dist.hisd.settings import SolverSettings, nullity_rtol_of
 from landscape_dist.hisd.state import RuleState, State
 from landscape_dist.numerics.arrays import to_numpy
 from landscape_dist.numerics.equilibration import equilibrating
+from landscape_dist.numerics.linalg import row_norm
 from landscape_dist.problems.base import Problem
-from landscape_dist.records import FloatArray
+from landscape_dist.records import FloatArray, IntArray
 
 # Newton's step along each mode, relative to 1 + |x|, at a point.
 NEWTON_RTOL = 1e-7
@@ -21,6 +22,12 @@ ROUNDING = 100 * np.finfo(np.float64).eps
 # At a root of multiplicity m each of Newton's steps leaves the part 1 - 1/m of the error; where more is left, time and
 # again, there is no root: x^10 is a point, exp(-x) is none.
 CONTRACTION, PATIENCE = 0.9, 8
+# With measured noise: standard deviations up to which a gradient, or a curvature, is noise,
+NOISY_GRADIENT, NOISY_CURVATURE = 3.0, 3.0
+# and of a search that has stalled, because its trust radius is this part of 1 + |x|: the noise was underestimated.
+STALLED_GRADIENT, SMALLEST_NOISY_STEP = 30.0, 1e-9
+# And how long Newton's step, relative to 1 + |x|, may be for which there is no more than noise.
+UNSURE = 0.02
 
 
 class Ends:
@@ -57,6 +64,10 @@ class Ends:
             return points, flat
         x, g, H = (to_numpy(a)[rows] for a in (state.x, state.g, state.H.array))
         size = 1 + np.linalg.norm(x, axis=1)
+        curvature_noise = self._problem.hessian_noise(state.x[rows])
+        if curvature_noise is not None:
+            noise = self._problem.gradient_noise(state.x[rows])
+            return self._judge_noisy(state, rows, small, to_numpy(noise), to_numpy(curvature_noise))
         # Most have no zero modes, and need no closer look; which ones must not depend on what else is in the batch.
         step = _plain_step(H, g)
         plain = step <= NEWTON_RTOL * size
@@ -85,6 +96,48 @@ class Ends:
         flat[rows] = faded | (~there & (self._stagnant[which] >= PATIENCE))
         points[rows] = there
         return points, flat
+
+    def _judge_noisy(
+        self,
+        state: State[RuleState],
+        rows: IntArray,
+        small: NDArray[np.bool_],
+        noise: FloatArray,
+        curvature_noise: FloatArray,
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """The same for gradients and Hessians with measured noise (m,), of the searches `rows` (m,).
+
+        A point is where the gradient is noise and some curvature is not, and where what the noise makes of Newton's
+        step is short.
+        """
+        assert state.H is not None
+        x, g, H = (to_numpy(a)[rows] for a in (state.x, state.g, state.H.array))
+        size = 1 + np.linalg.norm(x, axis=1)
+        step, unfelt = noisy_newton_size(H, g, NOISY_CURVATURE * curvature_noise)
+        # The noise is an estimate: a step that is as short as at exact points is short enough.
+        there = ~unfelt & (step <= UNSURE * size)
+        stalled = to_numpy(state.trust)[rows] <= SMALLEST_NOISY_STEP * size
+        border = np.where(stalled, STALLED_GRADIENT, NOISY_GRADIENT) * noise
+        there &= (row_norm(g) <= border) | (step <= NEWTON_RTOL * size)
+        which = state.row[rows]
+        self._stagnant[which] = np.where(there, 0, self._stagnant[which] + 1)
+        flat, points = np.zeros_like(small), np.zeros_like(small)
+        points[rows] = there
+        flat[rows] = ~there & unfelt & (self._stagnant[which] >= PATIENCE)
+        return points, flat
+
+
+def noisy_newton_size(H: FloatArray, g: FloatArray, zero: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Length of Newton's step, (m,), along the modes whose curvatures are above `zero` (m,); and where none is.
+
+    Args:
+        H: (m, d, d). g: (m, d).
+    """
+    U, w, _ = np.linalg.svd(H)
+    c = (U.mT @ g[:, :, None])[:, :, 0]
+    curved = w > zero[:, None]
+    step = np.where(curved, c / np.where(curved, w, 1.0), 0.0)
+    return np.asarray(np.linalg.norm(step, axis=1)), np.asarray(~curved.any(axis=1))
 
 
 def _plain_step(H: FloatArray, g: FloatArray) -> FloatArray:

@@ -79,7 +79,10 @@ class ImplicitStep(StepRule[RuleState]):
         change = (state.H @ step[:, :, None])[:, :, 0]
         larger = xp.maximum(after, state.gradient_norm)
         defect = gradient - state.g - change
-        error = row_norm(defect, xp) / xp.maximum(larger, TINY)
+        off = row_norm(defect, xp)
+        if state.noise is not None:  # what noise makes of the prediction says nothing against it
+            off = xp.where(off > state.noise, off - state.noise, 0.0 * off)
+        error = off / xp.maximum(larger, TINY)
         size = row_norm(step, xp)
         rows = nonzero(error > self.tolerance, xp)
         if len(rows):

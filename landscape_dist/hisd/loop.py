@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from landscape_dist.eigensolvers.base import Eigensolver, project_out
 from landscape_dist.hisd.climbs import Climbs
 from landscape_dist.hisd.curvatures import Curvatures
-from landscape_dist.hisd.ends import Ends
+from landscape_dist.hisd.ends import SMALLEST_NOISY_STEP, Ends
 from landscape_dist.hisd.outcome import Outcome
 from landscape_dist.hisd.passes import Passes
 from landscape_dist.hisd.paths import Paths
@@ -272,7 +272,12 @@ def _finished(
     scale = 1 + x_size
     tolerance = settings.gradient_atol + settings.gradient_rtol * xp.maximum(state.norm, state.floor) * scale
     converged = state.gradient_norm <= tolerance
-    stalled = converged & False if state.moved is None else state.trust <= SMALLEST_STEP * scale
+    if state.noise is None:
+        stalled = converged & False if state.moved is None else state.trust <= SMALLEST_STEP * scale
+    else:
+        # Noise alone shrinks the trust radius; then the noise was underestimated, or what is there is no point.
+        stalled = state.trust <= SMALLEST_NOISY_STEP * scale
+        converged = converged | stalled
     outside = ~problem.domain.contains(state.x, xp, settings.excursion)
     strayed = limits.strayed(state, x_size)
     if strayed is False and not bool((converged | stalled | outside).any()):

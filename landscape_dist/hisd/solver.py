@@ -13,6 +13,7 @@ from landscape_dist.eigensolvers import make_eigensolver
 from landscape_dist.errors import SettingsError
 from landscape_dist.hisd import units
 from landscape_dist.hisd.curvatures import Curvatures, curvatures_for
+from landscape_dist.hisd.ends import NOISY_GRADIENT
 from landscape_dist.hisd.implicit import first_trust
 from landscape_dist.hisd.loop import NORM_FLOOR, run
 from landscape_dist.hisd.newton_trajectories import follow
@@ -23,6 +24,7 @@ from landscape_dist.hisd.start import Starts, expand
 from landscape_dist.hisd.state import State
 from landscape_dist.hisd.step_rule import StepRule, step_rule_maker
 from landscape_dist.numerics.arrays import to_numpy
+from landscape_dist.numerics.linalg import row_norm
 from landscape_dist.problems.base import Problem
 from landscape_dist.records import IntArray, ResultBatch, SearchBatch, SearchKind, SearchStatus
 
@@ -219,6 +221,10 @@ def _first_state(
         measured = first_trust(radius, H, starts.H_parent, tolerance, xp)
         trust = xp.where(radius > 0, measured, trust)
     floor, noise = NORM_FLOOR * norm, problem.gradient_noise(x)
+    errors = None
+    if noise is not None and problem.hessian_noise(x) is not None:
+        errors = NOISY_GRADIENT * xp.asarray(noise)
+        noise = errors / (1 + row_norm(x, xp))
     if noise is not None and settings.gradient_rtol > 0:
         # No gradient can be told from zero below that, so that is where searches end.
         floor = xp.maximum(floor, xp.asarray(noise) / settings.gradient_rtol)
@@ -233,6 +239,7 @@ def _first_state(
         norm,
         floor,
         np.zeros(len(finite), dtype=np.int64),
+        noise=errors,
     )
     if not finite.all():
         state = state.take(np.flatnonzero(finite), xp)

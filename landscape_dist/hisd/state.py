@@ -50,6 +50,7 @@ class State(Generic[M]):
         n_steps: (n,) NumPy steps made.
         gradient_norm: (n,) size of g. elapsed: (n,) pseudo-time of the last step. moved: (n,) whether it was taken,
             None for all. The loop keeps these.
+        noise: (n,) measured size of errors of g at most; None where there are none.
         memory: what the step rule's `begin` returned.
     """
 
@@ -66,6 +67,7 @@ class State(Generic[M]):
     gradient_norm: Any = None
     elapsed: Any = None
     moved: Any = None
+    noise: Any = None
     memory: M = field(default_factory=RuleState)  # type: ignore[assignment]
 
     def __len__(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape_dist.hisd.degenerate import approach, centred
+from landscape_dist.hisd.ends import NOISY_CURVATURE
 from landscape_dist.hisd.newton import newton_step, pseudo_inverse
 from landscape_dist.hisd.outcome import Outcome
 from landscape_dist.hisd.schur import jacobian_spectrum
@@ -67,6 +68,15 @@ def spectrum(
     return Verdict(w[:, :n_eigenvalues], index, nullity)
 
 
+def noisy_spectrum(H: FloatArray, nullity_rtol: float, n_eigenvalues: int, zero: FloatArray) -> Verdict:
+    """As `spectrum`, for Hessians (n, d, d) whose curvatures count as zero up to `zero` (n,), in their unit."""
+    w = np.asarray(np.linalg.eigvalsh(H), dtype=np.float64)
+    size = np.abs(w)
+    border = np.maximum(nullity_rtol * size.max(axis=1, keepdims=True), zero[:, None])
+    index, nullity = ((kind).sum(axis=1, dtype=np.int32) for kind in (w < -border, size <= border))
+    return Verdict(w[:, :n_eigenvalues], index, nullity)
+
+
 def _own_inertia(
     H: FloatArray, rtol: float, atol: float, change: FloatArray | None
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -92,8 +102,16 @@ def verdicts(problem: Problem, outcome: Outcome, found: IntArray, settings: Solv
     X = outcome.x[found]
     H = outcome.H[found] if outcome.H is not None else to_numpy(problem.hessian(problem.xp.asarray(X)))
     if not problem.has_energy:
-        return Verdict(*jacobian_spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, settings.nullity_atol))
-    rtol, atol = nullity_rtol_of(settings, problem.has_hessian), settings.nullity_atol
+        noise = problem.hessian_noise(problem.xp.asarray(X))
+        unsure = 0.0 if noise is None else NOISY_CURVATURE * float(to_numpy(noise).max(initial=0.0))
+        field_atol = max(settings.nullity_atol, unsure)
+        return Verdict(*jacobian_spectrum(H, settings.nullity_rtol, settings.n_eigenvalues, field_atol))
+    rtol, atol = settings.nullity_rtol, settings.nullity_atol
+    noise = problem.hessian_noise(problem.xp.asarray(X))
+    if noise is not None:
+        # What is below the noise of the Hessian cannot be told from zero, and no last digits can be had.
+        return noisy_spectrum(H, rtol, settings.n_eigenvalues, np.maximum(atol, NOISY_CURVATURE * to_numpy(noise)))
+    rtol = nullity_rtol_of(settings, problem.has_hessian)
     verdict = spectrum(H, rtol, problem.dim, atol)
     # These few are looked at twice; for the others that would be an evaluation lost.
     smallest = np.abs(verdict.eigenvalues).min(axis=1)

@@ -131,6 +131,18 @@ class Problem(abc.ABC):
         """(n, d) -> (n,) sizes below which gradients near X are rounding errors; None where that is no concern."""
         return None
 
+    def hessian_noise(self, X: Points) -> Energies | None:
+        """(n, d) -> (n,) sizes below which curvatures near X are errors of noisy functions; None where these are exact.
+
+        Where it is not None, `gradient_noise` is a standard deviation, too, that was measured.
+        """
+        return None
+
+    @property
+    def position_noise(self) -> float:
+        """By how much noise that was measured moves stationary points, in the unit of x; 0 where there is none."""
+        return 0.0
+
     # -- what a problem may know about itself -----------------------------------------------------------------
     def conditioned(self) -> Problem | None:
         """The same energy in linear coordinates in which its Hessian is well-conditioned; None where none are known.

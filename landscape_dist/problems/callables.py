@@ -51,15 +51,19 @@ def from_callable(
 
     Without `gradient`: central differences of the energy.  Without `hvp` and `hessian`: the dimer formula
     H v = [g(x + l v) - g(x - l v)] / (2 l) (NN-HiSD, section 2), and a Hessian of 2 d such gradients.
+    Functions may be noisy: the noise is measured when the problem is built (`problem.noise`, None where all is exact),
+    and lengths of differences, tolerances and what counts as zero or as the same point follow it.  Numbers may be
+    float32; functions that are random are refused.
     `counters` count calls of the given functions, by points: a difference Hessian counts as gradients.
 
     Args:
         energy, gradient, hessian, hvp: the functions.
         dim: number of variables d.
         batched: whether the functions take batches.
-        dimer_length: l above; default 1e-5, or 1e-3 without a gradient.
+        dimer_length: l above; default 1e-5, or 1e-3 without a gradient, or what suits the noise.
         gradient_length: without `gradient`, half the distance of the two energies along each coordinate; default
-            eps^(1/3), about 6e-6, times the coordinate where that is larger than 1.
+            eps^(1/3), about 6e-6, times the coordinate where that is larger than 1, or what suits
+            the noise.
         sparse_hessian: for many variables, (d,) -> (d, d) SciPy sparse array, one point whatever `batched` says.
         preconditioner: for many variables, from a point (d,) to a function (d, k) -> (d, k), see
             `Problem.preconditioner`.
@@ -232,6 +236,7 @@ class CallableProblem(UserProblem):
         self.euler_characteristic = euler_characteristic
         self.suggested_start = checked_start(suggested_start, self.dim)
         self.suggested_max_index = suggested_max_index
+        self.dimer_length_given = dimer_length is not None
         default = DIMER_LENGTH if gradient is not None else DIMER_LENGTH_WITHOUT_GRADIENT
         self.dimer_length = default if dimer_length is None else dimer_length
         if not (isinstance(self.dimer_length, int | float) and 0.0 < self.dimer_length < np.inf):
@@ -318,24 +323,40 @@ class CallableProblem(UserProblem):
         return self.user_energy((), X)
 
     def gradient_noise(self, X: FloatArray) -> FloatArray | None:
-        """Rounding of the energies in their differences; None where the user gives gradients."""
+        """Noise of the energies in their differences; where the user gives gradients, theirs, or None."""
         if self.user_gradient is not None:
-            return None
+            return super().gradient_noise(X)
+        if self.noise is not None and self.noise.energy is not None:
+            length = self.noise.gradient_length or self.gradient_length or ENERGY_STEP
+            return self.noise.energy.at(np.abs(self._energy(X))) * np.sqrt(0.5 * self.dim) / length
         length = ENERGY_STEP if self.gradient_length is None else self.gradient_length
         return NOISE * float(np.finfo(np.float64).eps) * np.abs(self._energy(X)) * np.sqrt(self.dim) / length
+
+    def hessian_noise(self, X: FloatArray) -> FloatArray | None:
+        """As measured; where the energies at X are noisier than usual, more."""
+        usual = super().hessian_noise(X)
+        if usual is None or self.noise is None or self.noise.gradient is None or self.user_gradient is not None:
+            return None if usual is None else np.asarray(usual)
+        return np.asarray(usual * self.gradient_noise(X) / self.noise.gradient.least)
+
+    def _lengths(self) -> tuple[float | None, float]:
+        """Half the lengths of differences of energies and of gradients: as given, as the noise needs, or as usual."""
+        if self.noise is None:
+            return self.gradient_length, self.dimer_length
+        return self.gradient_length or self.noise.gradient_length, self.noise.dimer_length or self.dimer_length
 
     def _gradient(self, X: FloatArray) -> FloatArray:
         if self.user_gradient is not None:
             self.counters.n_gradients += len(X)
             return self.user_gradient((self.dim,), X)
-        return central_gradient(self._energy, X, self.gradient_length)
+        return central_gradient(self._energy, X, self._lengths()[0])
 
     def _hessian(self, X: FloatArray) -> FloatArray:
         if self.user_hessian is not None:
             self.counters.n_hessians += len(X)
             return self.user_hessian((self.dim, self.dim), X)
         eye = np.broadcast_to(np.eye(self.dim), (len(X), self.dim, self.dim))
-        H = dimer_products(self._gradient, X, eye, self.dimer_length)
+        H = dimer_products(self._gradient, X, eye, self._lengths()[1])
         return 0.5 * (H + H.transpose(0, 2, 1))
 
     def _sparse_hessian(self, x: FloatArray) -> SparseHessian:
@@ -365,4 +386,4 @@ class CallableProblem(UserProblem):
             return np.stack(columns, axis=-1) if columns else np.zeros(V.shape)
         if self.user_hessian is not None:
             return self._hessian(X) @ V
-        return dimer_products(self._gradient, X, V, self.dimer_length)
+        return dimer_products(self._gradient, X, V, self._lengths()[1])

@@ -12,6 +12,8 @@ import numpy as np
 
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems.base import Problem
+from landscape_dist.problems.measuring import measure_energy, measure_gradient
+from landscape_dist.problems.noise import PartNoise, best_length
 from landscape_dist.problems.starts import sample_points
 from landscape_dist.problems.user_problem import Labels, UserProblem
 from landscape_dist.records import Counters, FloatArray
@@ -21,7 +23,7 @@ _ALL_COORDINATES_UP_TO = 12
 _RELATIVE = 1e-5
 _ERROR_FACTOR = 20.0
 # A gradient from differences whose rounding errors are more than this part of it finds no points.
-_TOO_NOISY = 1e-3
+_TOO_NOISY, _MUCH_TOO_NOISY = 1e-3, 0.1
 
 
 def check_problem_once(problem: Problem, parts: Sequence[str] = ALL_PARTS) -> None:
@@ -82,16 +84,7 @@ class _Check:
             raise
         if not np.array_equal(X, before):
             raise ProblemError(f"{label} changes its argument in place; work on a copy (x.copy(), torch: x.clone())")
-        self._dtypes()
         return result
-
-    def _dtypes(self) -> None:
-        for label, dtype in ({} if self.user is None else self.user.answered()).items():
-            if dtype.kind == "f" and dtype.itemsize < 8:
-                raise ProblemError(
-                    f"{label} returned {dtype}; compute in float64 (the argument is float64), or give "
-                    "check=False and expect no more than about six digits"
-                )
 
     def _shape(self, label: str, result: FloatArray, wanted: tuple[int, ...]) -> None:
         one_by_one = self.user is not None and not self.user.batched
@@ -106,16 +99,33 @@ class _Check:
                 f"{self.problem.dim}; return an array of shape {wanted}"
             )
 
-    def _alone(self, label: str, function: Callable[..., Any], values: FloatArray) -> None:
+    def _alone(
+        self, label: str, function: Callable[..., Any], values: FloatArray, noise: PartNoise | None = None
+    ) -> None:
         """The first point again, as a batch of one."""
         alone = self._call(label, function, self.X[:1])[0]
         scale = np.abs(values[0]).max(initial=0.0)
         difference = np.abs(alone - values[0]).max(initial=0.0)
-        if difference > 1e4 * self.eps * max(scale, 1e-300) + 1e2 * self.eps:
+        allowed = 1e4 * self.eps * max(scale, 1e-300) + 1e2 * self.eps
+        if noise is not None:
+            allowed = max(allowed, _ERROR_FACTOR * float(noise.at(scale)))
+        if difference > allowed:
             raise ProblemError(
                 f"{label} at x = {_text(self.X[0])} is {_text(values[0])} in a batch of {len(self.X)} points and "
                 f"{_text(alone)} alone; rows must not depend on one another (look at axis= of sums), and the same "
                 "point must always give the same value"
+            )
+
+    def _repeats(self, label: str, function: Callable[..., Any]) -> None:
+        """The first point twice, in calls that are alike: what differs is random."""
+        once, again = (self._call(label, function, self.X[:1])[0] for _ in range(2))
+        scale, difference = np.abs(once).max(initial=0.0), np.abs(again - once).max(initial=0.0)
+        if difference > 1e4 * self.eps * max(scale, 1e-300) + 1e2 * self.eps:
+            raise ProblemError(
+                f"{label} is random: called twice at x = {_text(self.X[0])} it differs by "
+                f"{difference:.1g}; the same point must always give the same value, so make the "
+                "generator anew with a fixed seed in each call, average samples that are drawn once, or switch on "
+                "deterministic algorithms"
             )
 
     # -- parts --------------------------------------------------------------------------------------------------
@@ -130,12 +140,30 @@ class _Check:
                 "tried; give suggested_start= where it is defined, or domain= (a Box or Ball inside which it is)"
             )
         self.X = self.X[finite]
-        self._alone(label, self.problem.energy, E[finite])
+        self._repeats(label, self.problem.energy)
+        if self.user is not None:
+            measure_energy(self.user, self.X)
+        self._alone(label, self.problem.energy, E[finite], self._noise_of("energy"))
+
+    def _noise_of(self, part: str) -> PartNoise | None:
+        noise = None if self.user is None else self.user.noise
+        return None if noise is None else getattr(noise, part)
 
     def _noise(self, g: FloatArray) -> None:
         """Differences of large energies are no gradients."""
         noise = self.problem.gradient_noise(self.X)
         size = float(np.linalg.norm(g, axis=1).max(initial=0.0))
+        part = self._noise_of("gradient")
+        if part is not None:
+            if size > 0 and part.least > _MUCH_TOO_NOISY * size:
+                what = self.labels.gradient if self._given("gradient") else self.labels.energy
+                single = " (it computes in single precision)" if part.single else ""
+                cure = "" if self._given("gradient") else ", or give gradient="
+                raise ProblemError(
+                    f"{what} is noisy{single}, so that gradients of size {size:.3g} are wrong by {part.least:.1g}; "
+                    f"compute {what} more exactly (in float64){cure}"
+                )
+            return
         if noise is not None and size > 0 and float(np.max(noise)) > _TOO_NOISY * size:
             E = float(np.abs(self.problem.energy(self.X)).max())
             raise ProblemError(
@@ -159,9 +187,13 @@ class _Check:
                 f"{label} is {_text(self.labels.sign * g[0])} at x = {_text(self.X[0])}, and not finite at any of "
                 f"{len(self.X)} points tried; give suggested_start= where it is defined, or domain="
             )
-        self.X, g = self.X[finite], g[finite]
+        self.X = self.X[finite]
+        self._repeats(label, self.problem.gradient)
+        if self.user is not None:
+            measure_gradient(self.user, self.X)
+        g = np.asarray(self.problem.gradient(self.X))  # the lengths of differences may have changed
         self._noise(g)
-        self._alone(label, self.problem.gradient, g)
+        self._alone(label, self.problem.gradient, g, self._noise_of("gradient"))
         if compare and self._given("gradient"):
             self._compare_gradient(self.X[0], g[0])
 
@@ -169,10 +201,21 @@ class _Check:
         """Whether a function was given (a difference formula needs no comparison with itself)."""
         return self.user is None or part not in self.user.derived
 
+    def _differences(self, part: str, x: FloatArray, U: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """`differences` of the energy or the gradient, of lengths that suit its noise."""
+        function, noise = getattr(self.problem, part), self._noise_of(part)
+        if noise is None:
+            return differences(function, x, U, self.eps)
+        size = float(np.linalg.norm(np.asarray(function(x[None]))[0]))
+        length = best_length(function, x[None], self.problem.domain, noise)
+        return differences(function, x, U, self.eps, length, float(noise.at(size)))
+
     def _compare_gradient(self, x: FloatArray, g: FloatArray) -> None:
         U = _directions(len(x))
-        wanted, error = differences(self.problem.energy, x, U, self.eps)
+        wanted, error = self._differences("energy", x, U)
         seen = U @ g
+        noise = self._noise_of("gradient")
+        error = error + (0.0 if noise is None else float(noise.least))
         allowed = _ERROR_FACTOR * error + _RELATIVE * (np.maximum(np.abs(seen), np.abs(wanted)) + 0.1 * np.abs(g).max())
         wrong = np.abs(seen - wanted) - allowed
         wrong[~np.isfinite(wrong)] = -np.inf
@@ -184,6 +227,10 @@ class _Check:
                 f"{seen[worst]:.9g}, differences of the energy give {wanted[worst]:.9g}; correct the gradient (sign, "
                 "factor, forgotten term), or leave it out"
             )
+
+    def _hessian_noise(self) -> float:
+        noise = None if self.user is None else self.user.noise
+        return 0.0 if noise is None else _ERROR_FACTOR * noise.hessian
 
     def _hessian(self) -> None:
         label = self.labels.hessian
@@ -201,7 +248,7 @@ class _Check:
         if self.labels.symmetric:
             skew = np.abs(H - H.transpose(0, 2, 1))
             n, i, j = np.unravel_index(int(np.argmax(skew)), skew.shape)
-            if skew[n, i, j] > max(1e-8, 1e3 * self.eps) * scale:
+            if skew[n, i, j] > max(1e-8, 1e3 * self.eps) * scale + self._hessian_noise():
                 raise ProblemError(
                     f"hessian is not symmetric at x = {_text(self.X[n])}: entry [{i}, {j}] is {H[n, i, j]:.9g}, "
                     f"[{j}, {i}] is {H[n, j, i]:.9g}; return the matrix of second derivatives of the energy"
@@ -210,7 +257,7 @@ class _Check:
             return
         x = self.X[0]
         U = _directions(len(x))
-        wanted, error = differences(self.problem.gradient, x, U, self.eps)
+        wanted, error = self._differences("gradient", x, U)
         self._compare_products(label, x, U, (H[0] @ U.T).T, wanted, error, scale)
 
     def _hvp(self) -> None:
@@ -222,14 +269,14 @@ class _Check:
         self._shape(self.labels.hvp, Y, (1, self.problem.dim, len(U)))
         if not self._given("gradient"):
             return  # both are differences of the energy
-        wanted, error = differences(self.problem.gradient, x, U, self.eps)
+        wanted, error = self._differences("gradient", x, U)
         self._compare_products(self.labels.hvp, x, U, Y[0].T, wanted, error, np.abs(wanted).max())
 
     def _sparse_hessian(self) -> None:
         x = self.X[0]
         H = self.problem.sparse_hessian(x)
         U = _directions(len(x))
-        wanted, error = differences(self.problem.gradient, x, U, self.eps)
+        wanted, error = self._differences("gradient", x, U)
         self._compare_products("sparse_hessian", x, U, (H @ U.T).T, wanted, error, np.abs(wanted).max())
         skew = abs(H - H.T)
         if skew.nnz and skew.max() > max(1e-8, 1e3 * self.eps) * abs(H).max():
@@ -250,6 +297,7 @@ class _Check:
     ) -> None:
         # products may themselves be differences (dimer), hence ten times the gradient's allowance
         allowed = _ERROR_FACTOR * error + 10.0 * _RELATIVE * (np.maximum(np.abs(seen), np.abs(wanted)) + 0.1 * scale)
+        allowed = allowed + self._hessian_noise()
         wrong = np.abs(seen - wanted) - allowed
         wrong[~np.isfinite(wanted) | ~np.isfinite(error)] = -np.inf
         wrong[~np.isfinite(seen)] = np.inf
@@ -268,14 +316,19 @@ class _Check:
 
 
 def differences(
-    function: Callable[[FloatArray], Any], x: FloatArray, U: FloatArray, eps: float
+    function: Callable[[FloatArray], Any],
+    x: FloatArray,
+    U: FloatArray,
+    eps: float,
+    length: float | None = None,
+    noise: float = 0.0,
 ) -> tuple[FloatArray, FloatArray]:
     """Directional derivatives at x (d,) along the rows of U (k, d), and estimates of their errors.
 
     Central differences with two steps, extrapolated (Richardson); the error is what the extrapolation moved, and
-    the rounding of the values.  Shapes (k, ...) for a function (n, d) -> (n, ...).
+    the rounding of the values or their `noise`.  Shapes (k, ...) for a function (n, d) -> (n, ...).
     """
-    h = 4.0 * eps ** (1.0 / 3.0) * max(1.0, float(np.abs(x).max()))
+    h = 4.0 * eps ** (1.0 / 3.0) * max(1.0, float(np.abs(x).max())) if length is None else length
     steps = np.array([h, -h, 2.0 * h, -2.0 * h])
     points = x + steps[:, None, None] * U
     values = np.asarray(function(points.reshape(-1, len(x))), dtype=np.float64)
@@ -284,7 +337,7 @@ def differences(
         near = (values[0] - values[1]) / (2.0 * h)
         far = (values[2] - values[3]) / (4.0 * h)
         best = near + (near - far) / 3.0
-        rounding = 4.0 * eps * np.abs(values).max(axis=0) / h
+        rounding = 4.0 * eps * np.abs(values).max(axis=0) / h if length is None else noise / h
         return best, np.abs(near - far) / 3.0 + rounding
 
 

@@ -35,6 +35,13 @@ class OnSpace(Problem):
     def gradient_noise(self, X: Any) -> Any:
         return self.original.gradient_noise(X)
 
+    def hessian_noise(self, X: Any) -> Any:
+        return self.original.hessian_noise(X)
+
+    @property
+    def position_noise(self) -> float:
+        return self.original.position_noise
+
     def fingerprint(self) -> str:
         return self.original.fingerprint()
 

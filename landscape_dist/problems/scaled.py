@@ -51,6 +51,14 @@ class Scaled(Problem):
         noise = self.original.gradient_noise(self.to_original(X))
         return None if noise is None else noise * self.xp.max(self._weights)
 
+    def hessian_noise(self, X: Any) -> Any:
+        noise = self.original.hessian_noise(self.to_original(X))
+        return None if noise is None else noise * self.xp.max(self._weights) * self.xp.max(self._lengths)
+
+    @property
+    def position_noise(self) -> float:
+        return self.original.position_noise / float(self.xp.min(self._lengths))
+
     def fingerprint(self) -> str:
         return self.original.fingerprint()
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems.base import Problem
+from landscape_dist.problems.noise import Noise
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,11 @@ class UserProblem(Problem):
 
     Attributes:
         labels: what its parts are called.
+        noise: of its functions, as measured when it was built; None where they are exact, or were not tried.
     """
 
     labels = Labels()
+    noise: Noise | None = None
 
     @property
     def derived(self) -> frozenset[str]:
@@ -45,8 +48,25 @@ class UserProblem(Problem):
 
     @property
     def eps(self) -> float:
-        """Rounding unit of the computation."""
-        return float(np.finfo(np.float64).eps)
+        """Rounding unit of the computation: that of the least exact numbers that the functions return."""
+        kinds = [dtype for dtype in self.answered().values() if dtype.kind == "f"]
+        return max([float(np.finfo(np.float64).eps), *(float(np.finfo(dtype).eps) for dtype in kinds)])
+
+    def gradient_noise(self, X: Any) -> Any:
+        """As measured; None where gradients are exact."""
+        if self.noise is None or self.noise.gradient is None:
+            return None
+        return _alike(X, self.noise.gradient.least)
+
+    def hessian_noise(self, X: Any) -> Any:
+        """As measured; None where gradients are exact."""
+        if self.noise is None or self.noise.gradient is None:
+            return None
+        return _alike(X, self.noise.hessian)
+
+    @property
+    def position_noise(self) -> float:
+        return 0.0 if self.noise is None else self.noise.position
 
     def answered(self) -> dict[str, np.dtype[Any]]:
         """What the functions returned last, by label, before it was made float64."""
@@ -55,3 +75,8 @@ class UserProblem(Problem):
     def translate_error(self, error: Exception) -> ProblemError | None:
         """What an error says about the functions; None where it is their own."""
         return None
+
+
+def _alike(X: Any, value: float) -> Any:
+    """(n, d) array or tensor -> (n,) of the same kind."""
+    return np.full(len(X), value) if isinstance(X, np.ndarray) else X.new_full((len(X),), value)

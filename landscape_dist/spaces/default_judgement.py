@@ -17,6 +17,10 @@ from landscape_dist.spaces.space import Space
 from landscape_dist.spaces.symmetry import PeriodicCoordinates
 
 SAME_ATOL = 1e-4
+# With noise: how many times farther than the noise puts them points may be apart.
+SAME_NOISE = 20.0
+# but no farther than this part of the largest coordinate.
+SAME_AT_MOST = 1e-2
 SAME_LENGTHS = 1e-3  # of the length over which the curvature changes, some tenth of what points are apart
 
 
@@ -27,9 +31,18 @@ def judgement_by(same: Any, space: Space) -> SameJudgement:
     return PeriodicCoordinates(space.periods, float(same)) if isinstance(space, Torus) else SameOrbit(same, space)
 
 
-def default_atol(starts: FloatArray, space: Space) -> float:
-    """The distance up to which points are the same where the user gives none; starts are (s, d)."""
-    return SAME_ATOL * max(1.0, float(space.lengths(starts).max()))
+def default_atol(starts: FloatArray, space: Space, position_noise: float = 0.0) -> float:
+    """The distance up to which points are the same where the user gives none; starts are (s, d).
+
+    Args:
+        position_noise: by how much noise of the energy or gradient moves points, in the unit of x.
+    """
+    size = max(1.0, float(space.lengths(starts).max()))
+    if not position_noise:
+        return SAME_ATOL * size
+    # A power of two: what is measured again to go on with a store may differ in its last digits.
+    noise = 2.0 ** np.ceil(np.log2(SAME_NOISE * position_noise))
+    return max(SAME_ATOL * size, min(float(noise), SAME_AT_MOST * size))
 
 
 def chosen_judgement(
@@ -39,18 +52,22 @@ def chosen_judgement(
     starts: FloatArray,
     kept: Any,
     lengths: Sequence[float] | None = None,
+    position_noise: float = 0.0,
 ) -> SameJudgement:
     """When two points of an exploration are the same.
 
     Args:
         same, same_atol: what the user says. space: of the problem. starts: (s, d).
         lengths: of the coordinates, where they are not ordinary.
+        position_noise: as in `default_atol`.
         kept: the plain form of the judgement of the store that is gone on with; None where there is none.
     """
     wanted = same_atol if same is None else same
     if wanted is None and lengths is not None:
         return PerCoordinate(SAME_LENGTHS * np.asarray(lengths))
-    judgement = judgement_by(default_atol(starts, space) if wanted is None else wanted, space)
+    if wanted is None and kept is not None and kept == judgement_by(default_atol(starts, space), space).as_dict():
+        position_noise = 0.0  # a store of a version that measured no noise
+    judgement = judgement_by(default_atol(starts, space, position_noise) if wanted is None else wanted, space)
     if judgement is wanted or not isinstance(judgement, PeriodicCoordinates):
         return judgement
     # Versions to which problems did not say their periods told points apart in the plane: their stores go on so.

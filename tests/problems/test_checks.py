@@ -64,7 +64,22 @@ CASES = {
     "energy none": ({"energy": lambda x: None}, "energy returned None; end the function with a return"),
     "energy complex": ({"energy": lambda x: energy(x) + 0j}, "energy returned complex numbers; return real ones"),
     "energy objects": ({"energy": lambda x: "high"}, "energy"),
-    "energy float32": ({"energy": lambda x: energy(x.astype("f4"))}, "energy returned float32; compute in float64"),
+    "gradient sign float32": (
+        {"energy": lambda x: energy(x.astype("f4")), "gradient": lambda x: -gradient(x.astype("f4"))},
+        "correct the gradient (sign,",
+    ),
+    "gradient factor float32": (
+        {"energy": lambda x: energy(x.astype("f4")), "gradient": lambda x: 1.01 * gradient(x.astype("f4"))},
+        "gradient disagrees with the energy at x = [-0.251936, 0.140933, 0.472136, 0.763932]: gradient[",
+    ),
+    "hessian factor float32": (
+        {"gradient": lambda x: gradient(x.astype("f4")), "hessian": lambda x: 2 * hessian(x)},
+        "hessian disagrees with the gradient",
+    ),
+    "float32 and large": (
+        {"energy": lambda x: energy(x.astype("f4")) + np.float32(1e5)},
+        "energy is noisy (it computes in single precision), so that gradients of size",
+    ),
     "energy mutates": ({"energy": doubles_its_argument}, "energy changes its argument in place"),
     "energy random": ({"energy": counting()}, "the same point must always give the same value"),
     "hessian factor": (

@@ -20,6 +20,9 @@ from landscape_dist.numerics.hessians import DenseHessians, HessianStack
 from landscape_dist.problems.base import Problem
 from landscape_dist.records import FloatArray, IntArray, ResultBatch, SearchBatch
 
+# Children start so many times farther from their parent than noise moves points, but not farther than this part of it.
+BEYOND_NOISE, FARTHEST_START = 20.0, 0.03
+
 
 class Curvatures(abc.ABC):
     """All that a batch of searches wants to know of Hessians, for one problem and its settings.
@@ -86,7 +89,9 @@ class Curvatures(abc.ABC):
         """(m, d) parents -> (m,) distances from the parent at which its children start."""
         if self.settings.perturbation_radius is not None:
             return np.full(len(X), self.settings.perturbation_radius)
-        return 1e-3 * np.maximum(1.0, self.problem.space.lengths(X).max(axis=1))
+        size = np.maximum(1.0, self.problem.space.lengths(X).max(axis=1))
+        # Where noise is all that is felt of the gradient, a search would end where it began.
+        return np.maximum(1e-3 * size, np.minimum(BEYOND_NOISE * self.problem.position_noise, FARTHEST_START * size))
 
     def offset(self, offset: FloatArray) -> FloatArray:
         """Unit vectors (n, d) from parents to starts, zero for none, as they shall be."""
