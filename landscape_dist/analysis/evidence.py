@@ -169,7 +169,7 @@ def _verdict(audit: Audit) -> list[str]:
         lines += ["Something is missing:", *(f"  - {text}" for text in audit.contradictions)]
     if audit.weaknesses:
         lines += ["What leaves doubt:", *(f"  - {text}" for text in audit.weaknesses)]
-    return lines if len(lines) > 2 else [*lines, "Nothing contradicts completeness."]
+    return lines if audit.contradictions else [*lines[:2], "Nothing contradicts completeness.", *lines[2:]]
 
 
 def _morse(audit: Audit) -> list[str]:

@@ -125,7 +125,9 @@ def explore(
     )
     n_eigenvalues = eigenvalue_columns(problem, solver_settings)
     space = space_of_points(problem.space, judgement)
-    coordinator = Coordinator(starts, explore_settings, judgement, n_eigenvalues, space, problem.domain)
+    coordinator = Coordinator(
+        starts, explore_settings, judgement, n_eigenvalues, space, problem.domain, solver_settings.lengths
+    )
     header = make_header(problem, starts, explore_settings, solver_settings, judgement.as_dict())
     check_hang_seconds(hang_seconds)
     with _logged(log) as run_log:

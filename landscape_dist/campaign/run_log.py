@@ -97,7 +97,7 @@ class RunLog:
         ):
             row = row_of[slot]
             status = SearchStatus(int(searches.status[row]))
-            if status is SearchStatus.LEFT_DOMAIN or self._failures[status] >= MOST_FAILURES:
+            if status in (SearchStatus.LEFT_DOMAIN, SearchStatus.ENDLESS) or self._failures[status] >= MOST_FAILURES:
                 continue
             self._failures[status] += 1
             self.write(

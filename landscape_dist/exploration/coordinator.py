@@ -14,6 +14,7 @@ round aims at the others.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -69,6 +70,7 @@ class Coordinator:
         n_eigenvalues: width of the eigenvalue columns.
         space: where the points live, as they are told apart; None for coordinates without periods.
         domain: where points are looked for; None for everywhere.
+        lengths: (d,) typical lengths of the coordinates; None for 1.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Coordinator:
         n_eigenvalues: int,
         space: Space | None = None,
         domain: Domain | None = None,
+        lengths: FloatArray | Sequence[float] | None = None,
     ) -> None:
         self.starts = np.atleast_2d(np.asarray(starts, dtype=np.float64))
         self.settings = settings
@@ -94,7 +97,7 @@ class Coordinator:
         self.points = PointTable(self.space.n_variables, n_eigenvalues)
         self.searches = SearchTable()
         self.known = Identification(judgement, self.points)
-        self._slots = Slots(self.starts, settings, self.points, self.space)
+        self._slots = Slots(self.starts, settings, self.points, self.space, lengths)
         self._hash = Column(np.uint64)
         self._child = Column(np.int32)  # where each plain slot ended, -1 for nowhere yet
         self._child.extend(np.full(self._slots.n, -1, dtype=np.int32))

@@ -268,7 +268,8 @@ class _Source:
         rows = np.flatnonzero(searches.kind >= SearchKind.RESTART)
         if not len(rows):
             return
-        slots = Slots(self.source.starts, self.source.settings, self._new.points, self._new.space)
+        new = self._new
+        slots = Slots(self.source.starts, self.source.settings, new.points, new.space, new.slots.lengths)
         content = content_hash(points.x)
         for number in np.unique(searches.round[rows]).tolist():
             mine = rows[searches.round[rows] == number]

@@ -26,6 +26,8 @@ LOW_DIMENSION = 16
 FRUITFUL = 8
 # The part of restarts that begin between known points.
 BETWEEN = 1 / 6
+# and how far aside of the way from one to the other they may be, in widths of the box.
+ASIDE = 0.05
 # The part that are along curves, where there are few variables: while these found nothing, something, the most.
 CURVES, CURVES_FRUITFUL, CURVES_BEST = 1 / 4, 1 / 2, 3 / 4
 # The part of the others that is for the highest index: what no walk leads to are maxima more often than not.
@@ -34,6 +36,8 @@ HIGHEST = 1 / 2
 _SEED = 20_26
 # The box is larger than what is known by this part of its width on either side.
 MARGIN = 0.5
+# In an unbounded domain its edges are at least so many typical lengths from its middle.
+NEAREST_EDGE = 2.0
 
 
 class Restarts:
@@ -64,7 +68,10 @@ class Restarts:
         """Slots of round `number`; none where the last sample was fruitless or nothing is known."""
         settings = self._slots.settings
         n_points, n_searches = self._before(number)
-        if settings.restarts == "none" or settings.upward == "none" or not n_points:
+        # Who looks for one index alone asks for no landscape.
+        several = settings.max_index > settings.min_index
+        asked = settings.restarts != "none" and settings.upward != "none" and several
+        if not asked or not n_points:
             return np.zeros(0, dtype=np.int64)
         wanted = self._wanted(n_points, n_searches)
         if self._last is not None and self._last[0] == n_points and self._last[1] >= wanted:
@@ -84,7 +91,10 @@ class Restarts:
         settings = self._slots.settings
         if isinstance(settings.restarts, int):
             return settings.restarts
-        if is_restart(self._points.view().found_by[:n_points]).any():
+        points = self._points.view()
+        if np.isnan(points.energy[:n_points]).any():  # a vector field, in which walks lead astray more often
+            return settings.patience
+        if is_restart(points.found_by[:n_points]).any():
             return settings.patience * min(2 ** (self._slots.space.dim - 1), FRUITFUL)
         searches = self._searches.view()
         kind = searches.kind[:n_searches]
@@ -119,7 +129,9 @@ def restarts(
     begin, base = np.empty((len(numbers), X.shape[1])), np.empty((len(numbers), X.shape[1]))
     kind, target = np.full(len(numbers), SearchKind.RESTART, dtype=np.int8), np.empty(len(numbers), dtype=np.int64)
     low = space.flat and space.dim <= LOW_DIMENSION
-    curves = _part_of_curves(points.energy[:n_points], points.found_by[:n_points]) if low else 0.0
+    # The next point on a curve may have any index.
+    all_asked = settings.min_index == 0 and settings.max_index == space.dim
+    curves = _part_of_curves(points.energy[:n_points], points.found_by[:n_points]) if low and all_asked else 0.0
     for row, number in enumerate(numbers.tolist()):
         draw = np.random.default_rng([_SEED, number])
         along, between, high = draw.random(3) < [curves, BETWEEN if low else 1.0, HIGHEST]
@@ -132,8 +144,7 @@ def restarts(
             target[row] = index[i] + 1 if index[i] < settings.max_index else max(index[i] - 1, 0)
         elif between and i != j:
             away = space.log(X[i : i + 1], X[j : j + 1])[0]
-            aside = 0.1 * np.abs(away).max(initial=0.0)
-            begin[row] = X[i] + (0.25 + 0.5 * part[0]) * away + aside * (part - 0.5)
+            begin[row] = X[i] + (0.25 + 0.5 * part[0]) * away + ASIDE * (upper - lower) * (part - 0.5)
         else:
             begin[row] = lower + part * (upper - lower)
     if not space.flat:
@@ -163,6 +174,10 @@ def _box(slots: Slots, X: FloatArray, domain: Domain) -> tuple[FloatArray, Float
     # Outwards to a grid: the last digits of points depend on which search found them first.
     grid = 2.0 ** np.round(np.log2(width) - 8)
     lower, upper = np.floor((lower - MARGIN * width) / grid) * grid, np.ceil((upper + MARGIN * width) / grid) * grid
+    if isinstance(domain, Unbounded):  # few points say little of how far others may be
+        middle = 0.5 * (lower + upper)
+        lower = np.minimum(lower, middle - NEAREST_EDGE * slots.lengths)
+        upper = np.maximum(upper, middle + NEAREST_EDGE * slots.lengths)
     if isinstance(slots.space, Torus):  # all around
         periodic = slots.space.periodic
         lower = np.where(periodic, 0.0, lower)

@@ -35,8 +35,8 @@ class ExploreSettings:
             Newton trajectories, once nothing else finds anything: 'none' of them, so many at a time, or 'auto': a sixth
             of the searches so far, as many as these or eight for each climb that got lost where there is no domain to
             leave (`patience` at most), and `patience` times 2 (4 in three, 8 in more dimensions) as soon as one of them
-            found something. They end with a fruitless sample. Never with upward='none', and by 'auto' none where steps
-            use no Hessians, so that each search costs thousands of gradients.
+            found something. They end with a fruitless sample. Never with upward='none' or for one index alone, and by
+            'auto' none where steps use no Hessians, so that each search costs thousands of gradients.
         null_directions: whether degenerate points with one or two zero modes are left along these, both ways and
             between, towards points of the same index and above: 'all', or 'none'. More zero modes, and those along
             which nothing changes, are taken for a symmetry.

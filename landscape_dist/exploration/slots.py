@@ -8,6 +8,7 @@ by their number and target index.  So a slot is the same number in every resume 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,15 +40,22 @@ class Slots:
         settings: which searches there are.
         points: the points found so far; `add` must be called for each.
         space: where they live; None for coordinates without periods.
+        lengths: (d,) typical lengths of the coordinates; None for 1.
     """
 
     def __init__(
-        self, starts: FloatArray, settings: ExploreSettings, points: PointTable, space: Space | None = None
+        self,
+        starts: FloatArray,
+        settings: ExploreSettings,
+        points: PointTable,
+        space: Space | None = None,
+        lengths: FloatArray | Sequence[float] | None = None,
     ) -> None:
         self.starts = starts
         self.settings = settings
         self.points = points
         self.space = Euclidean(starts.shape[1]) if space is None else space
+        self.lengths = np.ones(starts.shape[1]) if lengths is None else np.array(lengths, dtype=np.float64)
         self.per_start = settings.max_index - settings.min_index + 1
         self.n_start = len(starts) * self.per_start
         self.n = self.n_start

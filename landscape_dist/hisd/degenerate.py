@@ -58,7 +58,7 @@ EDGE = 1e-10
 # A root that is not felt so close by, relative to 1 + |x|, is not known any better,
 UNSURE = 1e-4
 # and the edges of what is flat are looked for up to so far, in so many halvings.
-FARTHEST_EDGE, HALVINGS = 0.1, 16
+FARTHEST_EDGE, HALVINGS = 4.0, 20
 
 
 def centred(problem: Problem, X: FloatArray, H: FloatArray) -> FloatArray:

@@ -22,6 +22,8 @@ ROUNDING = 100 * np.finfo(np.float64).eps
 # At a root of multiplicity m each of Newton's steps leaves the part 1 - 1/m of the error; where more is left, time and
 # again, there is no root: x^10 is a point, exp(-x) is none.
 CONTRACTION, PATIENCE = 0.9, 8
+# Hessians grow no faster than with this power of the distance from where an energy's points are.
+STEEPEST = 6
 # With measured noise: standard deviations up to which a gradient, or a curvature, is noise,
 NOISY_GRADIENT, NOISY_CURVATURE = 3.0, 3.0
 # and of a search that has stalled, because its trust radius is this part of 1 + |x|: the noise was underestimated.
@@ -37,10 +39,12 @@ class Ends:
     even get smaller, the energy is flat there.
 
     Args:
-        n: number of searches of the batch.
+        origin: (n, d) where the searches of the batch start.
     """
 
-    def __init__(self, problem: Problem, settings: SolverSettings, n: int) -> None:
+    def __init__(self, problem: Problem, settings: SolverSettings, origin: FloatArray) -> None:
+        n = len(origin)
+        self._origin = origin
         self._problem = problem
         self._settings = settings
         self._step = np.full(n, np.inf)
@@ -79,7 +83,10 @@ class Ends:
         if plain.all():
             return points, flat
         rows, x, g, H, size = (a[~plain] for a in (rows, x, g, H, size))
-        norm = np.maximum(to_numpy(state.norm), to_numpy(state.floor))[rows]
+        # What the Hessian was at a start far away says nothing of it here.
+        away = np.linalg.norm(x - self._origin[state.row[rows]], axis=1) / size
+        floor = to_numpy(state.floor)[rows] * np.minimum(1.0, 1.0 / np.maximum(away, 1e-300)) ** STEEPEST
+        norm = np.maximum(to_numpy(state.norm)[rows], floor)
         zero = nullity_rtol_of(self._settings, self._problem.has_hessian), self._settings.nullity_atol
         step, unfelt = newton_size(H, g, ROUNDING * norm * size, zero, self._problem.symmetric)
         which = state.row[rows]

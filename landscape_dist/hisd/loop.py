@@ -184,7 +184,7 @@ class _Account:
         n, d = state.x.shape
         origin = to_numpy(state.x).copy()
         self.limits = _Limits(origin, settings, problem.domain)
-        self.ends = Ends(problem, settings, n)
+        self.ends = Ends(problem, settings, origin)
         dense = state.H is not None and state.H.array is not None
         watched = climbing and dense and state.V.shape[-1] > 0 and problem.symmetric and problem.space.flat
         self.climbs = Climbs(origin) if watched else None

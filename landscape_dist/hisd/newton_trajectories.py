@@ -182,6 +182,8 @@ def _end(problem: Problem, row: IntArray, x: FloatArray, reach: FloatArray, outc
         done = near & ((size <= DEEP_RTOL * scale) | (size >= 0.5 * last[going]))
         to = row[going[done]]
         outcome.status[to], outcome.x[to] = SearchStatus.CONVERGED, x[going[done]]
+        if outcome.paths is not None:
+            outcome.paths.record(to, x[going[done]], np.zeros(len(to)))
         assert outcome.H is not None
         outcome.H[to], outcome.gradient_norm[to] = H[done], np.linalg.norm(g[done], axis=1)
         on = ~done & np.isfinite(size) & (size <= reach[going])

@@ -24,6 +24,8 @@ MOST_VARIABLES = 64
 # Octaves within which lengths are looked for.
 OCTAVES = 100.0
 STEPS = 12
+# Lengths below so many rounding errors of a coordinate are none.
+RESOLVED = 1024.0
 # Settings in the user's own units: where one is given, the user knows what is large and what is small.
 ABSOLUTE = ("step_size", "perturbation_radius", "start_directions", "custom_step")
 
@@ -86,7 +88,9 @@ def measured_lengths(problem: Problem, x: FloatArray) -> FloatArray | None:
         far = changed(middle)
         low, high = np.where(far, low, middle), np.where(far, middle, high)
     octaves = np.round(0.5 * (low + high))
-    known = np.abs(octaves) < OCTAVES - 2
+    # Where a curvature vanishes at x any other is a change, down to what no step can resolve.
+    finest = np.log2(np.maximum(RESOLVED * np.finfo(np.float64).eps * np.abs(x), 2.0**-OCTAVES))
+    known = (np.abs(octaves) < OCTAVES - 2) & (octaves > finest)
     if not known.any():
         return None
     # Of a coordinate along which nothing changes, the others say what is long.

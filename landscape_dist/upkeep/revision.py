@@ -201,7 +201,7 @@ def _make(
     width = max(one.n_eigenvalues for one in known)
     space = space_of_points(space_of(header), judgement)
     domain = domain_from_dict(header["problem"]["domain"])
-    coordinator = Coordinator(starts, unlimited, judgement, width, space, domain)
+    coordinator = Coordinator(starts, unlimited, judgement, width, space, domain, solver.lengths)
     session = session_details(explore, solver) | details
     with Database.create(out, header, dim=first.dim, n_eigenvalues=width, session=session, earlier=earlier) as database:
         spent = Counters()

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import landscape_dist as ld
 from landscape_dist.campaign import journal
+from landscape_dist.records import SearchKind
 from landscape_dist.campaign.monitor import Monitor
 from landscape_dist.campaign.status import Status, Tracker
 from landscape_dist.cli import app
@@ -113,7 +114,7 @@ def test_silence_is_committed_with_what_takes_so_long(tmp_path: Path, monkeypatc
     waiting = [sight for sight in seen if sight.slowest is not None]
     assert waiting
     assert [sight.commit for sight in seen] == sorted(sight.commit for sight in seen)
-    assert {sight.slowest.kind for sight in waiting if sight.slowest} <= {"start", "down", "up", "confirm"}
+    assert {sight.slowest.kind for sight in waiting if sight.slowest} <= {kind.name.lower() for kind in SearchKind}
     assert all(sight.running for sight in seen[1:])
     assert "slowest" in text(str(store), waiting[0])
     assert waiting[-1].rate is None or waiting[-1].rate >= 0

@@ -61,7 +61,7 @@ def test_run_prints_the_landscape_and_says_where_it_is(tmp_path: Path, monkeypat
     for energy in ENERGIES:
         assert f"{energy:.6f}" in result.stdout
     assert "5 stationary points, 4 connections" in result.stdout
-    assert "audit:   nothing contradicts completeness" in result.stdout
+    assert "audit:   supported; nothing contradicts completeness" in result.stdout
     assert "store:   muller_brown.zarr" in result.stdout
     assert (tmp_path / "muller_brown.zarr").is_dir()
     assert (tmp_path / "muller_brown.png").read_bytes().startswith(b"\x89PNG")

@@ -185,7 +185,7 @@ def test_a_start_that_finds_nothing_at_any_index_ends_the_run() -> None:
 
 
 def test_upward_sampling_stops_after_a_fruitless_round() -> None:
-    landscape = ld.explore(ld.systems.coupled_lattice(dim=5), max_index=5, patience=20)
+    landscape = ld.explore(ld.systems.coupled_lattice(dim=5), max_index=5, patience=20, restarts="none")
     up = landscape.searches.kind == 2
     assert up.sum() == 20
     assert landscape.searches.round.max() == 1

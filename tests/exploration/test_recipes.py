@@ -36,10 +36,12 @@ def test_the_typical_choice() -> None:
 
 
 def test_upward_skips_zero_modes_and_keeps_the_unstable_ones() -> None:
-    recipes = upward(1, 2, 6, ExploreSettings(max_index=3))
+    recipes = upward(1, 2, 6, ExploreSettings(max_index=3, null_directions="none"))
     assert recipes.leave == ((3,), (3,), (4,), (4,), (5,), (5,))
     assert recipes.keep[0] == (0, 3)
     assert (recipes.target == 2).all()
+    both = upward(1, 2, 6, ExploreSettings(max_index=3))
+    assert both.leave == (*recipes.leave, (1,), (1,), (2,), (2,))
     assert len(upward(3, 0, 6, ExploreSettings(max_index=3))) == 0
     assert len(upward(1, 0, 6, ExploreSettings(max_index=3, upward="none"))) == 0
     assert len(upward(0, 0, 100, ExploreSettings(max_index=3, upward_modes=4))) == 8

@@ -103,8 +103,8 @@ def test_coupled_lattice_of_dimension_eight() -> None:
 def test_muller_brown_within_its_budget() -> None:
     landscape = ld.explore(ld.systems.muller_brown(), start=[0.15, 0.25], max_index=2)
     assert counts(landscape) == (3, 2)
-    assert landscape.counters["n_gradients"] < 400
-    assert landscape.counters["n_hessians"] < 400
+    assert landscape.counters["n_gradients"] < 450
+    assert landscape.counters["n_hessians"] < 450
 
 
 def test_a_minimum_as_the_start_leads_to_everything() -> None:
@@ -115,5 +115,6 @@ def test_a_minimum_as_the_start_leads_to_everything() -> None:
 
 def test_searches_that_go_uphill_without_end_are_recorded() -> None:
     landscape = ld.explore(ld.systems.muller_brown(), start=[0.15, 0.25], max_index=2)
-    assert landscape.counters["by_status"]["left_domain"] == len(landscape.failures)
+    by_status = landscape.counters["by_status"]
+    assert by_status["left_domain"] + by_status["endless"] == len(landscape.failures)
     assert sum(landscape.counters["by_status"].values()) == landscape.counters["n_searches"]

@@ -90,8 +90,8 @@ def test_ends_do_not_depend_on_what_else_is_in_the_batch() -> None:
             gradient_norm=np.linalg.norm(g[rows], axis=1),
         )  # fmt: skip
 
-    problem, solver = S("x1**2+x2**2", 2), ld.SolverSettings()
-    together, apart = Ends(problem, solver, 5), Ends(problem, solver, 5)
+    problem, solver, origin = S("x1**2+x2**2", 2), ld.SolverSettings(), np.zeros((5, 2))
+    together, apart = Ends(problem, solver, origin), Ends(problem, solver, origin)
     for _ in range(12):
         points, flat = together.judge(state(np.arange(5)), np.ones(5, dtype=bool))
         single = [apart.judge(state(np.array([i])), np.ones(1, dtype=bool)) for i in range(5)]

@@ -279,7 +279,7 @@ def test_differences_of_large_energies(offset: float) -> None:
         return (X[:, 0] ** 2 - 1) ** 2 + 2 * (X[:, 1] ** 2 - 1) ** 2 + 0.3 * X[:, 0] * X[:, 1] + offset
 
     problem = from_callable(energy, dim=2, batched=True)
-    landscape = landscape_dist.explore(problem, start=[0.1, 0.1], max_index=2)
+    landscape = landscape_dist.explore(problem, start=[0.1, 0.1], max_index=2, restarts="none")
     assert (len(landscape.points), len(landscape.connections)) == (9, 12)
     assert "stalled" not in landscape.counters["by_status"]
 
