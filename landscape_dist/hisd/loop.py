@@ -31,6 +31,8 @@ SMALLEST_STEP = 1e-14
 NORM_FLOOR = 1e-3
 # Searches get ahead that come this far in so many steps, relative to 1 + |x|.
 AHEAD, STRETCH = 1e-2, 100
+# So many steps into where the energy is not finite are why a search gets no further.
+BLOCKED = 8
 # In matrix-free runs an estimate of the Hessian's size falls by no more than this factor in one step.
 SLOWLY = 0.98
 
@@ -100,6 +102,7 @@ def _advance(
     else:
         accepted = accepted & xp.isfinite(norm)
     everywhere = bool(accepted.all())
+    state.blocked = None if everywhere else ~xp.isfinite(row_norm(before, xp) if H is None else norm)
     if not space.flat:
         _carry(state, space, trial if everywhere else xp.where(accepted[:, None], trial, state.x), xp)
     if everywhere:
@@ -190,6 +193,7 @@ class _Account:
         self.climbs = Climbs(origin) if watched else None
         self.passes = Passes(n) if descending else None
         self.stretch = np.full((n, d), np.nan)
+        self.n_blocked = np.zeros(n, dtype=np.int64)
         self.ends_at = None if settings.deadline is None else time.monotonic() + settings.deadline
         self.outcome = Outcome(
             np.full(n, SearchStatus.MAX_STEPS, dtype=np.int8),
@@ -215,7 +219,12 @@ class _Account:
             if endless.any():
                 running = np.full(len(state), -1, dtype=np.int8) if status is None else status
                 status = np.where((running < 0) & endless, SearchStatus.ENDLESS, running)
-        return state if status is None else _retire(self.outcome, state, status, self.problem.xp)
+        return state if status is None else _retire(self.outcome, state, self.named(state, status), self.problem.xp)
+
+    def named(self, state: State[Any], status: NDArray[np.int8]) -> NDArray[np.int8]:
+        """The status of searches that got no further because their steps led to where the energy is not finite."""
+        stuck = np.isin(status, (SearchStatus.STALLED, SearchStatus.MAX_STEPS))
+        return np.where(stuck & (self.n_blocked[state.row] >= BLOCKED), SearchStatus.NOT_FINITE, status)
 
     def ahead(self, state: State[Any]) -> State[Any]:
         """Of searches that have spent their steps, those that got ahead since this was asked last; the others end."""
@@ -224,10 +233,13 @@ class _Account:
         far = np.linalg.norm(x - before, axis=1) > AHEAD * (1 + np.linalg.norm(x, axis=1))
         going = far | np.isnan(before).any(axis=1)
         self.stretch[state.row] = x
-        return _retire(self.outcome, state, np.where(going, -1, SearchStatus.MAX_STEPS), self.problem.xp)
+        status = np.where(going, np.int8(-1), np.int8(SearchStatus.MAX_STEPS))
+        return _retire(self.outcome, state, self.named(state, status), self.problem.xp)
 
     def record(self, state: State[Any], accepted: Any, ended: Any) -> None:
-        """Note the step just made where paths are kept; the arguments are what `_advance` returns."""
+        """Note the step just made; the arguments are what `_advance` returns."""
+        if state.blocked is not None:
+            self.n_blocked[state.row] += to_numpy(state.blocked)
         if self.outcome.paths is None:
             return
         xp = self.problem.xp
@@ -240,7 +252,8 @@ class _Account:
         status = _finished(self.problem, state, self.settings, self.limits, self.ends)
         if status is None:
             status = np.full(len(state), -1, dtype=np.int8)
-        _retire(self.outcome, state, np.where(status < 0, SearchStatus.MAX_STEPS, status), self.problem.xp)
+        status = np.where(status < 0, SearchStatus.MAX_STEPS, status)
+        _retire(self.outcome, state, self.named(state, status), self.problem.xp)
 
 
 class _Limits:

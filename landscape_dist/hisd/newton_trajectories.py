@@ -153,7 +153,7 @@ def _step(
     # A corrector step leaves a part of itself, which may be more than a much shorter step.
     curves.astray, curves.exact = ~taken & ~curves.exact & ~curves.astray, ~taken | curves.astray
     if outcome.paths is not None:
-        kept = np.flatnonzero(taken)
+        kept = np.flatnonzero(taken & ~crossed)
         outcome.paths.record(curves.row[kept], z[kept, :d], np.zeros(len(kept)))
     x = problem.xp.asarray(z[:, :d])
     left: NDArray[np.bool_] = ~to_numpy(problem.domain.contains(x, problem.xp, excursion))

@@ -51,6 +51,7 @@ class State(Generic[M]):
         gradient_norm: (n,) size of g. elapsed: (n,) pseudo-time of the last step. moved: (n,) whether it was taken,
             None for all. The loop keeps these.
         noise: (n,) measured size of errors of g at most; None where there are none.
+        blocked: (n,) whether the last step led to where the energy is not finite; None for none.
         memory: what the step rule's `begin` returned.
     """
 
@@ -67,6 +68,7 @@ class State(Generic[M]):
     gradient_norm: Any = None
     elapsed: Any = None
     moved: Any = None
+    blocked: Any = None
     noise: Any = None
     memory: M = field(default_factory=RuleState)  # type: ignore[assignment]
 

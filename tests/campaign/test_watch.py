@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 
 import landscape_dist as ld
 from landscape_dist.campaign import journal
-from landscape_dist.records import SearchKind
 from landscape_dist.campaign.monitor import Monitor
 from landscape_dist.campaign.status import Status, Tracker
 from landscape_dist.cli import app
