@@ -85,7 +85,7 @@ def _arrow_evidence(
     # Both branches exist whatever the nullity, but they are only searched for where index 0 is.
     ones = np.flatnonzero(points.index == 1) if min_index <= 0 else np.empty(0, dtype=np.int64)
     parent = np.repeat(connections.parent, connections.counts)
-    of_ones = points.index[parent] == 1
+    of_ones = (points.index[parent] == 1) & (connections.origins >= 0)
     branch = connections.origins[of_ones] // searches_per_branch(points, searches)
     n_branches = np.bincount(np.unique(2 * parent[of_ones] + branch) // 2, minlength=n)[ones]
     missing = {id: found for id, found in zip(ones.tolist(), n_branches.tolist(), strict=True) if found < 2}

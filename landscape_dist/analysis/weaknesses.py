@@ -110,7 +110,8 @@ def _branches_unexplained(searches: SearchColumns, arrows: ArrowEvidence) -> int
     """Index-1 points of which a branch neither arrived nor left the domain."""
     if not arrows.branches_missing:
         return 0
-    left = (searches.kind == SearchKind.DOWN) & np.isin(searches.status, (SearchStatus.LEFT_DOMAIN, SearchStatus.FLAT))
+    left = np.isin(searches.status, (SearchStatus.LEFT_DOMAIN, SearchStatus.FLAT))
+    left &= (searches.kind == SearchKind.DOWN) & (searches.parent >= 0)
     n_left = np.bincount(searches.parent[left], minlength=1 + max(arrows.branches_missing))
     return sum(have + n_left[id] < 2 for id, have in arrows.branches_missing.items())
 

@@ -71,8 +71,7 @@ def refine(truth: TrueEnergy, surrogate: Surrogate, X: FloatArray, frame: Frame,
         if not len(going):
             break
         step = _steps(H[going], g[going])
-        with np.errstate(over="ignore"):  # far from its data a surrogate may have points where the energy has none
-            length = frame.distance(step, np.zeros_like(step))
+        length = frame.distance(step, np.zeros_like(step))
         large = length > CLOSE
         going, step, length = going[large], step[large], length[large]
         if not len(going):

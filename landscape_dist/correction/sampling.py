@@ -68,7 +68,8 @@ class Frame:
 
     def distance(self, A: FloatArray, B: FloatArray) -> FloatArray:
         """Distances of (..., d) points as fractions of the widths."""
-        return np.asarray(np.linalg.norm(self.difference(A, B) / self.width, axis=-1))
+        with np.errstate(over="ignore"):  # steps from where a surrogate knows nothing may be as long as they like
+            return np.asarray(np.linalg.norm(self.difference(A, B) / self.width, axis=-1))
 
 
 def low_discrepancy(n: int, dim: int, seed: int) -> FloatArray:

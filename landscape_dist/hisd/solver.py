@@ -20,7 +20,7 @@ from landscape_dist.hisd.newton_trajectories import follow
 from landscape_dist.hisd.outcome import Outcome
 from landscape_dist.hisd.results import join_results
 from landscape_dist.hisd.settings import SolverSettings
-from landscape_dist.hisd.start import Starts, expand
+from landscape_dist.hisd.start import Starts, expand, rounded
 from landscape_dist.hisd.state import State
 from landscape_dist.hisd.step_rule import StepRule, step_rule_maker
 from landscape_dist.numerics.arrays import to_numpy
@@ -194,7 +194,7 @@ def _replace(result: ResultBatch, rows: IntArray, again: ResultBatch) -> NDArray
 def _along_curves(curvatures: Curvatures, batch: SearchBatch) -> ResultBatch:
     """Follow Newton trajectories from known points; any point that they come to is what was looked for."""
     assert batch.direction is not None
-    X = batch.X[batch.row]
+    X = rounded(batch.X)[batch.row]
     none = np.zeros((len(batch), X.shape[1], 0))
     starts = Starts(X, none, batch.direction, np.zeros(len(batch)), None)
     result = _blank(batch, starts, eigenvalue_columns(curvatures.problem, curvatures.settings))

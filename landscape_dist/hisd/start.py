@@ -47,7 +47,7 @@ def expand(curvatures: Curvatures, batch: SearchBatch, *, hessians: bool = False
         hessians: whether the parents' Hessians are wanted.
     """
     settings, space = curvatures.settings, curvatures.problem.space
-    X = _rounded(batch.X)
+    X = rounded(batch.X)
     columns = 1 + max(int(batch.keep.max(initial=-1)), int(batch.leave.max(initial=-1)))
     if batch.towards is not None:
         columns = batch.target_index + 1
@@ -139,7 +139,7 @@ def _aimed(unstable: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatA
     return (unstable @ c[:, :, None])[:, :, 0], unstable @ reflection[:, :, 1:]
 
 
-def _rounded(X: FloatArray) -> FloatArray:
+def rounded(X: FloatArray) -> FloatArray:
     """Round to `SIGNIFICANT_DIGITS` relative to the largest coordinate."""
     size = np.maximum(np.abs(X).max(axis=1, keepdims=True), 1e-12)
     grid = 2.0 ** (np.ceil(np.log2(size)) - SIGNIFICANT_DIGITS * np.log2(10))
