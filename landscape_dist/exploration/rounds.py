@@ -71,6 +71,8 @@ class Rounds:
                 self._last_upward = (number, len(slots))
         if not len(slots):
             slots = self._restarts.take(number)
+        if not len(slots) and self._settings.restarts != "none":
+            slots = self._confirming.due(number)
         if len(slots):
             self.number = number
             self.issued.add(slots)
