@@ -132,13 +132,10 @@ class Audit:
     def contradictions(self) -> tuple[str, ...]:
         """What cannot be so in a complete landscape."""
         found = []
-        m, a = self.morse, self.arrows
+        m = self.morse
         if m.sum_verdict == "violated":
             found.append(f"Morse sum is {m.morse_sum}, the Euler characteristic {m.euler_characteristic}")
         found += [f"Morse inequality at index {k} fails by {-m.slack[k]}" for k in m.violated]
-        unexplained = len(a.without_arrows) - len(a.out_of_domain)
-        if unexplained:
-            found.append(f"{unexplained} saddles have no arrow down although no search from them left the domain")
         return tuple(found)
 
     @property

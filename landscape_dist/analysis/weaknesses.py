@@ -54,7 +54,10 @@ def weaknesses(
     found += _of_starts(searches, n_levels)
     found += _of_failures(searches)
     found += _of_climbs(points, searches, bounded)
-    unexplained = _branches_unexplained(searches, arrows)
+    bare = len(arrows.without_arrows) - len(arrows.out_of_domain)
+    if bare:
+        found.append(f"{bare} saddles have no arrow down although no search from them left the domain")
+    unexplained = _branches_unexplained(points, searches, arrows)
     if unexplained:
         found.append(f"{unexplained} saddles of index 1 lack a branch that did not leave the domain")
     flat = int(np.count_nonzero(points.nullity >= dim))
@@ -106,11 +109,16 @@ def _of_climbs(points: PointColumns, searches: SearchColumns, bounded: bool) -> 
     return []
 
 
-def _branches_unexplained(searches: SearchColumns, arrows: ArrowEvidence) -> int:
-    """Index-1 points of which a branch neither arrived nor left the domain."""
+def _branches_unexplained(points: PointColumns, searches: SearchColumns, arrows: ArrowEvidence) -> int:
+    """Index-1 points of which a branch neither arrived nor left the domain.
+
+    In a vector field a branch may end at a saddle for good, on a plane that the flow does not leave.
+    """
     if not arrows.branches_missing:
         return 0
     left = np.isin(searches.status, (SearchStatus.LEFT_DOMAIN, SearchStatus.FLAT))
+    if np.isnan(points.energy).any():
+        left |= (searches.status == SearchStatus.OTHER_INDEX) & (searches.child != searches.parent)
     left &= (searches.kind == SearchKind.DOWN) & (searches.parent >= 0)
     n_left = np.bincount(searches.parent[left], minlength=1 + max(arrows.branches_missing))
     return sum(have + n_left[id] < 2 for id, have in arrows.branches_missing.items())

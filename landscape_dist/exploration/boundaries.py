@@ -12,7 +12,6 @@ from scipy.sparse import csr_array
 
 from landscape_dist.records import IntArray, PointColumns, SearchColumns, SearchKind, SearchStatus
 
-
 MOST_POINTS = 100_000
 """Beyond, products of matrices of arrows would take more memory than all the rest."""
 
@@ -21,7 +20,8 @@ def arrows_due(points: PointColumns, searches: SearchColumns, max_index: int) ->
     """Pairs of points, upper and lower, between which an arrow would make odd numbers even.
 
     Args:
-        points: p points; where some are degenerate, or there are more than `MOST_POINTS`, nothing is due. searches: those told so far.
+        points: p points; where some are degenerate, or there are more than `MOST_POINTS`, nothing is due.
+        searches: those told so far.
         max_index: highest index from which searches lead down.
     """
     none = np.zeros(0, dtype=np.int64)
