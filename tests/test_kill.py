@@ -174,7 +174,10 @@ def test_workers_killed_at_ten_moments(tmp_path: Path) -> None:
 def test_control_c_ends_cleanly_and_can_be_resumed(tmp_path: Path) -> None:
     store = tmp_path / "c.zarr"
     process = start(store, 0, SLOW, 5)
-    time.sleep(1.5)
+    begun = time.monotonic()
+    while not (store / "zarr.json").exists() and time.monotonic() - begun < 60:
+        time.sleep(0.05)
+    time.sleep(1.0)
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err

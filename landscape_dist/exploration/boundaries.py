@@ -7,10 +7,14 @@ section 7).  Where it is odd an arrow is missing, and an R all of whose lower po
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from scipy.sparse import csr_array
 
 from landscape_dist.records import IntArray, PointColumns, SearchColumns, SearchKind, SearchStatus
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 MOST_POINTS = 100_000
 """Beyond, products of matrices of arrows would take more memory than all the rest."""
@@ -46,6 +50,8 @@ def arrows_due(points: PointColumns, searches: SearchColumns, max_index: int) ->
 
 def _lines(points: PointColumns, searches: SearchColumns) -> csr_array:
     """(p, p) numbers of flow lines, modulo 2, from each point to those of the next lower index."""
+    from scipy.sparse import csr_array
+
     n, index = len(points), points.index
     aimed = searches.kind == SearchKind.CONFIRM
     down = (searches.kind == SearchKind.DOWN) | (aimed & (searches.child == -1 - searches.ordinal))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from landscape_dist.records import FloatArray, IntArray, PointColumns
 
@@ -94,6 +93,8 @@ def _along_a_line(X: FloatArray) -> bool:
 
     Isolated images under a symmetry are at few distances, with neighbours at right angles.
     """
+    from scipy.spatial import cKDTree  # few landscapes need it, and it takes long to import
+
     distance, near = cKDTree(X).query(X, k=3)
     nearest = np.sort(distance[:, 1])
     different = 1 + np.count_nonzero(np.diff(nearest) > SAME_DISTANCE * nearest[1:])
@@ -104,6 +105,8 @@ def _along_a_line(X: FloatArray) -> bool:
 
 def _period(X: FloatArray, eigenvalues: FloatArray) -> FloatArray | None:
     """The shortest shift that leads from a point to three more of the same spectrum, one after another."""
+    from scipy.spatial import cKDTree
+
     w = np.where(np.isnan(eigenvalues), 0.0, eigenvalues)
     inner = np.argsort(np.linalg.norm(X - X.mean(axis=0), axis=1), kind="stable")
     equal: NDArray[np.bool_] = np.abs(w - w[inner[0]]).max(axis=1) <= 1e2 * EQUAL * np.abs(w).max()
