@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from landscape_dist.analysis.discovery import chao1
+from landscape_dist.analysis.discovery import chao1, last_discovery
 from landscape_dist.analysis.evidence import (
     ArrowEvidence,
     Audit,
@@ -51,6 +51,7 @@ def audit(
     connections = Connections(searches, space.dim)
     demanded = topology(space, euler_characteristic, everywhere=everywhere)
     arrows = _arrow_evidence(points, searches, connections, min_index)
+    restarts = _restart_evidence(points, searches)
     return Audit(
         n_points=len(points),
         n_searches=len(searches),
@@ -60,10 +61,10 @@ def audit(
         arrows=arrows,
         hits=_hit_evidence(points, count_hits(len(points), searches)),
         upward=_upward_evidence(points, searches),
-        restarts=_restart_evidence(points, searches),
+        restarts=restarts,
         statuses=_statuses(searches),
         weaknesses=weaknesses(
-            points, searches, arrows,
+            points, searches, arrows, restarts,
             dim=space.dim, n_levels=max_index - min_index + 1, finished=finished, bounded=not everywhere,
         ),
     )  # fmt: skip
@@ -129,8 +130,7 @@ def _upward_evidence(points: PointColumns, searches: SearchColumns) -> UpwardEvi
 def _restart_evidence(points: PointColumns, searches: SearchColumns) -> RestartEvidence:
     again = searches.kind >= SearchKind.RESTART
     finders = np.isin(searches.slot, points.found_by)
-    last = 1 + int(np.flatnonzero(finders).max(initial=-1))
-    fruitless = int(np.count_nonzero(again[last:]))
+    fruitless = int(np.count_nonzero(again[last_discovery(points, searches) :]))
     bound = min(1.0, 3 / fruitless) if fruitless else None
     return RestartEvidence(int(np.count_nonzero(again)), int(np.count_nonzero(again & finders)), fruitless, bound)
 

@@ -63,8 +63,13 @@ def discovery(points: PointColumns, searches: SearchColumns) -> Discovery:
         tuple(at.tolist()),
         tuple(np.searchsorted(found, at, side="right").tolist()),
         tuple(estimate),
-        int(found.max(initial=0)),
+        last_discovery(points, searches),
     )
+
+
+def last_discovery(points: PointColumns, searches: SearchColumns) -> int:
+    """Searches that were over when the last point was found."""
+    return 1 + int(np.flatnonzero(np.isin(searches.slot, points.found_by)).max(initial=-1))
 
 
 def chao1(hits: IntArray) -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from landscape_dist.analysis.evidence import ArrowEvidence
+from landscape_dist.analysis.discovery import last_discovery
+from landscape_dist.analysis.evidence import ArrowEvidence, RestartEvidence
 from landscape_dist.exploration.copies import copies_without_end
 from landscape_dist.records import PointColumns, SearchColumns, SearchKind, SearchStatus
 
@@ -30,6 +31,7 @@ def weaknesses(
     points: PointColumns,
     searches: SearchColumns,
     arrows: ArrowEvidence,
+    restarts: RestartEvidence,
     *,
     dim: int,
     n_levels: int,
@@ -39,7 +41,7 @@ def weaknesses(
     """Reasons to doubt that all points were found.
 
     Args:
-        points: p points. searches: all searches. arrows: what is known of arrows.
+        points: p points. searches: all searches. arrows, restarts: what is known of these.
         dim: of the space. n_levels: number of indices that were searched for.
         finished: whether the exploration came to its end. bounded: whether its domain is.
     """
@@ -53,7 +55,7 @@ def weaknesses(
         found.append(str(copies))
     found += _of_starts(searches, n_levels)
     found += _of_failures(searches)
-    found += _of_climbs(points, searches, bounded)
+    found += _of_climbs(searches, restarts, bounded)
     bare = len(arrows.without_arrows) - len(arrows.out_of_domain)
     if bare:
         found.append(f"{bare} saddles have no arrow down although no search from them left the domain")
@@ -63,7 +65,7 @@ def weaknesses(
     flat = int(np.count_nonzero(points.nullity >= dim))
     if flat:
         found.append(f"at {flat} points the Hessian vanishes altogether, so its index says little")
-    fruitless = len(searches) - _last_discovery(points, searches)
+    fruitless = len(searches) - last_discovery(points, searches)
     if fruitless < FEWEST_FRUITLESS:
         found.append(f"only {fruitless} searches were made since the last new point")
     return tuple(found)
@@ -92,14 +94,12 @@ def _of_failures(searches: SearchColumns) -> list[str]:
     return found
 
 
-def _of_climbs(points: PointColumns, searches: SearchColumns, bounded: bool) -> list[str]:
+def _of_climbs(searches: SearchColumns, restarts: RestartEvidence, bounded: bool) -> list[str]:
     """Climbs that led nowhere, where nothing makes up for them."""
     up = searches.kind == SearchKind.UP
     n, lost = int(np.count_nonzero(up)), int(np.count_nonzero(up & np.isin(searches.status, _LOST)))
-    again = searches.kind >= SearchKind.RESTART
-    since = np.arange(len(searches)) >= _last_discovery(points, searches)
-    fruitless = int(np.count_nonzero(again & since))
-    if not n and not again.any():
+    fruitless = restarts.n_fruitless
+    if not n and not restarts.n_searches:
         return ["no searches were made upward, or from other starts"]
     # Where there is an edge to leave by, climbs are bound to.
     if 2 * lost > n and fruitless < min(ENOUGH_RESTARTS, lost // 4 if bounded else lost):
@@ -122,8 +122,3 @@ def _branches_unexplained(points: PointColumns, searches: SearchColumns, arrows:
     left &= (searches.kind == SearchKind.DOWN) & (searches.parent >= 0)
     n_left = np.bincount(searches.parent[left], minlength=1 + max(arrows.branches_missing))
     return sum(have + n_left[id] < 2 for id, have in arrows.branches_missing.items())
-
-
-def _last_discovery(points: PointColumns, searches: SearchColumns) -> int:
-    """Searches that had been told when the last point was found."""
-    return 1 + int(np.flatnonzero(np.isin(searches.slot, points.found_by)).max(initial=-1))

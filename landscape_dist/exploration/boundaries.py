@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from landscape_dist.records import IntArray, PointColumns, SearchColumns, SearchKind, SearchStatus
+from landscape_dist.exploration.arrows import connecting
+from landscape_dist.records import IntArray, PointColumns, SearchColumns
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -53,10 +54,8 @@ def _lines(points: PointColumns, searches: SearchColumns) -> csr_array:
     from scipy.sparse import csr_array
 
     n, index = len(points), points.index
-    aimed = searches.kind == SearchKind.CONFIRM
-    down = (searches.kind == SearchKind.DOWN) | (aimed & (searches.child == -1 - searches.ordinal))
-    down &= (searches.status == SearchStatus.CONVERGED) & (searches.child >= 0) & (searches.parent >= 0)
-    parent, child = searches.parent[down], searches.child[down]
+    rows = connecting(searches)
+    parent, child = searches.parent[rows], searches.child[rows]
     next_lower = index[parent] == index[child] + 1
     parent, child = parent[next_lower], child[next_lower]
     lines = csr_array((np.ones(len(parent), dtype=np.int64), (parent, child)), shape=(n, n))

@@ -8,7 +8,7 @@ from landscape_dist.exploration.boundaries import arrows_due
 from landscape_dist.exploration.slot_sets import SlotSet
 from landscape_dist.exploration.slots import Slots, confirm_slot, confirmed
 from landscape_dist.exploration.tables import Column, PointTable, SearchTable
-from landscape_dist.records import IntArray, PointColumns, SearchColumns, SearchKind
+from landscape_dist.records import IntArray, SearchKind
 
 
 class ConfirmingSearches:
@@ -53,13 +53,10 @@ class ConfirmingSearches:
 
     def due(self, number: int) -> IntArray:
         """Slots of round `number` from saddles aimed at points to which arrows are due, see `boundaries`."""
-        points, searches = self._points.view(), self._searches.view()
+        # What later rounds found is known here when a store is resumed.
+        points, searches = self._points.before(number), self._searches.before(number)
         if self._n_images > 1 or self._slots.settings.min_index > 0 or np.isnan(points.energy).any():
             return np.zeros(0, dtype=np.int64)
-        # What later rounds found is known here when a store is resumed.
-        n_points, n_searches = (int(np.searchsorted(of.round, np.int32(number))) for of in (points, searches))
-        points = PointColumns(*(getattr(points, name)[:n_points] for name in points.__slots__))
-        searches = SearchColumns(*(getattr(searches, name)[:n_searches] for name in searches.__slots__))
         upper, lower = arrows_due(points, searches, self._slots.settings.max_index)
         slots = np.unique(confirm_slot(upper, lower))
         return slots[~self._issued.has(slots)]

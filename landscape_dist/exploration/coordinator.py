@@ -31,7 +31,7 @@ from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.exploration.slot_sets import SlotSet
 from landscape_dist.exploration.slots import Slots
 from landscape_dist.exploration.tables import Column, PointTable, SearchTable
-from landscape_dist.problems.domain import Domain
+from landscape_dist.problems.domain import Domain, Unbounded
 from landscape_dist.records import (
     FailureColumns,
     FloatArray,
@@ -105,7 +105,8 @@ class Coordinator:
         self._in_flight = SlotSet()
         self._pending: dict[tuple[SearchKind, int], deque[IntArray]] = {}
         self._n_pending = 0
-        self._rounds = Rounds(self._slots, self.points, self.searches, self._child, self._hash, domain)
+        where = Unbounded() if domain is None else domain
+        self._rounds = Rounds(self._slots, self.points, self.searches, self._child, self._hash, where)
         self._issued = self._rounds.issued
         self._push(np.arange(len(self.starts)) * self._slots.per_start)
 

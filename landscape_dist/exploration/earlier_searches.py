@@ -28,7 +28,7 @@ from landscape_dist.exploration.slots import (
     restarted,
 )
 from landscape_dist.exploration.tables import Column
-from landscape_dist.problems.domain import Domain
+from landscape_dist.problems.domain import Domain, Unbounded
 from landscape_dist.records import (
     FailureColumns,
     FloatArray,
@@ -61,7 +61,7 @@ class MadeBefore:
     failures: FailureColumns
     starts: FloatArray
     settings: ExploreSettings
-    domain: Domain | None = None
+    domain: Domain = field(default_factory=Unbounded)
     paths: frozenset[int] = frozenset()
     path: Callable[[int], tuple[FloatArray, FloatArray]] | None = field(default=None, repr=False)
 
@@ -275,7 +275,8 @@ class _Source:
             mine = rows[searches.round[rows] == number]
             mine = mine[searches.ordinal[mine] < TOLD_RESTARTS]
             n = int(np.searchsorted(points.round, np.int32(number)))
-            X, _, _ = restarts(slots, searches.ordinal[mine].astype(np.int64), points, n, content, self.source.domain)
+            known = PointColumns(*(getattr(points, name)[:n] for name in points.__slots__))
+            X, _, _ = restarts(slots, searches.ordinal[mine].astype(np.int64), known, content[:n], self.source.domain)
             for row, x in zip(mine.tolist(), X, strict=True):
                 yield (int(searches.slot[row]), x.tobytes()), row
         for row in rows[searches.ordinal[rows] >= TOLD_RESTARTS].tolist():

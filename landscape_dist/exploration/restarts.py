@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from landscape_dist.exploration.slots import Slots, is_restart, restarted
 from landscape_dist.exploration.tables import Column, PointTable, SearchTable
 from landscape_dist.problems.domain import Domain, Unbounded
-from landscape_dist.records import FloatArray, IntArray, PointColumns, SearchKind
+from landscape_dist.records import FloatArray, IntArray, PointColumns, SearchColumns, SearchKind
 from landscape_dist.spaces.flat import Torus
 
 # A first sample is this part of all searches so far, and at least so many; where one found something, samples are
@@ -46,7 +46,7 @@ class Restarts:
     Args:
         slots, points, searches: of the coordinator.
         content: hash of each point.
-        domain: where points are looked for; None for everywhere.
+        domain: where points are looked for.
     """
 
     def __init__(
@@ -55,53 +55,46 @@ class Restarts:
         points: PointTable,
         searches: SearchTable,
         content: Column,
-        domain: Domain | None,
+        domain: Domain,
     ) -> None:
         self._slots = slots
         self._points = points
         self._searches = searches
         self._content = content
-        self._domain = Unbounded() if domain is None else domain
+        self._domain = domain
         self._last: tuple[int, int] | None = None  # points before the last sample, and its size
 
     def take(self, number: int) -> IntArray:
         """Slots of round `number`; none where the last sample was fruitless or nothing is known."""
         settings = self._slots.settings
-        n_points, n_searches = self._before(number)
+        points = self._points.before(number)
+        n_points = len(points)
         # Who looks for one index alone asks for no landscape.
         several = settings.max_index > settings.min_index
         asked = settings.restarts != "none" and settings.upward != "none" and several
         if not asked or not n_points:
             return np.zeros(0, dtype=np.int64)
-        wanted = self._wanted(n_points, n_searches)
+        wanted = self._wanted(points, self._searches.before(number))
         if self._last is not None and self._last[0] == n_points and self._last[1] >= wanted:
             return np.zeros(0, dtype=np.int64)
         self._last = (n_points, wanted)
         numbers = self._slots.n_restarts + np.arange(wanted)
-        begun = restarts(self._slots, numbers, self._points.view(), n_points, self._content.view(), self._domain)
+        begun = restarts(self._slots, numbers, points, self._content.view()[:n_points], self._domain)
         return self._slots.add_restarts(*begun)
 
-    def _before(self, number: int) -> tuple[int, int]:
-        """Points and searches of the rounds before; the columns ascend."""
-        points, searches = self._points.view(), self._searches.view()
-        return tuple(int(np.searchsorted(of.round, np.int32(number))) for of in (points, searches))  # type: ignore[return-value]
-
-    def _wanted(self, n_points: int, n_searches: int) -> int:
-        """Size of the sample."""
+    def _wanted(self, points: PointColumns, searches: SearchColumns) -> int:
+        """Size of the sample, from what the rounds before found."""
         settings = self._slots.settings
         if isinstance(settings.restarts, int):
             return settings.restarts
-        points = self._points.view()
-        if np.isnan(points.energy[:n_points]).any():  # a vector field, in which walks lead astray more often
+        if np.isnan(points.energy).any():  # a vector field, in which walks lead astray more often
             return settings.patience
-        if is_restart(points.found_by[:n_points]).any():
+        if is_restart(points.found_by).any():
             return settings.patience * min(2 ** (self._slots.space.dim - 1), FRUITFUL)
-        searches = self._searches.view()
-        kind = searches.kind[:n_searches]
-        n_walks = int(np.count_nonzero(kind < SearchKind.RESTART))
+        n_walks = int(np.count_nonzero(searches.kind < SearchKind.RESTART))
         wanted = max(LEAST, round(SHARE * n_walks))
         if isinstance(self._domain, Unbounded) and self._slots.space.dim <= LOW_DIMENSION:
-            lost = (kind == SearchKind.UP) & (searches.child[:n_searches] < 0)
+            lost = (searches.kind == SearchKind.UP) & (searches.child < 0)
             wanted = max(LEAST_UNBOUNDED, round(SHARE_UNBOUNDED * n_walks), FOR_A_LOST_CLIMB * int(lost.sum()))
         return min(wanted, settings.patience)
 
@@ -110,28 +103,27 @@ def restarts(
     slots: Slots,
     numbers: IntArray,
     points: PointColumns,
-    n_points: int,
     content: NDArray[np.uint64],
-    domain: Domain | None,
+    domain: Domain,
 ) -> tuple[FloatArray, NDArray[np.int8], IntArray]:
     """Where the restarts of these numbers begin (n, d), their kinds (n,) and targets (n,).
 
     Args:
-        points: of which the round knew the first `n_points`.
-        content: hashes of the points: which is the first of them must not depend on who found it first.
-        domain: where points are looked for; None for everywhere.
+        points: p points that the round knew.
+        content: (p,) hashes of them: which is the first must not depend on who found it first.
+        domain: where points are looked for.
     """
     space, settings = slots.space, slots.settings
-    X, index = points.x[:n_points], points.index[:n_points]
-    order = np.lexsort((np.arange(n_points), content[:n_points]))
-    lower, upper = _box(slots, X, Unbounded() if domain is None else domain)
+    n_points, X, index = len(points), points.x, points.index
+    order = np.lexsort((np.arange(n_points), content))
+    lower, upper = _box(slots, X, domain)
     levels = settings.max_index - settings.min_index + 1
     begin, base = np.empty((len(numbers), X.shape[1])), np.empty((len(numbers), X.shape[1]))
     kind, target = np.full(len(numbers), SearchKind.RESTART, dtype=np.int8), np.empty(len(numbers), dtype=np.int64)
     low = space.flat and space.dim <= LOW_DIMENSION
     # The next point on a curve may have any index.
     all_asked = settings.min_index == 0 and settings.max_index == space.dim
-    curves = _part_of_curves(points.energy[:n_points], points.found_by[:n_points]) if low and all_asked else 0.0
+    curves = _part_of_curves(points.energy, points.found_by) if low and all_asked else 0.0
     for row, number in enumerate(numbers.tolist()):
         draw = np.random.default_rng([_SEED, number])
         along, between, high = draw.random(3) < [curves, BETWEEN if low else 1.0, HIGHEST]

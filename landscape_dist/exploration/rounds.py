@@ -28,7 +28,7 @@ class Rounds:
         slots, points, searches: of the coordinator.
         child: where each plain slot ended, -1 for nowhere yet.
         content: hash of each point.
-        domain: where points are looked for; None for everywhere.
+        domain: where points are looked for.
 
     Attributes:
         number: of the last round opened. issued: slots upward, to confirm and of restarts that a round opened, or that
@@ -42,7 +42,7 @@ class Rounds:
         searches: SearchTable,
         child: Column,
         content: Column,
-        domain: Domain | None,
+        domain: Domain,
     ) -> None:
         self.number = 0
         self.issued = SlotSet()
@@ -52,7 +52,7 @@ class Rounds:
         self._upward = UpwardSearches(slots, content, self.issued, limit)
         self._confirming = ConfirmingSearches(slots, points, searches, child, self.issued)
         self._restarts = Restarts(slots, points, searches, content, domain)
-        self._bounded = domain is not None and not isinstance(domain, Unbounded)
+        self._bounded = not isinstance(domain, Unbounded)
         self.copies: Copies | None = None
         self._looked_at = FIRST_LOOK // 2
         self._last_upward = (0, 0)  # round and size of the last sample of upward searches
@@ -91,6 +91,5 @@ class Rounds:
             return False
         return self._n_points_before(last) == self._n_points_before(number)
 
-    # Rounds follow one another, so the columns `round` of points and searches ascend.
     def _n_points_before(self, number: int) -> int:
-        return int(np.searchsorted(self._points.view().round, np.int32(number)))
+        return len(self._points.before(number))

@@ -80,6 +80,11 @@ class PointTable:
     def x(self) -> FloatArray:
         return self.columns["x"].view()
 
+    def before(self, number: int) -> PointColumns:
+        """Points of the rounds before `number`: rounds follow one another, so the column ascends."""
+        n = int(np.searchsorted(self.columns["round"].view(), np.int32(number)))
+        return PointColumns(**{name: column.view()[:n] for name, column in self.columns.items()})
+
     def view(self, first: int = 0) -> PointColumns:
         """Points from id `first` on; arrays are views, not copies."""
         return PointColumns(**{name: column.view()[first:] for name, column in self.columns.items()})
@@ -102,6 +107,11 @@ class SearchTable:
         """Begin with these searches, which are not copied."""
         for name, column in self.columns.items():
             column.adopt(getattr(rows, name))
+
+    def before(self, number: int) -> SearchColumns:
+        """Searches of the rounds before `number`: rounds follow one another, so the column ascends."""
+        n = int(np.searchsorted(self.columns["round"].view(), np.int32(number)))
+        return SearchColumns(**{name: column.view()[:n] for name, column in self.columns.items()})
 
     def view(self, first: int = 0) -> SearchColumns:
         return SearchColumns(**{name: column.view()[first:] for name, column in self.columns.items()})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape_dist.hisd.evaluations import gradients
 from landscape_dist.hisd.newton import newton_step, pseudo_inverse
 from landscape_dist.numerics.arrays import to_numpy
 from landscape_dist.problems.base import Problem
@@ -82,7 +83,7 @@ def centred(problem: Problem, X: FloatArray, H: FloatArray) -> FloatArray:
     def is_felt(which: IntArray, distance: FloatArray) -> NDArray[np.bool_]:
         """(n,) whether a gradient is felt so far along the mode from the points `which`."""
         Y = problem.space.retract(X[which], distance[:, None] * v[which])
-        g = np.asarray(to_numpy(problem.gradient(problem.xp.asarray(Y))))
+        g = gradients(problem, Y)
         return np.asarray(~(np.abs(np.sum(g * v[which], axis=1)) <= felt[which]))
 
     outer = [_beyond(is_felt, sign, scale) for sign in (1.0, -1.0)]

@@ -9,7 +9,7 @@ from landscape_dist.hisd.settings import SolverSettings, nullity_rtol_of
 from landscape_dist.hisd.state import RuleState, State
 from landscape_dist.numerics.arrays import to_numpy
 from landscape_dist.numerics.equilibration import equilibrating
-from landscape_dist.numerics.linalg import row_norm
+from landscape_dist.numerics.linalg import row_norm, solve_each
 from landscape_dist.problems.base import Problem
 from landscape_dist.records import FloatArray, IntArray
 
@@ -73,7 +73,7 @@ class Ends:
             noise = self._problem.gradient_noise(state.x[rows])
             return self._judge_noisy(state, rows, small, to_numpy(noise), to_numpy(curvature_noise))
         # Most have no zero modes, and need no closer look; which ones must not depend on what else is in the batch.
-        step = _plain_step(H, g)
+        step = row_norm(solve_each(H, g[:, :, None])[:, :, 0])
         plain = step <= NEWTON_RTOL * size
         # One step more where it tells: children start from the rounded point, whichever search found it first.
         more = plain & (step > DEEP_RTOL * size) & ~self._more[state.row[rows]]
@@ -145,16 +145,6 @@ def noisy_newton_size(H: FloatArray, g: FloatArray, zero: FloatArray) -> tuple[F
     curved = w > zero[:, None]
     step = np.where(curved, c / np.where(curved, w, 1.0), 0.0)
     return np.asarray(np.linalg.norm(step, axis=1)), np.asarray(~curved.any(axis=1))
-
-
-def _plain_step(H: FloatArray, g: FloatArray) -> FloatArray:
-    """Length of Newton's step, (m,), infinite where a Hessian (m, d, d) is singular."""
-    try:
-        return np.asarray(np.linalg.norm(np.linalg.solve(H, g[:, :, None])[:, :, 0], axis=1))
-    except np.linalg.LinAlgError:
-        if len(H) == 1:
-            return np.full(1, np.inf)
-        return np.concatenate([_plain_step(H[i : i + 1], g[i : i + 1]) for i in range(len(H))])
 
 
 def newton_size(

@@ -19,6 +19,7 @@ from landscape_dist.hisd.curvatures import Curvatures
 from landscape_dist.hisd.outcome import Outcome
 from landscape_dist.hisd.paths import Paths
 from landscape_dist.numerics.arrays import to_numpy
+from landscape_dist.numerics.linalg import solve_each
 from landscape_dist.problems.base import Problem
 from landscape_dist.records import FloatArray, IntArray, SearchStatus
 
@@ -127,7 +128,7 @@ def _step(
     right = np.zeros((n, d + 1, 2))
     right[:, :d, 0] = np.where(finite[:, None], trial[:, d:] * curves.r - g, 0.0)
     right[:, d, 1] = 1.0
-    solved = _solved(system, right)
+    solved = solve_each(system, right)
     correction, tangent = solved[:, :, 0], solved[:, :, 1]
     with np.errstate(invalid="ignore", over="ignore"):  # where a system is singular
         tangent = tangent / np.linalg.norm(tangent, axis=1, keepdims=True)
@@ -176,7 +177,7 @@ def _end(problem: Problem, row: IntArray, x: FloatArray, reach: FloatArray, outc
         going, g, H = going[finite], g[finite], H[finite]
         if not len(going):
             return
-        step = _solved(H, -g[:, :, None])[:, :, 0]
+        step = solve_each(H, -g[:, :, None])[:, :, 0]
         size, scale = np.linalg.norm(step, axis=1), 1 + np.linalg.norm(x[going], axis=1)
         near = (size <= NEWTON_RTOL * scale) & np.isfinite(size)
         done = near & ((size <= DEEP_RTOL * scale) | (size >= 0.5 * last[going]))
@@ -202,13 +203,3 @@ def _evaluate(problem: Problem, x: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _whole(g: FloatArray, H: FloatArray) -> NDArray[np.bool_]:
     """(n,) whether gradients (n, d) and Hessians (n, d, d) are finite."""
     return np.asarray(np.isfinite(g).all(axis=1)) & np.asarray(np.isfinite(H).all(axis=(1, 2)))
-
-
-def _solved(A: FloatArray, B: FloatArray) -> FloatArray:
-    """A x = B for matrices (n, d, d) and right-hand sides (n, d, m); infinite where one is singular."""
-    try:
-        return np.asarray(np.linalg.solve(A, B))
-    except np.linalg.LinAlgError:
-        if len(A) == 1:
-            return np.full_like(B, np.inf)
-        return np.concatenate([_solved(A[i : i + 1], B[i : i + 1]) for i in range(len(A))])

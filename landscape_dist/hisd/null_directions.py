@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape_dist.numerics.arrays import to_numpy
+from landscape_dist.hisd.evaluations import gradients, hessians
 from landscape_dist.problems.base import Problem
 from landscape_dist.records import FloatArray
 
@@ -30,15 +30,15 @@ def moved_along(problem: Problem, X: FloatArray, offset: FloatArray) -> tuple[Fl
     Returns:
         (n, d), those of X where nothing is felt; and (n,) bool.
     """
-    w, Q = np.linalg.eigh(_hessians(problem, X))
+    w, Q = np.linalg.eigh(hessians(problem, X))
     radius = RADIUS * np.maximum(1.0, problem.space.lengths(X).max(axis=1))
     Y = problem.space.retract(X, radius[:, None] * offset)
     # The Hessian may vanish at the point itself.
-    size = np.maximum(np.abs(w).max(axis=1), np.linalg.norm(_hessians(problem, Y), axis=(1, 2)))[:, None]
+    size = np.maximum(np.abs(w).max(axis=1), np.linalg.norm(hessians(problem, Y), axis=(1, 2)))[:, None]
     size = np.where(np.isfinite(size) & (size > 0), size, 1.0)
     curved = np.abs(w) > CURVED * size
     for _ in range(STEPS):
-        g = np.asarray(to_numpy(problem.gradient(problem.xp.asarray(Y))))
+        g = gradients(problem, Y)
         along = (Q.mT @ g[:, :, None])[:, :, 0]
         if (np.abs(along[curved]) <= 0.1 * FELT * np.broadcast_to(size * radius[:, None], along.shape)[curved]).all():
             break
@@ -47,7 +47,3 @@ def moved_along(problem: Problem, X: FloatArray, offset: FloatArray) -> tuple[Fl
     near = np.linalg.norm(problem.space.log(X, Y), axis=1) <= 2 * radius
     felt = near & (np.linalg.norm(g, axis=1) > FELT * size[:, 0] * radius)
     return np.where(felt[:, None], Y, X), felt
-
-
-def _hessians(problem: Problem, X: FloatArray) -> FloatArray:
-    return np.asarray(to_numpy(problem.hessian(problem.xp.asarray(X))))

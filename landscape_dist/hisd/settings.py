@@ -15,6 +15,8 @@ from landscape_dist.hisd.step_rule import STEP_RULES, StepRule
 
 ACCELERATIONS = ("none", "heavy_ball", "nesterov")
 PERTURBATIONS = ("gaussian", "uniform")
+# An eigenvalue counts as zero below this part of the largest, by default, and where Hessians are given.
+NULLITY_RTOL, EXACT_NULLITY_RTOL = 1e-6, 1e-10
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class SolverSettings:
     symmetric_part: bool = False
     gradient_rtol: float = 1e-10
     gradient_atol: float = 0.0
-    nullity_rtol: float = 1e-6  # NULLITY_RTOL
+    nullity_rtol: float = NULLITY_RTOL
     nullity_atol: float = 0.0
     perturbation_method: str = "gaussian"
     start_directions: tuple[tuple[float, ...], ...] | None = None
@@ -202,10 +204,6 @@ class SolverSettings:
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
         parts = ("step", "eigensolver", "custom_step")
         return plain | {n: plain[n].as_dict() for n in parts if plain[n] is not None and not isinstance(plain[n], str)}
-
-
-NULLITY_RTOL = 1e-6
-EXACT_NULLITY_RTOL = 1e-10
 
 
 def nullity_rtol_of(settings: SolverSettings, given: bool) -> float:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape_dist.hisd.evaluations import hessians
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.numerics.arrays import to_numpy
 from landscape_dist.problems.base import Problem
@@ -61,7 +62,7 @@ def with_lengths(problem: Problem, settings: SolverSettings, start: FloatArray) 
 def measured_lengths(problem: Problem, x: FloatArray) -> FloatArray | None:
     """(d,) powers of two: how far from x along each coordinate the Hessian changes; None where that is ordinary."""
     d = problem.dim
-    H = _hessians(problem, x[None])[0]
+    H = hessians(problem, x[None])[0]
     if not np.isfinite(H).all():
         return None
     size = np.sqrt(np.abs(np.diag(H)))
@@ -69,7 +70,7 @@ def measured_lengths(problem: Problem, x: FloatArray) -> FloatArray | None:
     def changed(octaves: FloatArray) -> NDArray[np.bool_]:
         """(d,) whether moving so far along each coordinate, one at a time, changes the Hessian."""
         with np.errstate(all="ignore"):
-            moved = _hessians(problem, x + np.diag(2.0**octaves))
+            moved = hessians(problem, x + np.diag(2.0**octaves))
             if not problem.symmetric:
                 # Of a Jacobian the diagonal alone has a unit that no coordinate's unit changes.
                 return _differ(np.diagonal(moved, axis1=1, axis2=2), np.diag(H))
@@ -106,10 +107,6 @@ def _differ(A: FloatArray, B: FloatArray) -> NDArray[np.bool_]:
     return np.asarray(np.where(np.isfinite(part), part, np.inf) > CHANGE)
 
 
-def _hessians(problem: Problem, X: FloatArray) -> FloatArray:
-    return np.asarray(to_numpy(problem.hessian(problem.xp.asarray(X))))
-
-
 # -- searches -----------------------------------------------------------------------------------------------------
 def view(problem: Problem, settings: SolverSettings) -> tuple[Scaled, SolverSettings]:
     """The problem in the units of the settings, and the settings without them."""
@@ -135,7 +132,7 @@ def moved_back(result: ResultBatch, scaled: Scaled) -> ResultBatch:
         norms[finite] = np.linalg.norm(g, axis=1)
     found = np.flatnonzero(result.index >= 0)
     if len(found) and problem.has_energy:
-        w = np.linalg.eigvalsh(_hessians(problem, x[found]))
+        w = np.linalg.eigvalsh(hessians(problem, x[found]))
         eigenvalues[found] = w[:, : eigenvalues.shape[1]]
     paths = {slot: np.asarray(scaled.to_original(path)) for slot, path in result.trajectories.items()}
     return replace(result, x=x, gradient_norm=norms, eigenvalues=eigenvalues, trajectories=paths)

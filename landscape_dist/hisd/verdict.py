@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from landscape_dist.hisd.degenerate import approach, centred
 from landscape_dist.hisd.ends import NOISY_CURVATURE
+from landscape_dist.hisd.evaluations import gradients, hessians
 from landscape_dist.hisd.newton import newton_step, pseudo_inverse
 from landscape_dist.hisd.outcome import Outcome
 from landscape_dist.hisd.schur import jacobian_spectrum
@@ -73,7 +74,7 @@ def noisy_spectrum(H: FloatArray, nullity_rtol: float, n_eigenvalues: int, zero:
     w = np.asarray(np.linalg.eigvalsh(H), dtype=np.float64)
     size = np.abs(w)
     border = np.maximum(nullity_rtol * size.max(axis=1, keepdims=True), zero[:, None])
-    index, nullity = ((kind).sum(axis=1, dtype=np.int32) for kind in (w < -border, size <= border))
+    index, nullity = (of.sum(axis=1, dtype=np.int32) for of in (w < -border, size <= border))
     return Verdict(w[:, :n_eigenvalues], index, nullity)
 
 
@@ -100,7 +101,7 @@ MULTIPLICITY = 4.0
 def verdicts(problem: Problem, outcome: Outcome, found: IntArray, settings: SolverSettings) -> Verdict:
     """On the converged searches `found` of an outcome, by dense Hessians; degenerate points get their last digits."""
     X = outcome.x[found]
-    H = outcome.H[found] if outcome.H is not None else to_numpy(problem.hessian(problem.xp.asarray(X)))
+    H = outcome.H[found] if outcome.H is not None else hessians(problem, X)
     if not problem.has_energy:
         noise = problem.hessian_noise(problem.xp.asarray(X))
         unsure = 0.0 if noise is None else NOISY_CURVATURE * float(to_numpy(noise).max(initial=0.0))
@@ -119,7 +120,7 @@ def verdicts(problem: Problem, outcome: Outcome, found: IntArray, settings: Solv
     rows = np.flatnonzero(smallest <= SUSPICIOUS * outcome.norm_at_start[found])
     if not len(rows):
         return verdict
-    g = to_numpy(problem.gradient(problem.xp.asarray(X[rows])))
+    g = gradients(problem, X[rows])
     X[rows], g, H[rows] = approach(problem, X[rows], g, H[rows])
     outcome.x[found[rows]], outcome.gradient_norm[found[rows]] = X[rows], np.linalg.norm(g, axis=1)
     change = np.zeros_like(H)
@@ -128,7 +129,7 @@ def verdicts(problem: Problem, outcome: Outcome, found: IntArray, settings: Solv
     single = rows[verdict.nullity[rows] == 1]
     if len(single) and problem.space.flat:
         X[single] = centred(problem, X[single], H[single])
-        g = to_numpy(problem.gradient(problem.xp.asarray(X[single])))
+        g = gradients(problem, X[single])
         outcome.x[found[single]], outcome.gradient_norm[found[single]] = X[single], np.linalg.norm(g, axis=1)
     return verdict
 
@@ -161,5 +162,5 @@ def remaining_change(problem: Problem, X: FloatArray, g: FloatArray, H: FloatArr
     w, Q = np.linalg.eigh(scale[:, :, None] * H * scale[:, None, :])
     # No step along modes that count as zero already: there g / w is rounding over rounding.
     step = scale * newton_step(Q, pseudo_inverse(w, nullity_rtol, np), scale * g)
-    after = to_numpy(problem.hessian(problem.xp.asarray(problem.space.retract(X, step))))
+    after = hessians(problem, problem.space.retract(X, step))
     return np.asarray(MULTIPLICITY * (after - H))

@@ -103,6 +103,16 @@ def _numpy_identity(d: int) -> FloatArray:
     return np.eye(d)
 
 
+def solve_each(A: FloatArray, B: FloatArray) -> FloatArray:
+    """A x = B for matrices (n, d, d) and right-hand sides (n, d, m), row by row; infinite where one is singular."""
+    try:
+        return np.asarray(np.linalg.solve(A, B))
+    except np.linalg.LinAlgError:
+        if len(A) == 1:
+            return np.full_like(B, np.inf)
+        return np.concatenate([solve_each(A[i : i + 1], B[i : i + 1]) for i in range(len(A))])
+
+
 def subspace_overlap(A: FloatArray, B: FloatArray) -> FloatArray:
     """Smallest cosine of the principal angles between column spaces: (n, d, k), (n, d, k) -> (n,); 1 means equal."""
     if A.shape[-1] == 0:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from landscape_dist.errors import SettingsError
-from landscape_dist.pathways.connections import connecting
+from landscape_dist.exploration.arrows import connecting
 from landscape_dist.records import FloatArray, IntArray, SearchColumns, SearchKind, SearchStatus, TrajectoryColumns
 
 BLOCK_BYTES = 8 << 20

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from landscape_dist.errors import SettingsError
-from landscape_dist.pathways.connections import connecting, rows_of_slots
+from landscape_dist.exploration.arrows import connecting
+from landscape_dist.pathways.connections import rows_of_slots
 from landscape_dist.pathways.landscape_like import LandscapeLike
 from landscape_dist.plots.arrows import MOST_ARROWS, Look, arcs_clear_of, draw_arrows, legend_line, make_look, shown
 from landscape_dist.plots.canvas import (

@@ -146,12 +146,12 @@ def test_they_begin_within_the_domain() -> None:
     box = Box((-1.0, 0.0), (0.7, 1.5))
     numbers, order = np.arange(200), np.random.default_rng(0).permutation(len(points))
     content = content_hash(points.x)
-    X, kind, target = restarts(slots, numbers, points, len(points), content, box)
+    X, kind, target = restarts(slots, numbers, points, content, box)
     random = kind == SearchKind.RESTART
     assert (box.contains(X[random], margin=0.05)).all()
     assert set(target.tolist()) == {0, 1, 2}
     # Who found a point first changes nothing.
     mixed = type(points)(*(getattr(points, name)[order] for name in points.__slots__))
-    Y, *rest = restarts(slots, numbers, mixed, len(points), content[order], box)
+    Y, *rest = restarts(slots, numbers, mixed, content[order], box)
     assert np.array_equal(X, Y)
     assert all(np.array_equal(a, b) for a, b in zip((kind, target), rest, strict=True))

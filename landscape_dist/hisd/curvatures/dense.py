@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from landscape_dist.hisd import schur
+from landscape_dist.hisd import evaluations, schur
 from landscape_dist.hisd.curvatures.base import Curvatures
 from landscape_dist.hisd.curvatures.eigenvectors import newton_by_eigenvectors
 from landscape_dist.hisd.newton import NewtonEnds
@@ -15,7 +15,6 @@ from landscape_dist.hisd.outcome import Outcome
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.spectra import LowestSpectrum, counted, zero_threshold
 from landscape_dist.hisd.verdict import Verdict, verdicts
-from landscape_dist.numerics.arrays import to_numpy
 from landscape_dist.numerics.hessians import DenseHessians, HessianStack
 from landscape_dist.numerics.linalg import canonical_eigenbasis
 from landscape_dist.problems.base import Problem
@@ -40,7 +39,7 @@ class DenseCurvatures(Curvatures):
     def frames(
         self, X: FloatArray, columns: int, *, gap: float = 0.0, hessians: bool = False
     ) -> tuple[FloatArray, HessianStack | None]:
-        H = self._hessians(X)
+        H = evaluations.hessians(self.problem, X)
         bad = np.asarray(~np.isfinite(H).all(axis=(1, 2)))
         if bad.any():
             H = np.where(bad[:, None, None], np.eye(X.shape[1]), H)
@@ -61,11 +60,8 @@ class DenseCurvatures(Curvatures):
         return newton_by_eigenvectors(self.problem, x, g, V, reach, tolerance, self.settings.nullity_rtol)
 
     def spectrum(self, x: FloatArray, target_index: int) -> LowestSpectrum:
-        w = np.asarray(np.linalg.eigvalsh(self._hessians(x[None])[0]), dtype=np.float64)
+        w = np.asarray(np.linalg.eigvalsh(evaluations.hessians(self.problem, x[None])[0]), dtype=np.float64)
         return counted(w, zero_threshold(w[0], w[-1], self.settings))
 
     def verdicts(self, outcome: Outcome, found: IntArray, target_index: int) -> Verdict:
         return verdicts(self.problem, outcome, found, self.settings)
-
-    def _hessians(self, X: FloatArray) -> FloatArray:
-        return np.asarray(to_numpy(self.problem.hessian(self.problem.xp.asarray(X))))
