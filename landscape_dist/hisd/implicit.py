@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from landscape_dist.hisd.bends import Bends
 from landscape_dist.hisd.curvatures import Curvatures
 from landscape_dist.hisd.dynamics import rayleigh, reflect
-from landscape_dist.hisd.state import RuleState, State
+from landscape_dist.hisd.state import State
 from landscape_dist.hisd.step_rule import StepRule
 from landscape_dist.numerics.arrays import nonzero
 from landscape_dist.numerics.hessians import HessianStack
@@ -17,35 +18,45 @@ NEWTON_REACH = 1.0
 # Above this relative error of the linear model the step is taken back.
 REJECT = 0.5
 HUGE, TINY = 1e150, 1e-300
+ROUNDING = 1e-9
+# What Newton's step leaves of the gradient at most where x^m has its root: (1 - 1/(m - 1))^(m - 1) < 1/e.
+CONTRACTS = 0.37
 SHRINK, GROW = 0.25, 4.0
+# A mode is stiff whose part in what the prediction is off by is that much smaller in x than in the gradient.
+STIFF = 0.5
+# Errors above this many tolerances are worth asking what they come to in x.
+WORTH = 2.0
 
 
-class ImplicitStep(StepRule[RuleState]):
+class ImplicitStep(StepRule[Bends]):
     """(s I + M) dx = R f with R = I - 2 V V^T, f = -g, and M the Hessian with its expansion taken care of.
 
     M is R H along the modes that contract under the dynamics (those of V with negative curvature are reflected).
     Along the modes that expand (the one just left while its curvature is negative; those of V with positive
     curvature) M has no curvature at all, so that the step is as long as the trust radius allows instead of pointing
     back.  s = |g| / trust makes |dx| <= trust where M >= 0; it vanishes with the gradient, so the last steps are
-    Newton's.  The trust radius follows from how well the linear model predicted the new gradient.
+    Newton's.  The trust radius follows from how well the linear model predicted the new gradient.  In stiff valleys the
+    step goes aside by what the one before was off by (`Bends`).
 
     Args:
         tolerance: accepted error of the predicted gradient, relative to the larger of the two gradients.
         symmetric: False for vector fields that are no gradients, for which H is minus the Jacobian.
+        flat: whether points live in a flat space, in which displacements may be kept from step to step.
     """
 
     name = "implicit"
     uses_hessian = True
 
-    def __init__(self, tolerance: float, symmetric: bool = True) -> None:
+    def __init__(self, tolerance: float, symmetric: bool = True, flat: bool = True) -> None:
         self.tolerance = tolerance
         self.symmetric = symmetric
+        self.flat = flat
 
-    def begin(self, state: State[Any], xp: Any) -> RuleState:
-        """Nothing beyond the common state is needed."""
-        return RuleState()
+    def begin(self, state: State[Any], xp: Any) -> Bends:
+        """Nothing is known of bends."""
+        return Bends()
 
-    def propose(self, state: State[RuleState], xp: Any) -> tuple[Any, Any]:
+    def propose(self, state: State[Bends], xp: Any) -> tuple[Any, Any]:
         """Displacements (n, d), and the pseudo-times (n,) that they stand for."""
         assert state.H is not None
         shift = state.gradient_norm / state.trust
@@ -65,9 +76,11 @@ class ImplicitStep(StepRule[RuleState]):
             M = M.less(leave, transposed @ leave)
             settled = settled & state.has_left(xp)
         self._system = M, shift
-        return _bounded(M, rhs, settled, shift, state, xp), 1 / (shift + 1e-6 * state.norm)
+        step, self._newton = _bounded(M, rhs, settled, shift, state, xp)
+        self._aside = state.memory.expected(step, xp)
+        return step if self._aside is None else step + self._aside, 1 / (shift + 1e-6 * state.norm)
 
-    def judge(self, state: State[RuleState], step: Any, gradient: Any, xp: Any) -> tuple[Any, Any]:
+    def judge(self, state: State[Bends], step: Any, gradient: Any, xp: Any) -> tuple[Any, Any]:
         """Which trial points to accept (n,) bool, and the new trust radii (n,)."""
         assert state.H is not None
         after = row_norm(gradient, xp)
@@ -76,7 +89,8 @@ class ImplicitStep(StepRule[RuleState]):
         everywhere = bool(finite.all())
         if not everywhere:
             gradient, after = xp.where(finite[:, None], gradient, 0.0), xp.where(finite, after, 0.0)
-        change = (state.H @ step[:, :, None])[:, :, 0]
+        straight = step if self._aside is None else step - self._aside
+        change = (state.H @ straight[:, :, None])[:, :, 0]
         larger = xp.maximum(after, state.gradient_norm)
         defect = gradient - state.g - change
         off = row_norm(defect, xp)
@@ -84,13 +98,23 @@ class ImplicitStep(StepRule[RuleState]):
             off = xp.where(off > state.noise, off - state.noise, 0.0 * off)
         error = off / xp.maximum(larger, TINY)
         size = row_norm(step, xp)
-        rows = nonzero(error > self.tolerance, xp)
+        bent = None if self._aside is None else xp.any(self._aside != 0, axis=-1)
+        wrong = error > WORTH * self.tolerance
+        rows = nonzero(wrong if bent is None else wrong | bent, xp)
         if len(rows):
             # What stiff modes are off by, the next implicit step takes away.
             M, shift = self._system
             left = _solve(M[rows], defect[rows], shift[rows], state.norm[rows])
-            error[rows] = xp.minimum(error[rows], row_norm(left, xp) / xp.maximum(size[rows], TINY))
+            off_by = row_norm(left, xp) / xp.maximum(size[rows], TINY)
+            told = (error[rows] > self.tolerance) & (off_by < 1) & (off_by < STIFF * error[rows])
+            error[rows] = xp.minimum(error[rows], off_by)
+            if self.flat and state.noise is None and bool(told.any()):
+                left = reflect(state.V[rows], left) if state.V.shape[-1] else left
+                aside = -left if self._aside is None else self._aside[rows] - left
+                state.memory.note(straight, rows[told], aside[told], xp)
         accepted = error <= REJECT
+        if bent is not None:  # what a bend leaves grows with a higher power of the length
+            error = xp.where(bent, xp.sqrt(self.tolerance * error), error)
         if not everywhere:
             accepted = accepted & finite
             error = xp.where(finite, error, xp.inf)
@@ -101,55 +125,57 @@ class ImplicitStep(StepRule[RuleState]):
             trust = size * xp.where(accepted, factor, xp.minimum(factor, 0.5))
             # Not rejected nor accepted is what is not a number.
             trust = xp.where(xp.isfinite(trust), trust, SHRINK * size)
-        # A step that was short because the search is converging says nothing against a long one.
+        # A step that was short because the search is converging says nothing against a long one; and at a degenerate
+        # point Newton's steps are wrong by as much every time, and still the best there are.
+        trust = xp.where(self._newton & (after <= CONTRACTS * state.gradient_norm), xp.maximum(trust, size), trust)
         return accepted, xp.where(accepted & (factor >= 1), xp.maximum(trust, state.trust), trust)
 
 
-def _bounded(M: HessianStack, rhs: Any, settled: Any, shift: Any, state: State[RuleState], xp: Any) -> Any:
+def _bounded(
+    M: HessianStack, rhs: Any, settled: Any, shift: Any, state: State[Bends], xp: Any
+) -> tuple[Any, Any]:
     """Solve (s I + M) dx = rhs: Newton's steps for searches that are settled and near, within the trust radius else.
 
     Args:
         M: n matrices. rhs: (n, d). settled: (n,) bool, or True for all. shift: (n,).
 
     Returns:
-        (n, d) steps.
+        (n, d) steps, and (n,) which of them are Newton's.
     """
-    if settled is True:
-        settled = xp.ones(len(state), dtype=xp.bool)
-    if not bool(settled.any()):
-        return _within(_forward(M, rhs, shift, state.norm, xp), state.trust, xp)
+    size = row_norm(rhs, xp)
+    near = xp.zeros_like(size, dtype=xp.bool)
+    if settled is True or bool(settled.any()):
+        # |A^-1 b| >= |b|^2 / |A^T b|: most of Newton's steps that are too long need not be solved for.
+        against = row_norm((M.mT @ rhs[:, :, None])[:, :, 0], xp) + 1e-4 * shift * size
+        near = size * size <= NEWTON_REACH * state.trust * (1 + ROUNDING) * against
+        near = near if settled is True else near & settled
     # The small shift keeps zero modes still; it vanishes with the gradient, so convergence stays quadratic.
-    rows = None if bool(settled.all()) else nonzero(settled, xp)
-    M_ = M if rows is None else M[rows]
-    rhs_, shift_, norm_, trust_ = (a if rows is None else a[rows] for a in (rhs, shift, state.norm, state.trust))
-    newton = _solve(M_, rhs_, 1e-4 * shift_, norm_)
-    good = (row_norm(newton, xp) <= NEWTON_REACH * trust_) & (row_dot(newton, rhs_, xp) > 0)
-    if rows is None:
-        if bool(good.all()):
-            return newton
-        step, taken = newton, good
-    else:
-        step, taken = xp.zeros_like(rhs), xp.zeros_like(settled)
-        step[rows], taken[rows] = newton, good
-    rows = nonzero(~taken, xp)
-    far = _forward(M[rows], rhs[rows], shift[rows], state.norm[rows], xp)
-    step[rows] = _within(far, state.trust[rows], xp)
-    return step
+    step = _solve(M, rhs, xp.where(near, 1e-4 * shift, shift), state.norm)
+    newton = near & (row_norm(step, xp) <= NEWTON_REACH * state.trust) & (row_dot(step, rhs, xp) > 0)
+    rows = nonzero(near & ~newton, xp)
+    if len(rows):
+        step[rows] = _solve(M[rows], rhs[rows], shift[rows], state.norm[rows])
+    rows = nonzero(~newton, xp)
+    if len(rows):
+        step[rows] = _within(_forward(step[rows], M, rhs[rows], shift[rows], rows, xp), state.trust[rows], xp)
+    return step, newton
 
 
-def _forward(M: HessianStack, rhs: Any, shift: Any, norm: Any, xp: Any) -> Any:
-    """Solve (s I + M) dx = rhs: (n, d); without negative curvatures of M where the step points against the dynamics.
+def _forward(step: Any, M: HessianStack, rhs: Any, shift: Any, rows: Any, xp: Any) -> Any:
+    """Solutions of (s I + M) dx = rhs, (m, d); without negative curvatures of M where they point against the dynamics.
 
     A mode of negative curvature that is not taken care of turns the step around where the shift is smaller than that.
+
+    Args:
+        step, rhs: (m, d). shift: (m,). rows: (m,) which of the matrices are theirs.
     """
-    step = _solve(M, rhs, shift, norm)
     against = row_dot(step, rhs, xp) <= 0
     if M.array is not None and bool(against.any()):
-        rows = nonzero(against, xp)
-        A = M.array[rows]
+        wrong = nonzero(against, xp)
+        A = M.array[rows[wrong]]
         w, Q = xp.linalg.eigh(0.5 * (A + A.mT))
-        along = (Q.mT @ rhs[rows][:, :, None])[:, :, 0]
-        step[rows] = (Q @ (along / (shift[rows][:, None] + xp.where(w > 0, w, TINY)))[:, :, None])[:, :, 0]
+        along = (Q.mT @ rhs[wrong][:, :, None])[:, :, 0]
+        step[wrong] = (Q @ (along / (shift[wrong][:, None] + xp.where(w > 0, w, TINY)))[:, :, None])[:, :, 0]
     return step
 
 
@@ -185,4 +211,5 @@ def _solve(M: HessianStack, b: Any, shift: Any, norm: Any) -> Any:
 
 def implicit_rule(curvatures: Curvatures, tolerance: float) -> ImplicitStep:
     """The implicit step for the problem of a strategy."""
-    return ImplicitStep(tolerance, curvatures.problem.symmetric)
+    problem = curvatures.problem
+    return ImplicitStep(tolerance, problem.symmetric, problem.space.flat)

@@ -35,7 +35,11 @@ class Passes:
         self._largest[row] = np.maximum(self._largest[row], g)
         least = self._least[row] = np.where(new, g, np.minimum(self._least[row], g))
         self.close[row] |= (least < LOW * self._largest[row]) & (g > RISE * least)
-        if state.H is not None and state.H.array is not None:
-            w, Q = np.linalg.eigh(to_numpy(state.H.array))
-            along = np.abs(np.sum(Q[:, :, 0] * to_numpy(state.g), axis=1))
-            self.close[row] |= (w[:, 0] < -CURVED * np.abs(w).max(axis=1)) & (along < ASIDE * g)
+        unknown = np.flatnonzero(~self.close[row])
+        if len(unknown) and state.H is not None and state.H.array is not None:
+            H = to_numpy(state.H.array)
+            w = np.linalg.eigvalsh(H[unknown])
+            unknown = unknown[w[:, 0] < -CURVED * np.abs(w).max(axis=1)]
+            _, Q = np.linalg.eigh(H[unknown])
+            along = np.abs(np.sum(Q[:, :, 0] * to_numpy(state.g)[unknown], axis=1))
+            self.close[row[unknown]] = along < ASIDE * g[unknown]

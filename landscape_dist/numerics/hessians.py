@@ -91,7 +91,10 @@ class DenseHessians(HessianStack):
         return DenseHessians(self.array.mT, self.xp)
 
     def less(self, left: Any, right: Any) -> DenseHessians:
-        return DenseHessians(self.array - left @ right.mT, self.xp)
+        array = left @ right.mT
+        array *= -1.0  # in place: where matrices are small, room for them costs more than the products
+        array += self.array
+        return DenseHessians(array, self.xp)
 
     def sizes(self) -> Any:
         """(n,) Frobenius norms."""
@@ -101,10 +104,18 @@ class DenseHessians(HessianStack):
         return DenseHessians(self.xp.where(mask[:, None, None], self.array, other.array), self.xp)
 
     def solve(self, shift: Any, B: Any, size: Any = None) -> Any:
-        xp, eye = self.xp, identity(self.array, self.xp)
+        xp = self.xp
         try:
-            return xp.linalg.solve(self.array + shift[:, None, None] * eye, B)
+            return xp.linalg.solve(self._shifted(shift), B)
         except (np.linalg.LinAlgError, RuntimeError):
             size = self.sizes() if size is None else size
             shift = shift + NUDGE * size + xp.where(size > 0, 0.0, 1.0)
-            return xp.linalg.solve(self.array + shift[:, None, None] * eye, B)
+            return xp.linalg.solve(self._shifted(shift), B)
+
+    def _shifted(self, shift: Any) -> Any:
+        """H + shift I, (n, d, d)."""
+        if self.xp is not np:
+            return self.array + shift[:, None, None] * identity(self.array, self.xp)
+        shifted = self.array.copy()
+        np.einsum("nii->ni", shifted)[...] += shift[:, None]
+        return shifted
