@@ -33,6 +33,7 @@ def make_header(
             "has_energy": problem.has_energy,
             "definition": problem.definition,
             **space,
+            **({} if problem.mass is None else {"mass": problem.mass.as_plain()}),
         },
         "start": starts.tolist(),
         "explore": explore.as_dict(),
@@ -70,6 +71,8 @@ def session_details(explore: ExploreSettings, solver: SolverSettings) -> dict[st
     return {"versions": dict(versions()), "settings": free}
 
 
+# Longer values are cut where two headers are compared: a field may be of many numbers.
+LONGEST_VALUE = 200
 _DEFAULTS = {"explore": ExploreSettings(max_index=0).as_dict() | BEFORE, "solver": SolverSettings().as_dict()}
 
 
@@ -89,8 +92,13 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         if len(changed) > 1:
             # The fingerprint says that something differs; the others say what.
             changed = [k for k in changed if k != "problem.fingerprint"]
-        found += [f"{k}: {a.get(k)}, now {b.get(k)}" for k in changed]
+        found += [f"{k}: {_short(a.get(k))}, now {_short(b.get(k))}" for k in changed]
     return found
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
 
 
 def check_header(header: dict[str, Any], dim: int, where: str) -> None:

@@ -19,7 +19,7 @@ from landscape_dist.spaces.flat import Torus
 # larger.
 SHARE, LEAST = 1 / 6, 5
 # Where there is no edge to leave by, climbs that got lost say nothing: more are made, so many for each of them.
-SHARE_UNBOUNDED, LEAST_UNBOUNDED, FOR_A_LOST_CLIMB = 1, 64, 8
+SHARE_UNBOUNDED, LEAST_UNBOUNDED, FOR_A_LOST_CLIMB = 1, 128, 8
 # Random points of a box in more dimensions than these are far from everything: there restarts are between known points.
 LOW_DIMENSION = 16
 # Where one was fruitful, samples are of `patience` on a line, twice that in the plane, and at most so many times it.
@@ -29,13 +29,17 @@ BETWEEN = 1 / 6
 # and how far aside of the way from one to the other they may be, in widths of the box.
 ASIDE = 0.05
 # The part that are along curves, where there are few variables: while these found nothing, something, the most.
-CURVES, CURVES_FRUITFUL, CURVES_BEST = 1 / 4, 1 / 2, 3 / 4
+CURVES, CURVES_FRUITFUL, CURVES_BEST = 1 / 8, 1 / 2, 3 / 4
 # The part of the others that is for the highest index: what no walk leads to are maxima more often than not.
 HIGHEST = 1 / 2
+# and of the rest for index 1, which leads to minima.
+LOWEST = 1 / 3
 # Draws are told apart by this and by the number of the restart.
 _SEED = 20_26
 # The box is larger than what is known by this part of its width on either side.
 MARGIN = 0.5
+# but only some of the restarts at random points use all of that, and most begin between the outermost known points.
+MARGINS = (0.0, 0.0, 0.25, 1.0)
 # In an unbounded domain its edges are at least so many typical lengths from its middle.
 NEAREST_EDGE = 2.0
 
@@ -65,14 +69,15 @@ class Restarts:
         self._last: tuple[int, int] | None = None  # points before the last sample, and its size
 
     def take(self, number: int) -> IntArray:
-        """Slots of round `number`; none where the last sample was fruitless or nothing is known."""
+        """Slots of round `number`; none where the last sample was fruitless."""
         settings = self._slots.settings
         points = self._points.before(number)
         n_points = len(points)
         # Who looks for one index alone asks for no landscape.
         several = settings.max_index > settings.min_index
         asked = settings.restarts != "none" and settings.upward != "none" and several
-        if not asked or not n_points:
+        # A start that comes to nothing says little; in many variables what is around it says no more.
+        if not asked or (not n_points and self._slots.space.dim > LOW_DIMENSION):
             return np.zeros(0, dtype=np.int64)
         wanted = self._wanted(points, self._searches.before(number))
         if self._last is not None and self._last[0] == n_points and self._last[1] >= wanted:
@@ -92,11 +97,12 @@ class Restarts:
         if is_restart(points.found_by).any():
             return settings.patience * min(2 ** (self._slots.space.dim - 1), FRUITFUL)
         n_walks = int(np.count_nonzero(searches.kind < SearchKind.RESTART))
-        wanted = max(LEAST, round(SHARE * n_walks))
-        if isinstance(self._domain, Unbounded) and self._slots.space.dim <= LOW_DIMENSION:
-            lost = (searches.kind == SearchKind.UP) & (searches.child < 0)
-            wanted = max(LEAST_UNBOUNDED, round(SHARE_UNBOUNDED * n_walks), FOR_A_LOST_CLIMB * int(lost.sum()))
-        return min(wanted, settings.patience)
+        if not isinstance(self._domain, Unbounded) or self._slots.space.dim > LOW_DIMENSION:
+            return min(max(LEAST, round(SHARE * n_walks)), settings.patience)
+        lost = (searches.kind == SearchKind.UP) & (searches.child < 0)
+        wanted = max(LEAST_UNBOUNDED, round(SHARE_UNBOUNDED * n_walks), FOR_A_LOST_CLIMB * int(lost.sum()))
+        # What is as large in every direction is a smaller part of a box of more dimensions.
+        return min(wanted, settings.patience * min(max(self._slots.space.dim - 1, 1), 2))
 
 
 def restarts(
@@ -109,14 +115,15 @@ def restarts(
     """Where the restarts of these numbers begin (n, d), their kinds (n,) and targets (n,).
 
     Args:
-        points: p points that the round knew.
+        points: p points that the round knew; without any, the box is around the user's starts.
         content: (p,) hashes of them: which is the first must not depend on who found it first.
         domain: where points are looked for.
     """
     space, settings = slots.space, slots.settings
-    n_points, X, index = len(points), points.x, points.index
+    n_points, index = len(points), points.index
+    X = points.x if n_points else slots.starts
     order = np.lexsort((np.arange(n_points), content))
-    lower, upper = _box(slots, X, domain)
+    hull, (lower, upper) = _boxes(slots, X, domain)
     levels = settings.max_index - settings.min_index + 1
     begin, base = np.empty((len(numbers), X.shape[1])), np.empty((len(numbers), X.shape[1]))
     kind, target = np.full(len(numbers), SearchKind.RESTART, dtype=np.int8), np.empty(len(numbers), dtype=np.int64)
@@ -124,21 +131,29 @@ def restarts(
     # The next point on a curve may have any index.
     all_asked = settings.min_index == 0 and settings.max_index == space.dim
     curves = _part_of_curves(points.energy, points.found_by) if low and all_asked else 0.0
+    fields = bool(np.isnan(points.energy).any())
     for row, number in enumerate(numbers.tolist()):
         draw = np.random.default_rng([_SEED, number])
         along, between, high = draw.random(3) < [curves, BETWEEN if low else 1.0, HIGHEST]
-        i, j = order[draw.integers(n_points, size=2)]
+        i, j = order[draw.integers(n_points, size=2)] if n_points else (0, 0)
         part = np.asarray(draw.random(X.shape[1]))
         base[row] = X[i]
         target[row] = settings.max_index if high else settings.max_index - draw.integers(levels)
-        if along and not points.nullity[i]:  # nowhere else does the curve have a direction to begin with
+        if n_points and along and not points.nullity[i]:  # nowhere else does the curve have a direction to begin with
             begin[row], kind[row] = X[i], SearchKind.CURVE
             target[row] = index[i] + 1 if index[i] < settings.max_index else max(index[i] - 1, 0)
         elif between and i != j:
             away = space.log(X[i : i + 1], X[j : j + 1])[0]
             begin[row] = X[i] + (0.25 + 0.5 * part[0]) * away + ASIDE * (upper - lower) * (part - 0.5)
         else:
-            begin[row] = lower + part * (upper - lower)
+            # Most of them where points are: of more dimensions, nearly all of a wider box is outside of that.
+            outwards = MARGINS[draw.integers(len(MARGINS))]
+            begin[row] = hull[0] + part * (hull[1] - hull[0])
+            begin[row] += outwards * ((1 - part) * (lower - hull[0]) + part * (upper - hull[1]))
+            if not high and draw.random() < LOWEST:
+                target[row] = max(settings.min_index, min(1, settings.max_index))
+            if fields and low and all_asked:
+                kind[row] = SearchKind.CURVE
     if not space.flat:
         begin = np.asarray(space.retract(base, space.projection(base, begin - base)))
     return begin, kind, target
@@ -153,8 +168,12 @@ def _part_of_curves(energy: FloatArray, found_by: IntArray) -> float:
     return CURVES if not by_curves else CURVES_FRUITFUL if 2 * by_curves < len(kind) else CURVES_BEST
 
 
-def _box(slots: Slots, X: FloatArray, domain: Domain) -> tuple[FloatArray, FloatArray]:
-    """Lower and upper bounds of where restarts begin, for known points X (p, d); within the domain."""
+Bounds = tuple[FloatArray, FloatArray]
+
+
+def _boxes(slots: Slots, X: FloatArray, domain: Domain) -> tuple[Bounds, Bounds]:
+    """Lower and upper bounds of where restarts begin, for known points X (p, d): around these, and wider; both within
+    the domain."""
     lower, upper = X.min(axis=0), X.max(axis=0)
     flat = upper <= lower
     if flat.any():  # symmetric points may share coordinates, which says nothing of how far these reach
@@ -165,6 +184,9 @@ def _box(slots: Slots, X: FloatArray, domain: Domain) -> tuple[FloatArray, Float
     width = np.where(width > 0, width, np.median(known) if len(known) else 1.0)
     # Outwards to a grid: the last digits of points depend on which search found them first.
     grid = 2.0 ** np.round(np.log2(width) - 8)
+    middle = 0.5 * (lower + upper)
+    least, most = np.minimum(lower, middle - 0.5 * width), np.maximum(upper, middle + 0.5 * width)
+    hull = domain.clipped(np.floor(least / grid) * grid, np.ceil(most / grid) * grid)
     lower, upper = np.floor((lower - MARGIN * width) / grid) * grid, np.ceil((upper + MARGIN * width) / grid) * grid
     if isinstance(domain, Unbounded):  # few points say little of how far others may be
         middle = 0.5 * (lower + upper)
@@ -174,4 +196,5 @@ def _box(slots: Slots, X: FloatArray, domain: Domain) -> tuple[FloatArray, Float
         periodic = slots.space.periodic
         lower = np.where(periodic, 0.0, lower)
         upper = np.where(periodic, slots.space.periods, upper)
-    return domain.clipped(lower, upper)
+        hull = np.where(periodic, lower, hull[0]), np.where(periodic, upper, hull[1])
+    return hull, domain.clipped(lower, upper)

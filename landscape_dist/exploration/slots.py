@@ -261,7 +261,11 @@ def restarted(slots: IntArray) -> tuple[IntArray, IntArray, IntArray]:
 
 def curve_directions(number: IntArray, n_variables: int) -> FloatArray:
     """(n, d) directions of gradients on the curves of restarts of these numbers: random."""
-    draws = [np.random.default_rng([*_CURVES, n]).standard_normal(n_variables) for n in number.tolist()]
+    draws = []
+    for n in number.tolist():
+        draw = np.random.default_rng([*_CURVES, n])
+        direction, kept = draw.standard_normal(n_variables), draw.random(n_variables) < 0.5
+        draws.append(np.where(kept, direction, 0.0) if n % 2 and kept.any() else direction)
     return np.array(draws).reshape(len(number), n_variables)
 
 

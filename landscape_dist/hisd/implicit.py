@@ -76,7 +76,10 @@ class ImplicitStep(StepRule[Bends]):
             M = M.less(leave, transposed @ leave)
             settled = settled & state.has_left(xp)
         self._system = M, shift
-        step, self._newton = _bounded(M, rhs, settled, shift, state, xp)
+        if self.careful and M.array is not None:
+            step, self._newton = _careful(M.array, rhs, settled, shift, state, xp)
+        else:
+            step, self._newton = _bounded(M, rhs, settled, shift, state, xp)
         self._aside = state.memory.expected(step, xp)
         return step if self._aside is None else step + self._aside, 1 / (shift + 1e-6 * state.norm)
 
@@ -131,9 +134,7 @@ class ImplicitStep(StepRule[Bends]):
         return accepted, xp.where(accepted & (factor >= 1), xp.maximum(trust, state.trust), trust)
 
 
-def _bounded(
-    M: HessianStack, rhs: Any, settled: Any, shift: Any, state: State[Bends], xp: Any
-) -> tuple[Any, Any]:
+def _bounded(M: HessianStack, rhs: Any, settled: Any, shift: Any, state: State[Bends], xp: Any) -> tuple[Any, Any]:
     """Solve (s I + M) dx = rhs: Newton's steps for searches that are settled and near, within the trust radius else.
 
     Args:
@@ -159,6 +160,24 @@ def _bounded(
     if len(rows):
         step[rows] = _within(_forward(step[rows], M, rhs[rows], shift[rows], rows, xp), state.trust[rows], xp)
     return step, newton
+
+
+def _careful(M: Any, rhs: Any, settled: Any, shift: Any, state: State[Bends], xp: Any) -> tuple[Any, Any]:
+    """The same mode by mode: along modes of negative curvature of M no step leads against the dynamics.
+
+    Newton's steps lead back to a ridge that the dynamics leaves, where they are longer along other modes.
+
+    Args:
+        M: (n, d, d).
+    """
+    w, Q = xp.linalg.eigh(0.5 * (M + M.mT))
+    along = (Q.mT @ rhs[:, :, None])[:, :, 0]
+    small = w > 1e-14 * xp.max(xp.abs(w), axis=-1)[:, None]
+    newton = (Q @ xp.where(small, along / xp.where(small, w, 1.0), 0.0 * w)[:, :, None])[:, :, 0]
+    positive = xp.all(w >= -1e-14 * xp.max(xp.abs(w), axis=-1)[:, None], axis=-1)
+    near = positive & settled & (row_norm(newton, xp) <= NEWTON_REACH * state.trust)
+    step = (Q @ (along / (shift[:, None] + xp.where(w > 0, w, TINY)))[:, :, None])[:, :, 0]
+    return xp.where(near[:, None], newton, _within(step, state.trust, xp)), near
 
 
 def _forward(step: Any, M: HessianStack, rhs: Any, shift: Any, rows: Any, xp: Any) -> Any:

@@ -32,6 +32,8 @@ REJECT, TURN = 0.3, 0.8
 SHRINK, GROW, ACCURATE = 0.4, 2.0, 0.05
 # In an unbounded domain, a curve so many lengths away from its start has left.
 REACH = 1e3
+# A start from where Newton's step, relative to 1 + |x|, is no longer than this is a stationary point.
+FROM_POINT = 1e-6
 # Newton's step, relative to 1 + |x|, at a point; and where one more changes nothing.
 NEWTON_RTOL, DEEP_RTOL = 1e-7, 1e-13
 
@@ -84,12 +86,18 @@ def follow(curvatures: Curvatures, X: FloatArray, direction: FloatArray) -> Outc
     whole = _whole(g, H)
     outcome.status[~whole] = SearchStatus.NOT_FINITE
     finite = np.flatnonzero(whole & np.where(whole[:, None, None], H, 0.0).any(axis=(1, 2)))
-    r = direction[finite] / np.linalg.norm(direction[finite], axis=1, keepdims=True)
-    along = (np.linalg.pinv(H[finite]) @ r[:, :, None])[:, :, 0]
+    g, inverse = g[finite], np.linalg.pinv(H[finite])
+    newton = np.linalg.norm((inverse @ g[:, :, None])[:, :, 0], axis=1)
+    away = newton > FROM_POINT * (1 + np.linalg.norm(X[finite], axis=1))
+    # From elsewhere than a point there is one curve, down which the gradient gets smaller.
+    r = np.where(away[:, None], -g, direction[finite])
+    r = r / np.linalg.norm(r, axis=1, keepdims=True)
+    along = (inverse @ r[:, :, None])[:, :, 0]
     speed = np.linalg.norm(along, axis=1, keepdims=True)
+    begin = np.where(away, -np.linalg.norm(g, axis=1) * speed[:, 0], 0.0)
     curves = _Curves(
         finite,
-        np.concatenate([X[finite], np.zeros_like(speed)], axis=1),
+        np.concatenate([X[finite], begin[:, None]], axis=1),
         np.concatenate([along / speed, np.ones_like(speed)], axis=1) / np.sqrt(2.0),
         r / speed,
         FIRST * np.maximum(1.0, problem.space.lengths(X[finite]).max(axis=1)),

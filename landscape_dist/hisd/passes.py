@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from landscape_dist.hisd.state import State
 from landscape_dist.numerics.arrays import to_numpy
+from landscape_dist.records import FloatArray
 
 # Past a saddle the gradient falls to this part of its largest, and then rises by this factor.
 LOW, RISE = 0.2, 1.3
-# On a ridge the lowest curvature is below minus this part of the largest, along a direction at right angles to the
-# descent: of a cosine of less than that.
-CURVED, ASIDE = 0.02, 0.2
+# On a ridge neighbouring descents part: some curvature at right angles to the descent is below minus this part of the
+# largest. Where the lowest mode is that of the descent (a squared cosine above ALONG), it says nothing of others.
+CURVED, ALONG = 0.02, 0.98
 
 
 class Passes:
@@ -35,11 +37,20 @@ class Passes:
         self._largest[row] = np.maximum(self._largest[row], g)
         least = self._least[row] = np.where(new, g, np.minimum(self._least[row], g))
         self.close[row] |= (least < LOW * self._largest[row]) & (g > RISE * least)
-        unknown = np.flatnonzero(~self.close[row])
-        if len(unknown) and state.H is not None and state.H.array is not None:
+        if state.H is not None and state.H.array is not None:
+            unknown = np.flatnonzero(~self.close[row])
             H = to_numpy(state.H.array)
             w = np.linalg.eigvalsh(H[unknown])
-            unknown = unknown[w[:, 0] < -CURVED * np.abs(w).max(axis=1)]
-            _, Q = np.linalg.eigh(H[unknown])
-            along = np.abs(np.sum(Q[:, :, 0] * to_numpy(state.g)[unknown], axis=1))
-            self.close[row[unknown]] = along < ASIDE * g[unknown]
+            saddle_like = w[:, 0] < -CURVED * np.abs(w).max(axis=1)
+            rows = unknown[saddle_like]
+            self.close[row[rows]] = _parting(H[rows], to_numpy(state.g)[rows] / g[rows][:, None])
+
+
+def _parting(H: FloatArray, slope: FloatArray) -> NDArray[np.bool_]:
+    """(n,) whether descents part: unit gradients (n, d) and Hessians (n, d, d), each with a negative eigenvalue."""
+    w, Q = np.linalg.eigh(H)
+    along = np.sum(Q[:, :, 0] * slope, axis=1) ** 2
+    downhill = np.einsum("ni,nij,nj->n", slope, H, slope)
+    # The lowest mode without its part along the descent gives a bound of the lowest curvature to the side.
+    aside = w[:, 0] * (1 - 2 * along) + along * downhill
+    return np.asarray((aside < -CURVED * np.abs(w).max(axis=1) * (1 - along)) & (along < ALONG))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from landscape_dist.eigensolvers import make_eigensolver
 from landscape_dist.errors import SettingsError
-from landscape_dist.hisd import units
+from landscape_dist.hisd import metric, units
 from landscape_dist.hisd.curvatures import Curvatures, curvatures_for
 from landscape_dist.hisd.ends import NOISY_GRADIENT
 from landscape_dist.hisd.implicit import first_trust
@@ -54,6 +54,8 @@ def solve_batch(problem: Problem, batch: SearchBatch, settings: SolverSettings) 
     d = batch.X.shape[1]
     if d != problem.dim:
         raise SettingsError(f"searches start in dimension {d}, but the problem has {problem.dim} variables")
+    if problem.mass is not None:
+        return _in_metric(problem, batch, settings)
     if settings.lengths is not None:
         return _in_units(problem, batch, settings)
     curvatures = _checked(problem, settings)
@@ -71,6 +73,16 @@ def _in_units(problem: Problem, batch: SearchBatch, settings: SolverSettings) ->
     scaled, inner = units.view(problem, settings)
     result = solve_batch(scaled, units.moved(batch, scaled), inner)
     result = units.moved_back(result, scaled)
+    result.counters = problem.counters.minus(before)
+    result.cpu_seconds = time.process_time() - began
+    return result
+
+
+def _in_metric(problem: Problem, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
+    """The same in the metric of the problem's mass."""
+    began, before = time.process_time(), problem.counters.copy()
+    weighted, inner = metric.view(problem, settings)
+    result = metric.moved_back(solve_batch(weighted, units.moved(batch, weighted), inner), weighted)
     result.counters = problem.counters.minus(before)
     result.cpu_seconds = time.process_time() - began
     return result
@@ -115,6 +127,8 @@ def _checked(problem: Problem, settings: SolverSettings) -> Curvatures:
             f"{problem.name} is a vector field of {problem.dim} variables and dense_limit is {settings.dense_limit}; "
             "vector fields need dense Jacobians, so raise dense_limit"
         )
+    if problem.mass is not None:
+        metric.check(problem, settings)
     for name in ("lengths", "origin"):
         value = getattr(settings, name)
         if value is not None and len(value) != problem.dim:
@@ -145,17 +159,20 @@ def _run_chunk(curvatures: Curvatures, batch: SearchBatch) -> ResultBatch:
 
 
 def _searched(curvatures: Curvatures, batch: SearchBatch, finer: float) -> tuple[ResultBatch, IntArray]:
-    """Run searches that advance together; and which descents may have taken a wrong turn.
+    """Run searches that advance together; and which descents may have taken a wrong turn, or stayed on a ridge.
 
     Args:
         finer: factor of the settings' tolerance of steps.
     """
     problem, settings = curvatures.problem, curvatures.settings
-    down = batch.kind in (SearchKind.DOWN, SearchKind.CONFIRM)
+    # A descent from the user's start is to come to where the gradient flow does, like one from a saddle.
+    descent = batch.kind in (SearchKind.DOWN, SearchKind.START) and not batch.target_index
+    down = descent or batch.kind in (SearchKind.DOWN, SearchKind.CONFIRM)
     flow_rate = settings.flow_rate if down else settings.upward_flow_rate
     eigensolver = make_eigensolver(settings, flow_rate, problem.symmetric)
     tolerance = finer * (settings.step_tolerance if down else settings.upward_step_tolerance)
     rule = make_step_rule(curvatures, tolerance)
+    rule.careful = finer < 1
     starts = expand(curvatures, batch, hessians=rule.uses_hessian)
     state, broken = _first_state(curvatures, starts, rule, tolerance)
     max_steps = MAX_STEPS_WITH_HESSIANS if rule.uses_hessian else curvatures.max_explicit_steps
@@ -168,7 +185,7 @@ def _searched(curvatures: Curvatures, batch: SearchBatch, finer: float) -> tuple
             curvatures, state, rule, eigensolver, climbing=not down,
             max_steps=settings.max_steps or round(max_steps / finer),
             longest=None if settings.max_steps or batch.target_index else LONGEST_DESCENT,
-            descending=rule.uses_hessian and batch.kind == SearchKind.DOWN and not batch.target_index,
+            descending=rule.uses_hessian and descent,
         )  # fmt: skip
         _fill(curvatures, result, rows, outcome, batch)
         if outcome.close is not None:

@@ -46,11 +46,14 @@ class StepRule(abc.ABC, Generic[M]):
 
     Attributes:
         name: in the header of a store.
+        careful: whether the searches are made again because of where they ended; what is cheap and nearly always
+            right is not good enough then.
         uses_hessian: whether `evaluate` gives Hessians, for `State.H`; without, the directions follow by products.
     """
 
     name: ClassVar[str]
     uses_hessian: ClassVar[bool] = False
+    careful: bool = False
 
     @abc.abstractmethod
     def begin(self, state: State[Any], xp: Any) -> M:

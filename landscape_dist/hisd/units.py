@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape_dist.hisd.evaluations import hessians
+from landscape_dist.hisd.evaluations import gradients, hessians
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.numerics.arrays import to_numpy
 from landscape_dist.problems.base import Problem
 from landscape_dist.problems.domain import Unbounded
+from landscape_dist.problems.in_metric import InMetric
 from landscape_dist.problems.scaled import Scaled
 from landscape_dist.records import FloatArray, ResultBatch, SearchBatch
 from landscape_dist.spaces.flat import Euclidean
@@ -42,6 +43,8 @@ def with_lengths(problem: Problem, settings: SolverSettings, start: FloatArray) 
     Args:
         start: (d,) the first point that searches start from.
     """
+    if problem.mass is not None:  # the user knows the metric
+        return settings
     if settings.lengths is not None or any(getattr(settings, name) is not None for name in ABSOLUTE):
         return settings
     if settings.gradient_atol or settings.nullity_atol:
@@ -62,8 +65,8 @@ def with_lengths(problem: Problem, settings: SolverSettings, start: FloatArray) 
 def measured_lengths(problem: Problem, x: FloatArray) -> FloatArray | None:
     """(d,) powers of two: how far from x along each coordinate the Hessian changes; None where that is ordinary."""
     d = problem.dim
-    H = hessians(problem, x[None])[0]
-    if not np.isfinite(H).all():
+    H, g = hessians(problem, x[None])[0], gradients(problem, x[None])[0]
+    if not np.isfinite(H).all() or not np.isfinite(g).all():
         return None
     size = np.sqrt(np.abs(np.diag(H)))
 
@@ -73,11 +76,12 @@ def measured_lengths(problem: Problem, x: FloatArray) -> FloatArray | None:
             moved = hessians(problem, x + np.diag(2.0**octaves))
             if not problem.symmetric:
                 # Of a Jacobian the diagonal alone has a unit that no coordinate's unit changes.
-                return _differ(np.diagonal(moved, axis1=1, axis2=2), np.diag(H))
+                return _differ(np.diagonal(moved, axis1=1, axis2=2), np.diag(H), np.abs(g) / 2.0**octaves)
             scale = np.sqrt(np.maximum(np.abs(np.diagonal(moved, axis1=1, axis2=2)), size**2))
             scale = np.where(scale > 0, scale, 1.0)
             A, B = (M / scale[:, :, None] / scale[:, None, :] for M in (moved, np.broadcast_to(H, moved.shape)))
-            return _differ(A.reshape(d, -1), B.reshape(d, -1))
+            felt = np.abs(g) / (2.0**octaves * np.diag(scale) ** 2)
+            return _differ(A.reshape(d, -1), B.reshape(d, -1), felt)
 
     border = np.full(d, np.log2(ORDINARY))
     below, within = changed(-border), changed(border)
@@ -100,9 +104,15 @@ def measured_lengths(problem: Problem, x: FloatArray) -> FloatArray | None:
     return None if ordinary else 2.0**octaves
 
 
-def _differ(A: FloatArray, B: FloatArray) -> NDArray[np.bool_]:
-    """(d,) whether rows differ by more than `CHANGE` of the larger one; what is not finite differs."""
+def _differ(A: FloatArray, B: FloatArray, felt: FloatArray) -> NDArray[np.bool_]:
+    """(d,) whether rows differ by more than `CHANGE` of the larger one; what is not finite differs.
+
+    Args:
+        felt: (d,) gradients over the way, in the unit of the rows: where a curvature happens to be small at one end, it
+            need not be large beside it at the other, as long as the gradient hardly changes.
+    """
     larger = np.maximum(np.linalg.norm(A, axis=-1), np.linalg.norm(B, axis=-1))
+    larger = np.maximum(larger, np.where(np.isfinite(felt), felt, 0.0))
     part = np.linalg.norm(A - B, axis=-1) / np.maximum(larger, 1e-300)
     return np.asarray(np.where(np.isfinite(part), part, np.inf) > CHANGE)
 
@@ -115,8 +125,8 @@ def view(problem: Problem, settings: SolverSettings) -> tuple[Scaled, SolverSett
     return Scaled(problem, origin, np.array(settings.lengths)), replace(settings, lengths=None, origin=None)
 
 
-def moved(batch: SearchBatch, scaled: Scaled) -> SearchBatch:
-    """The batch with its points in units."""
+def moved(batch: SearchBatch, scaled: Scaled | InMetric) -> SearchBatch:
+    """The batch with its points in other coordinates."""
     towards = None if batch.towards is None else scaled.from_original(batch.towards)
     return replace(batch, X=scaled.from_original(batch.X), towards=towards)
 

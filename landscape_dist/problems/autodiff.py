@@ -38,6 +38,7 @@ def from_torch(
     suggested_start: ArrayLike | None = None,
     suggested_max_index: int | None = None,
     fingerprint: str | None = None,
+    mass: ArrayLike | None = None,
     check: bool = True,
 ) -> TorchProblem:
     """An energy from a torch function; gradient and Hessian-vector products by automatic differentiation.
@@ -51,8 +52,8 @@ def from_torch(
         dtype: torch dtype in which fn is evaluated, default float64; the solver works in float64 all the same.
         device: where fn is evaluated and the solver works, such as "cuda"; tensors and modules that fn uses must be
             there, too.
-        name, domain, euler_characteristic, suggested_start, suggested_max_index, fingerprint, check: as for
-            `from_callable`.
+        name, domain, euler_characteristic, suggested_start, suggested_max_index, fingerprint, mass, check: as
+            for `from_callable`; a mass that is a matrix must be diagonal.
 
     Raises:
         ProblemError: fn cannot be vectorised or differentiated, or returns something else than it should.
@@ -70,6 +71,7 @@ def from_torch(
         suggested_max_index=suggested_max_index,
         fingerprint=fingerprint,
     )
+    problem.mass = mass
     if check:
         from landscape_dist.problems.checks import check_problem_once
 

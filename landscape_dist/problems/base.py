@@ -20,6 +20,9 @@ from landscape_dist.records import (
 from landscape_dist.spaces.flat import space_with
 from landscape_dist.spaces.space import Space
 
+if TYPE_CHECKING:
+    from landscape_dist.problems.mass import Mass
+
 
 class Problem(abc.ABC):
     """An energy E(x) of d variables, evaluated in batches.
@@ -62,6 +65,7 @@ class Problem(abc.ABC):
     suggested_start: Any = None
     suggested_max_index: int | None = None
     _space: Space | None = None
+    _mass: Mass | None = None
 
     if TYPE_CHECKING:  # attributes or properties, as a subclass likes
 
@@ -86,6 +90,20 @@ class Problem(abc.ABC):
     def space(self, space: Space) -> None:
         space.check(self.dim)
         self._space = space
+
+    @property
+    def mass(self) -> Mass | None:
+        """The inner product in which gradients, directions and eigenvalues are meant; None is the usual one of R^d.
+
+        May be set to a number, d numbers or a (d, d) matrix, see `problems.mass.Mass`.
+        """
+        return self._mass
+
+    @mass.setter
+    def mass(self, mass: Any) -> None:
+        from landscape_dist.problems.mass import mass_of
+
+        self._mass = mass_of(mass, self.dim)
 
     # -- public, counted ------------------------------------------------------------------------------------
     def energy(self, X: Points) -> Energies:

@@ -41,6 +41,7 @@ def from_callable(
     suggested_start: ArrayLike | None = None,
     suggested_max_index: int | None = None,
     fingerprint: str | None = None,
+    mass: ArrayLike | SparseHessian | None = None,
     check: bool = True,
 ) -> CallableProblem:
     """An energy from NumPy functions.
@@ -73,6 +74,9 @@ def from_callable(
         suggested_start, suggested_max_index: for `explore` where the caller gives none.
         fingerprint: text that stands for what the functions compute, so that a store recognises them; default a
             digest of their byte code and the values that they use.
+        mass: inner product of points, the metric of gradients, directions, eigenvalues and of the flow: a number (the
+            volume of a cell of a uniform grid), d numbers (of the cells of another one, or atoms' masses), or a
+            symmetric positive definite (d, d) matrix, dense or of SciPy's sparse ones (of finite elements).
         check: try the functions at a few points when built.
 
     Raises:
@@ -96,6 +100,7 @@ def from_callable(
         suggested_max_index=suggested_max_index,
         fingerprint=fingerprint,
     )
+    problem.mass = mass
     if check:
         from landscape_dist.problems.checks import check_problem_once
 

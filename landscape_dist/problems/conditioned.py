@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.problems.base import Problem
-from landscape_dist.problems.domain import Domain
+from landscape_dist.problems.domain import Image
 from landscape_dist.records import Energies, FloatArray, Hessians, Points
 
 
@@ -33,7 +33,7 @@ class Conditioned(Problem):
         self.counters = original.counters
         self.name = original.name
         self.dim = original.dim
-        self.domain = _Image(self)
+        self.domain = Image(self)
         self.weights = weights
 
     @property
@@ -146,20 +146,3 @@ class PeriodicGrid(Conditioned):
         product *= self._forward
         product += W * self._linear
         return product.mT
-
-
-class _Image(Domain):
-    """The domain of the original, in y."""
-
-    def __init__(self, problem: Conditioned) -> None:
-        self._problem = problem
-
-    def contains(self, X: Any, xp: Any = None, margin: float = 0.0) -> Any:
-        problem = self._problem
-        return problem.original.domain.contains(problem.to_original(X), problem.xp, margin)
-
-    def check(self, dim: int) -> None:
-        self._problem.original.domain.check(dim)
-
-    def as_dict(self) -> dict[str, Any]:
-        return self._problem.original.domain.as_dict()

@@ -7,6 +7,7 @@ from typing import Any
 
 from landscape_dist.errors import LandscapeError, SettingsError, StoreMismatchError
 from landscape_dist.problems.base import Problem
+from landscape_dist.problems.mass import Mass
 from landscape_dist.spaces.kinds import space_of
 
 
@@ -59,6 +60,8 @@ def problem_of(header: dict[str, Any], check: bool = True) -> Problem:
             f"({str(error)[:300]}); give it with --problem CONFIG.toml (problem=)"
         ) from error
     check_same_problem(header, problem)
+    if "mass" in about:
+        problem.mass = Mass.from_plain(about["mass"], problem.dim)
     if "space" in about:
         problem.space = space_of(header)
     return problem

@@ -149,3 +149,26 @@ def domain_from_dict(data: dict[str, Any] | Domain | None) -> Domain:
     if kind not in DOMAINS:
         raise ProblemError(f"domain kind {kind!r} is not known; use one of {', '.join(DOMAINS)}")
     return DOMAINS[kind](**rest)
+
+
+@dataclass
+class Image(Domain):
+    """A domain in other coordinates.
+
+    Attributes:
+        problem: in these, with the `original` one and the function `to_original` of points.
+    """
+
+    problem: Any
+
+    def contains(self, X: Any, xp: Any = np, margin: float = 0.0) -> Any:
+        """The same as for the points in the original coordinates."""
+        return self.problem.original.domain.contains(self.problem.to_original(X), self.problem.xp, margin)
+
+    def check(self, dim: int) -> None:
+        """The same as for the original."""
+        self.problem.original.domain.check(dim)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON form, of the original."""
+        return dict(self.problem.original.domain.as_dict())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from landscape_dist.problems.base import Problem
-from landscape_dist.problems.domain import Domain, Unbounded
+from landscape_dist.problems.domain import Image, Unbounded
 from landscape_dist.records import FloatArray
 
 
@@ -33,7 +32,7 @@ class Scaled(Problem):
         self._origin, self._lengths = xp.asarray(origin), xp.asarray(lengths)
         # Of a vector field the components have the unit of x, those of a gradient the inverse one.
         self._weights = self._lengths if original.symmetric else 1 / self._lengths
-        self.domain = original.domain if isinstance(original.domain, Unbounded) else _Image(self)
+        self.domain = original.domain if isinstance(original.domain, Unbounded) else Image(self)
 
     @property
     def xp(self) -> Any:
@@ -78,19 +77,3 @@ class Scaled(Problem):
     def _hvp(self, X: Any, V: Any) -> Any:
         HV = self.original._hvp(self.to_original(X), V * self._lengths[:, None])
         return HV * self._weights[:, None]
-
-
-@dataclass
-class _Image(Domain):
-    """The domain of the original, in y."""
-
-    problem: Scaled
-
-    def contains(self, X: Any, xp: Any = np, margin: float = 0.0) -> Any:
-        return self.problem.original.domain.contains(self.problem.to_original(X), xp, margin)
-
-    def check(self, dim: int) -> None:
-        self.problem.original.domain.check(dim)
-
-    def as_dict(self) -> dict[str, Any]:
-        return self.problem.original.domain.as_dict()

@@ -32,6 +32,7 @@ def symbolic(
     euler_characteristic: int | None = None,
     suggested_start: ArrayLike | None = None,
     suggested_max_index: int | None = None,
+    mass: ArrayLike | None = None,
     check: bool = True,
 ) -> SymbolicProblem:
     """An energy from a formula, such as ``symbolic("(x1**2-1)**2 + 2*(x2**2-1)**2 + x1*x2")``.
@@ -48,6 +49,7 @@ def symbolic(
         euler_characteristic: 1 for an energy that grows at infinity; None if unknown.
         suggested_start: (d,) start for `explore` where the caller gives none.
         suggested_max_index: likewise for max_index.
+        mass: inner product of points, as for `from_callable`.
         check: try a few points when built.
 
     Raises:
@@ -65,6 +67,7 @@ def symbolic(
         suggested_start=suggested_start,
         suggested_max_index=suggested_max_index,
     )
+    problem.mass = mass
     if check:
         from landscape_dist.problems.checks import check_problem_once
 

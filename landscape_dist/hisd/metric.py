@@ -1,0 +1,45 @@
+"""Searches in the metric of an inner product that the problem gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from landscape_dist.errors import SettingsError
+from landscape_dist.hisd.settings import SolverSettings, checked_directions
+from landscape_dist.problems.base import Problem
+from landscape_dist.problems.in_metric import InMetric
+from landscape_dist.records import ResultBatch
+from landscape_dist.spaces.flat import Euclidean
+
+
+def check(problem: Problem, settings: SolverSettings) -> None:
+    """Raise `SettingsError` where an inner product has no meaning, or two metrics are given."""
+    if not problem.symmetric:
+        raise SettingsError(
+            f"{problem.name} is a vector field with a mass; multiply the field by the inverse of the mass instead"
+        )
+    if type(problem.space) is not Euclidean:
+        raise SettingsError(
+            f"{problem.name} has a mass and lives on {problem.space!r}; a mass needs the flat space without periods"
+        )
+    if settings.lengths is not None:
+        raise SettingsError(f"{problem.name} has a mass, and lengths are given, another metric; give one of them")
+
+
+def view(problem: Problem, settings: SolverSettings) -> tuple[InMetric, SolverSettings]:
+    """The problem in coordinates whose usual inner product the mass is, and the settings for these."""
+    weighted = InMetric(problem)
+    if settings.start_directions is not None:
+        V = np.array(settings.start_directions)
+        orthonormal = np.linalg.qr(weighted.from_original(V.T).T)[0]
+        settings = replace(settings, start_directions=checked_directions(orthonormal))
+    return weighted, settings
+
+
+def moved_back(result: ResultBatch, weighted: InMetric) -> ResultBatch:
+    """The result with points and paths in the user's coordinates; gradients and eigenvalues stay in the metric."""
+    x = np.asarray(weighted.to_original(weighted.xp.asarray(result.x)))
+    paths = {slot: np.asarray(weighted.to_original(path)) for slot, path in result.trajectories.items()}
+    return replace(result, x=x, trajectories=paths)
