@@ -190,13 +190,14 @@ class Landscape:
     def audit(self) -> Audit:
         """What speaks for and against completeness (Morse theory, arrows due, hits, failures)."""
         from landscape_dist.analysis.audit import audit
+        from landscape_dist.problems.growth import euler_characteristic_of
         from landscape_dist.spaces.default_judgement import images_in_store, space_of_store
 
         explore, about = self.header["explore"], self.header["problem"]
         return audit(
             self.columns,
             self.searches,
-            about["euler_characteristic"],
+            euler_characteristic_of(about),
             explore["min_index"],
             explore["max_index"],
             space=space_of_store(self.header, None if self.problem is None else self.problem.space),

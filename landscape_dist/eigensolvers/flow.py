@@ -10,6 +10,10 @@ from landscape_dist.eigensolvers.subspace import basis, ritz, without
 from landscape_dist.numerics.linalg import column_dot, frobenius, identity, orthonormalize
 
 
+# Curvatures below this part of the Hessian's size are rounding errors.
+ROUNDING = 1e-12
+
+
 class Flow(Eigensolver):
     """One step of eq. 2.1b, dv = -gamma (I - ...) H v, over the pseudo-time that x has moved.
 
@@ -38,9 +42,7 @@ class Flow(Eigensolver):
         if curvature.hessian is None:
             return self._projected(curvature, V, leave, time)
         xp, H, norm = curvature.xp, curvature.hessian, curvature.norm
-        rayleigh = column_dot(V, H @ V, xp)
-        lowest = rayleigh[:, 0] if rayleigh.shape[1] == 1 else xp.min(rayleigh, axis=-1)
-        shift = xp.minimum(lowest, 0.0) - 0.01 * norm
+        shift = _below(V, H @ V, norm, xp)
         pace = self.rate * time
         scale = 1 / (1 + pace * norm)
         weight = pace * scale
@@ -50,8 +52,7 @@ class Flow(Eigensolver):
     def _solved(self, curvature: Curvature, solve: Callable[[Any, Any], Any], V: Any, leave: Any, time: Any) -> Any:
         """The implicit step, over the pace, by sparse systems."""
         xp = curvature.xp
-        lowest = xp.min(column_dot(V, curvature.product(V), xp), axis=-1)
-        shift = xp.minimum(lowest, 0.0) - 0.01 * curvature.norm
+        shift = _below(V, curvature.product(V), curvature.norm, xp)
         return orthonormalize(project_out(solve(1 / (self.rate * time) - shift, V), leave), xp)
 
     def _projected(self, curvature: Curvature, V: Any, leave: Any, time: Any) -> Any:
@@ -72,8 +73,22 @@ class Flow(Eigensolver):
         norm = frobenius(A, xp)[:, None]
         w, U = ritz(A, there, xp)
         lowest = w[:, :1]
-        shift = xp.where(lowest < 0, lowest, xp.zeros_like(lowest)) - 0.01 * norm
+        margin = xp.minimum(0.01 * norm, 0.1 * xp.abs(lowest) + ROUNDING * norm)
+        shift = xp.where(lowest < 0, lowest, xp.zeros_like(lowest)) - margin
         pace = self.rate * time[:, None]
         relaxed = (1 + pace * norm) / (1 + pace * (w - shift))
         C = (U * relaxed[:, None, :]) @ U[:, :k, :].mT
         return orthonormalize(project_out(Q @ C, leave), xp)
+
+
+def _below(V: Any, HV: Any, norm: Any, xp: Any) -> Any:
+    """(n,) a shift below the lowest Rayleigh quotient of V (n, d, k), by a part of the Hessian's size or less.
+
+    Where a grid is fine that size is one of modes which have no part in all this: seen from a part of it, the modes
+    that are followed are all the same.  What they are off by, and their own curvature, are a measure then.
+    """
+    rayleigh = column_dot(V, HV, xp)
+    lowest = rayleigh[:, 0] if rayleigh.shape[1] == 1 else xp.min(rayleigh, axis=-1)
+    off = xp.max(xp.linalg.vector_norm(HV - V * rayleigh[:, None, :], axis=1), axis=-1)
+    margin = xp.minimum(0.01 * norm, off + 0.1 * xp.abs(lowest) + ROUNDING * norm)
+    return xp.minimum(lowest, 0.0) - margin

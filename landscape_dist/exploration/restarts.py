@@ -95,7 +95,8 @@ class Restarts:
         if np.isnan(points.energy).any():  # a vector field, in which walks lead astray more often
             return settings.patience
         if is_restart(points.found_by).any():
-            return settings.patience * min(2 ** (self._slots.space.dim - 1), FRUITFUL)
+            dim = self._slots.space.dim
+            return settings.patience * (min(2 ** (dim - 1), FRUITFUL) if dim <= LOW_DIMENSION else 1)
         n_walks = int(np.count_nonzero(searches.kind < SearchKind.RESTART))
         if not isinstance(self._domain, Unbounded) or self._slots.space.dim > LOW_DIMENSION:
             return min(max(LEAST, round(SHARE * n_walks)), settings.patience)
