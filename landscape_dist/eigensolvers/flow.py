@@ -9,7 +9,6 @@ from landscape_dist.eigensolvers.base import Curvature, Eigensolver, project_out
 from landscape_dist.eigensolvers.subspace import basis, ritz, without
 from landscape_dist.numerics.linalg import column_dot, frobenius, identity, orthonormalize
 
-
 # Curvatures below this part of the Hessian's size are rounding errors.
 ROUNDING = 1e-12
 

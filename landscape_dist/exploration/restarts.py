@@ -36,10 +36,12 @@ HIGHEST = 1 / 2
 LOWEST = 1 / 3
 # Draws are told apart by this and by the number of the restart.
 _SEED = 20_26
-# The box is larger than what is known by this part of its width on either side.
+# The box is larger than what is known by this part of its width on either side,
 MARGIN = 0.5
-# but only some of the restarts at random points use all of that, and most begin between the outermost known points.
+# but, once there are points in every direction, only some of the restarts at random points use all of that.
 MARGINS = (0.0, 0.0, 0.25, 1.0)
+# Coordinates of points that differ by less than this part of themselves, or by next to nothing, are the same.
+RESOLVED, SMALLEST = 1e-12, 1e-280
 # In an unbounded domain its edges are at least so many typical lengths from its middle.
 NEAREST_EDGE = 2.0
 
@@ -148,7 +150,7 @@ def restarts(
             begin[row] = X[i] + (0.25 + 0.5 * part[0]) * away + ASIDE * (upper - lower) * (part - 0.5)
         else:
             # Most of them where points are: of more dimensions, nearly all of a wider box is outside of that.
-            outwards = MARGINS[draw.integers(len(MARGINS))]
+            outwards = MARGINS[draw.integers(len(MARGINS))] if n_points > 2 * X.shape[1] else 1.0
             begin[row] = hull[0] + part * (hull[1] - hull[0])
             begin[row] += outwards * ((1 - part) * (lower - hull[0]) + part * (upper - hull[1]))
             if not high and draw.random() < LOWEST:
@@ -181,6 +183,7 @@ def _boxes(slots: Slots, X: FloatArray, domain: Domain) -> tuple[Bounds, Bounds]
         lower = np.where(flat, np.minimum(lower, slots.starts.min(axis=0)), lower)
         upper = np.where(flat, np.maximum(upper, slots.starts.max(axis=0)), upper)
     width = upper - lower
+    width = np.where(width > RESOLVED * np.maximum(np.abs(lower), np.abs(upper)) + SMALLEST, width, 0.0)
     known = width[width > 0]
     width = np.where(width > 0, width, np.median(known) if len(known) else 1.0)
     # Outwards to a grid: the last digits of points depend on which search found them first.

@@ -22,6 +22,8 @@ ROUNDING = 100 * np.finfo(np.float64).eps
 # At a root of multiplicity m each of Newton's steps leaves the part 1 - 1/m of the error; where more is left, time and
 # again, there is no root: x^10 is a point, exp(-x) is none.
 CONTRACTION, PATIENCE = 0.9, 8
+# Steps more, at most, of a search by sparse Hessians whose gradient is small.
+MORE_STEPS = 6
 # Hessians grow no faster than with this power of the distance from where an energy's points are.
 STEEPEST = 6
 # With measured noise: standard deviations up to which a gradient, or a curvature, is noise,
@@ -62,10 +64,7 @@ class Ends:
         if not len(rows) or state.H is None:
             return small, flat
         if state.H.array is None:
-            # A soft mode may be off by much more than a stiff one: one step more, which is Newton's.
-            points = small & self._more[state.row]
-            self._more[state.row[rows]] = True
-            return points, flat
+            return self._judge_sparse(state, rows, small), flat
         x, g, H = (to_numpy(a)[rows] for a in (state.x, state.g, state.H.array))
         size = 1 + np.linalg.norm(x, axis=1)
         curvature_noise = self._problem.hessian_noise(state.x[rows])
@@ -103,6 +102,24 @@ class Ends:
         flat[rows] = faded | (~there & (self._stagnant[which] >= PATIENCE))
         points[rows] = there
         return points, flat
+
+    def _judge_sparse(self, state: State[RuleState], rows: IntArray, small: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which have come to points, (n,), by sparse Hessians.
+
+        A soft mode may be off by much more than a stiff one: until Newton's step is short there are steps more, which
+        are Newton's, but not for ever, because along zero modes it never is.
+        """
+        assert state.H is not None
+        x, g = (to_numpy(a)[rows] for a in (state.x, state.g))
+        step = row_norm(state.H[rows].solve(np.zeros(len(rows)), g[:, :, None])[:, :, 0])
+        which = state.row[rows]
+        short = step <= NEWTON_RTOL * (1 + np.linalg.norm(x, axis=1))
+        there = (short & self._more[which]) | (self._stagnant[which] >= MORE_STEPS)
+        self._more[which] = True
+        self._stagnant[which] += 1
+        points = np.zeros_like(small)
+        points[rows] = there
+        return points
 
     def _judge_noisy(
         self,

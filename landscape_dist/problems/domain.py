@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -151,15 +151,38 @@ def domain_from_dict(data: dict[str, Any] | Domain | None) -> Domain:
     return DOMAINS[kind](**rest)
 
 
+class HasDomain(Protocol):
+    """What says where searches may go."""
+
+    domain: Domain
+
+
+class Viewed(Protocol):
+    """A problem seen in other coordinates.
+
+    Attributes:
+        original: the one that has the domain. xp: array namespace of both.
+    """
+
+    @property
+    def original(self) -> HasDomain: ...
+
+    @property
+    def xp(self) -> Any: ...
+
+    def to_original(self, Y: Any) -> Any:
+        """(n, d) y -> (n, d) x."""
+
+
 @dataclass
 class Image(Domain):
     """A domain in other coordinates.
 
     Attributes:
-        problem: in these, with the `original` one and the function `to_original` of points.
+        problem: in these.
     """
 
-    problem: Any
+    problem: Viewed
 
     def contains(self, X: Any, xp: Any = np, margin: float = 0.0) -> Any:
         """The same as for the points in the original coordinates."""
