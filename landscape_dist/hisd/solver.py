@@ -31,7 +31,7 @@ from landscape_dist.records import IntArray, ResultBatch, SearchBatch, SearchKin
 # Searches advance together in chunks whose Hessians fit in the cache, where the problem does not say otherwise.
 CHUNK_BYTES = 4 << 20
 MAX_STEPS_WITH_HESSIANS = 300
-# Descents to minima may go on for so many steps while they get ahead: valleys can be long and winding.
+# Downward searches may go on for so many steps while they get ahead: valleys can be long and winding.
 LONGEST_DESCENT = 3000
 FIRST_STEP = 0.05
 # Descents that passed close by a saddle are made again with so much smaller a tolerance, until two agree.
@@ -184,7 +184,7 @@ def _searched(curvatures: Curvatures, batch: SearchBatch, finer: float) -> tuple
         outcome = run(
             curvatures, state, rule, eigensolver, climbing=not down,
             max_steps=settings.max_steps or round(max_steps / finer),
-            longest=None if settings.max_steps or batch.target_index else LONGEST_DESCENT,
+            longest=LONGEST_DESCENT if down and not settings.max_steps else None,
             descending=rule.uses_hessian and descent,
         )  # fmt: skip
         _fill(curvatures, result, rows, outcome, batch)

@@ -130,14 +130,18 @@ def canonical_signs(Q: FloatArray) -> FloatArray:
     return Q * np.where(lead < 0, -1.0, 1.0)
 
 
+# Eigenvalues are known to this part of the largest at points that are rounded.
+ROUNDED = 1e-10
+
+
 def canonical_eigenbasis(
     w: FloatArray, Q: FloatArray, rtol: float = 1e-6, gap: float = 0.0, columns: int | None = None
 ) -> FloatArray:
     """Eigenvectors on which machines agree, repeated eigenvalues included.
 
-    Within a group of eigenvalues closer than `rtol` times the largest size, LAPACK may return any basis; here it is
-    replaced by one that depends on the eigenspace alone, the orthonormal basis nearest to coordinate axes (for the
-    same end as SaddleScape's EigvecUnified).  For a separable energy this gives the coordinate axes.
+    Within a group of eigenvalues closer than `rtol` times their size, or than rounding of the largest, LAPACK may
+    return any basis; here it is replaced by one that depends on the eigenspace alone, the orthonormal basis nearest to
+    coordinate axes (for the same end as SaddleScape's EigvecUnified).  For a separable energy this gives the axes.
 
     With `gap`, neighbouring eigenvalues of one sign that differ by less than this part of the larger count as equal,
     too: a weak coupling of equal wells makes their eigenvectors mixtures of all, which lead to none of them.
@@ -145,8 +149,8 @@ def canonical_eigenbasis(
     Args:
         w: (n, m) eigenvalues, ascending.
         Q: (n, d, m) eigenvectors as columns.
-        rtol: gap, relative to the largest eigenvalue's size, below which two eigenvalues count as equal.
-        gap: the same, relative to the larger of the two.
+        rtol: gap, relative to the larger of the two, below which two eigenvalues count as equal.
+        gap: the same where both have one sign.
         columns: how many of the first columns are wanted; what has no part in them is left as it is. None for all.
 
     Returns:
@@ -155,10 +159,12 @@ def canonical_eigenbasis(
     if w.shape[1] > 1:
         size = np.abs(w)
         step = np.diff(w, axis=1)
-        tied = step <= rtol * size.max(axis=1, keepdims=True)
+        larger = np.maximum(size[:, 1:], size[:, :-1])
+        # Soft modes of a stiff Hessian are not equal because they are all small beside the stiffest.
+        tied = step <= np.maximum(rtol * larger, ROUNDED * size.max(axis=1, keepdims=True))
         if gap:
             alike = np.signbit(w[:, 1:]) == np.signbit(w[:, :-1])
-            tied |= alike & (step <= gap * np.maximum(size[:, 1:], size[:, :-1]))
+            tied |= alike & (step <= gap * larger)
         if tied.any():
             Q = Q.copy()
             row, start, length = _runs(tied)

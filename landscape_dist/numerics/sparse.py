@@ -73,6 +73,16 @@ def count_below(H: Any, sigma: float) -> Inertia:
     return Inertia(int((pivots < 0).sum()), infinity_norm(wrong))
 
 
+def nearest_pairs(H: Any, sigma: float, m: int) -> tuple[FloatArray, FloatArray]:
+    """The m eigenvalues of H nearest to sigma, with eigenvectors (d, m), by Lanczos's method for (H - sigma)^-1."""
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    d = H.shape[0]
+    inverse = LinearOperator((d, d), matvec=factorized(H, -sigma).solve, dtype=np.float64)
+    w, Q = eigsh(H, k=m, sigma=sigma, OPinv=inverse, v0=np.random.default_rng(d).standard_normal(d))
+    return np.asarray(w), np.asarray(Q)
+
+
 class SparseHessians(HessianStack):
     """H - left right^T at n points with sparse H.
 

@@ -15,7 +15,6 @@ from landscape_dist.hisd.spectra import (
     MAX_ITERATIONS,
     SMALL,
     VALUES,
-    VECTORS,
     LowestSpectrum,
     lowest_eigenvectors,
     zero_threshold,
@@ -23,7 +22,7 @@ from landscape_dist.hisd.spectra import (
 from landscape_dist.numerics.davidson import lowest_pairs
 from landscape_dist.numerics.hessians import HessianStack
 from landscape_dist.numerics.lanczos import ends_of_spectrum
-from landscape_dist.numerics.sparse import SparseHessians, below_spectrum, count_below, factorized
+from landscape_dist.numerics.sparse import SparseHessians, below_spectrum, count_below, factorized, nearest_pairs
 from landscape_dist.problems.base import Problem
 from landscape_dist.records import FloatArray
 
@@ -76,7 +75,7 @@ class SparseCurvatures(Curvatures):
         zero = zero_threshold(low, high, self.settings)
         negative, upto = count_below(H, -zero), count_below(H, zero)
         if upto.n_below > negative.n_below and nullity_rtol_of(self.settings, True) < self.settings.nullity_rtol:
-            zero = self._felt_zero(x, H, (low, high), upto.n_below, zero)
+            zero = self._felt_zero(x, H, (low, high), upto.n_below - negative.n_below, zero)
             negative, upto = count_below(H, -zero), count_below(H, zero)
         off = max(negative.error, upto.error)
         doubt = ""
@@ -97,32 +96,26 @@ class SparseCurvatures(Curvatures):
             values = pairs.values[: pairs.leading]
         return LowestSpectrum(values, zero, negative.n_below, upto.n_below - negative.n_below, doubt)
 
-    def _felt_zero(self, x: FloatArray, H: Any, ends: tuple[float, float], m: int, zero: float) -> float:
+    def _felt_zero(self, x: FloatArray, H: Any, ends: tuple[float, float], n: int, zero: float) -> float:
         """Size up to which eigenvalues of H count as zero where some are below `zero`, a part of the largest.
 
         On a fine grid soft modes are a small part of the stiffest and no less certain for that.  They count as zero
         that one more step of Newton's method changes by as much as they are, or that are rounding.
 
         Args:
-            ends: of the spectrum. m: how many eigenvalues are not above `zero`.
+            ends: of the spectrum. n: how many eigenvalues are not larger than `zero`.
         """
         size = max(map(abs, ends))
         least = EXACT_NULLITY_RTOL * size
         step = factorized(H, zero).solve(-self.problem.gradient(x[None])[0])
         after = self.problem.sparse_hessian(x + step)
-        pairs = lowest_pairs(
-            H.__matmul__,
-            np.random.default_rng(len(x)).standard_normal((len(x), m + GUARD)),
-            lambda pairs: pairs.leading >= m,
-            lambda w: VECTORS * size,
-            precondition=below_spectrum(H, *ends)[0],
-            max_iterations=MAX_ITERATIONS,
-        )
-        if pairs.leading < m:
+        w, Q = nearest_pairs(H, 1.37 * zero, n + 1)
+        within = np.abs(w) <= zero
+        if within.sum() != n:
             return zero
-        w, Q = np.abs(pairs.values[:m]), pairs.vectors[:, :m]
+        w, Q = np.abs(w[within]), Q[:, within]
         change = np.abs(np.sum(Q * (after @ Q - H @ Q), axis=0))
-        unsure = (w <= zero) & (w <= np.maximum(least, CERTAIN * change))
+        unsure = w <= np.maximum(least, CERTAIN * change)
         border = max(least, 1.01 * float(w[unsure].max(initial=0.0)))
         return border if (w[~unsure] > border).all() else zero
 
