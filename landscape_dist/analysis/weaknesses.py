@@ -87,10 +87,12 @@ def _of_failures(searches: SearchColumns) -> list[str]:
         n = int(np.count_nonzero(walks & (searches.status == status)))
         if n:
             found.append(f"{n} searches {what}: points may hide there")
-    down = np.isin(searches.kind, (SearchKind.DOWN, SearchKind.CONFIRM))
+    # The flow to a minimum arrives; saddle dynamics for a higher index may go round for ever (it is no gradient flow),
+    # which says nothing of points. What it leaves without an arrow is told apart.
+    down = np.isin(searches.kind, (SearchKind.DOWN, SearchKind.CONFIRM)) & (searches.target == 0)
     broken = int(np.count_nonzero(down & np.isin(searches.status, _BROKEN)))
     if broken > MOST_BROKEN * np.count_nonzero(down):
-        found.append(f"{broken} of {np.count_nonzero(down)} downward searches ended before they had arrived")
+        found.append(f"{broken} of {np.count_nonzero(down)} descents to minima ended before they had arrived")
     return found
 
 

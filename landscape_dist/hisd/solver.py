@@ -31,7 +31,9 @@ from landscape_dist.records import IntArray, ResultBatch, SearchBatch, SearchKin
 # Searches advance together in chunks whose Hessians fit in the cache, where the problem does not say otherwise.
 CHUNK_BYTES = 4 << 20
 MAX_STEPS_WITH_HESSIANS = 300
-# Downward searches may go on for so many steps while they get ahead: valleys can be long and winding.
+# with this tolerance of steps or a larger one; the smaller the steps, the more there may be.
+USUAL_TOLERANCE = 0.1
+# Descents to minima may go on for so many steps while they get ahead: valleys can be long and winding.
 LONGEST_DESCENT = 3000
 FIRST_STEP = 0.05
 # Descents that passed close by a saddle are made again with so much smaller a tolerance, until two agree.
@@ -183,8 +185,8 @@ def _searched(curvatures: Curvatures, batch: SearchBatch, finer: float) -> tuple
         state.row = np.arange(len(rows))
         outcome = run(
             curvatures, state, rule, eigensolver, climbing=not down,
-            max_steps=settings.max_steps or round(max_steps / finer),
-            longest=LONGEST_DESCENT if down and not settings.max_steps else None,
+            max_steps=settings.max_steps or round(max_steps * max(1.0, USUAL_TOLERANCE / tolerance)),
+            longest=None if settings.max_steps or batch.target_index else LONGEST_DESCENT,
             descending=rule.uses_hessian and descent,
         )  # fmt: skip
         _fill(curvatures, result, rows, outcome, batch)
