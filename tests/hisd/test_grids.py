@@ -51,8 +51,10 @@ def _counts(landscape: ld.Landscape) -> tuple[list[int], int]:
 @pytest.mark.parametrize(("lam", "by_index", "arrows"), [(12.0, [2, 2, 2, 1], 10), (20.0, [2, 2, 2, 2, 1], 14)])
 @pytest.mark.parametrize("tolerance", [0.1, 0.05, 0.02])
 def test_chafee_infante(m: int, lam: float, by_index: list[int], arrows: int, tolerance: float) -> None:
-    """u'' + lam (u - u^3) = 0 on [0, pi]: for n^2 < lam < (n + 1)^2 there are 0 and +-u_1 .. +-u_n, and u_k is connected
-    to both of index below (Henry 1985; Angenent 1986)."""
+    """u'' + lam (u - u^3) = 0 on [0, pi]: for n^2 < lam < (n + 1)^2 there are 0 and +-u_1 .. +-u_n.
+
+    u_k is connected to both of the index below (Henry 1985; Angenent 1986).
+    """
     if m > 127 and tolerance != 0.1:
         pytest.skip("one tolerance on fine grids")
     h = np.pi / (m + 1)
@@ -67,8 +69,8 @@ def test_chafee_infante(m: int, lam: float, by_index: list[int], arrows: int, to
 def test_allen_cahn_with_a_boundary(shape: tuple[int, int]) -> None:
     """u = 0 on the edge of [0, pi] x [0, 1.1 pi]: Laplace's eigenvalues are 1.83, 4.31, 4.83.
 
-    Between the second and the third 0 has index 2, and two branches have left it at simple eigenvalues: +-u of one sign,
-    the minima, and +-u of two halves, index 1 (Crandall and Rabinowitz 1971, and exchange of stability).
+    Between the second and the third 0 has index 2, and two branches have left it at simple eigenvalues: +-u of one
+    sign, the minima, and +-u of two halves, index 1 (Crandall and Rabinowitz 1971, and exchange of stability).
     """
     h = [np.pi / (shape[0] + 1), 1.1 * np.pi / (shape[1] + 1)]
     A, B = (_second_differences(n) / step**2 for n, step in zip(shape, h, strict=True))
