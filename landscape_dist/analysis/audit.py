@@ -11,6 +11,7 @@ from landscape_dist.analysis.evidence import (
     ArrowEvidence,
     Audit,
     HitEvidence,
+    NearZero,
     RestartEvidence,
     StatusCount,
     UpwardEvidence,
@@ -21,6 +22,9 @@ from landscape_dist.pathways.connections import Connections, count_hits, searche
 from landscape_dist.records import IntArray, PointColumns, SearchColumns, SearchKind, SearchStatus
 from landscape_dist.spaces.flat import Euclidean
 from landscape_dist.spaces.space import Space
+
+# Eigenvalues below this part of the largest are zero to rounding, and above that certainly not.
+CLEARLY_ZERO, CLEARLY_NOT = 1e-11, 1e-6
 
 
 def audit(
@@ -67,6 +71,7 @@ def audit(
             points, searches, arrows, restarts,
             dim=space.dim, n_levels=max_index - min_index + 1, finished=finished, bounded=not everywhere,
         ),
+        near_zero=_near_zero(points),
     )  # fmt: skip
 
 
@@ -97,6 +102,23 @@ def _arrow_evidence(
         n_index_one=len(ones),
         branches_missing=missing,
     )
+
+
+def _near_zero(points: PointColumns) -> tuple[NearZero, ...]:
+    """Points whose smallest eigenvalue is between rounding and what is certain, as a part of the largest."""
+    if not len(points):
+        return ()
+    # Of vector fields, whose eigenvalues come as real and imaginary parts, real parts only.
+    w = points.eigenvalues
+    if np.isnan(points.energy).any():
+        w = w[:, : w.shape[1] // 2]
+    size = np.where(np.isnan(w), np.inf, np.abs(w))
+    smallest = np.argmin(size, axis=1)
+    rows = np.arange(len(w))
+    largest = np.where(np.isnan(w), 0.0, np.abs(w)).max(axis=1)
+    ratio = size[rows, smallest] / np.where(largest > 0, largest, 1.0)
+    near = np.flatnonzero((ratio > CLEARLY_ZERO) & (ratio < CLEARLY_NOT))
+    return tuple(NearZero(int(i), float(w[i, smallest[i]]), float(largest[i])) for i in near)
 
 
 def _hit_evidence(points: PointColumns, hits: IntArray) -> HitEvidence:

@@ -107,6 +107,19 @@ class StatusCount:
     advice: str
 
 
+@dataclass(frozen=True, slots=True)
+class NearZero:
+    """A curvature that is neither clearly zero nor clearly not, so that index and nullity hang on where zero ends.
+
+    Attributes:
+        id: of the point. eigenvalue: the smallest in size. largest: size of the largest that is kept.
+    """
+
+    id: int
+    eigenvalue: float
+    largest: float
+
+
 @dataclass(frozen=True)
 class Audit:
     """Evidence on completeness.
@@ -127,6 +140,7 @@ class Audit:
     restarts: RestartEvidence
     statuses: tuple[StatusCount, ...]
     weaknesses: tuple[str, ...] = ()
+    near_zero: tuple[NearZero, ...] = ()
 
     @property
     def contradictions(self) -> tuple[str, ...]:
@@ -180,7 +194,13 @@ def _morse(audit: Audit) -> list[str]:
     if m.slack:
         verdict = "fail at index " + ", ".join(map(str, m.violated)) if m.violated else "hold"
         lines.append(f"Morse inequalities up to index {len(m.slack) - 1} {verdict} (slack {_ids(m.slack)})")
-    return lines + [f"  note: {note}" for note in m.notes]
+    lines += [f"  note: {note}" for note in m.notes]
+    if audit.near_zero:
+        lines.append("Curvatures near zero, on which index and nullity hang:")
+        lines += [f"  point {p.id}: {p.eigenvalue:.2e} beside {p.largest:.2e}" for p in audit.near_zero[:_MOST_IDS]]
+        if len(audit.near_zero) > _MOST_IDS:
+            lines.append(f"  and at {len(audit.near_zero) - _MOST_IDS} more points")
+    return lines
 
 
 def _arrows(audit: Audit) -> list[str]:

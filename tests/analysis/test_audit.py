@@ -304,3 +304,16 @@ def test_what_a_space_and_a_declaration_demand():
     wrong = topology(cylinder, 1)
     assert (wrong.euler_characteristic, wrong.betti) == (None, None)
     assert "declares Euler characteristic 1, and its space (torus) has 0" in wrong.note
+
+
+def test_curvatures_near_zero_are_named() -> None:
+    clear = ld.explore(ld.problems.symbolic("(x1**2 - 1)**2 + x2**2"), (0.2, 0.1), max_index=2)
+    assert clear.audit().near_zero == ()
+    zero = ld.explore(ld.problems.symbolic("(x1**2 - 1)**2 + x2**4"), (0.2, 0.1), max_index=1)
+    assert zero.audit().near_zero == ()  # zero to rounding
+    soft = ld.explore(ld.problems.symbolic("(x1**2 - 1)**2 + 1e-8*x2**2"), (0.2, 0.1), max_index=2)
+    named = soft.audit().near_zero
+    assert sorted(p.id for p in named) == [0, 1, 2]
+    assert all(abs(p.eigenvalue - 2e-8) < 1e-9 for p in named)
+    assert "Curvatures near zero" in str(soft.audit())
+    assert soft.audit().as_dict()["near_zero"][0]["largest"] > 3

@@ -155,3 +155,12 @@ def test_they_begin_within_the_domain() -> None:
     Y, *rest = restarts(slots, numbers, mixed, content[order], box)
     assert np.array_equal(X, Y)
     assert all(np.array_equal(a, b) for a, b in zip((kind, target), rest, strict=True))
+
+
+def test_a_start_that_comes_to_nothing_is_no_end() -> None:
+    """Around it there are points all the same."""
+    problem = ld.problems.symbolic("x1**2/20 + x2**2/20 + 3*sin(x1)*sin(x2)")
+    blind = ld.explore(problem, (0.2, 0.1), max_index=2, max_steps=2, restarts="none")
+    assert len(blind.points) == 0
+    found = ld.explore(ld.problems.symbolic("exp(-x1**2 - x2**2) + (x1**2 + x2**2)/100"), (9.0, 40.0), max_index=2)
+    assert len(found.points) > 0

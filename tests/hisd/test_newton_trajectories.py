@@ -57,3 +57,17 @@ def test_a_curve_that_leads_to_infinity_has_left(direction: float) -> None:
 def test_no_curvature_no_curve() -> None:
     out = followed(ld.problems.symbolic("x1**4 + x2**4", 2), np.zeros((1, 2)), np.ones((1, 2)))
     assert out.status[0] == SearchStatus.STALLED
+
+
+def test_from_anywhere_the_curve_leads_down_to_a_point() -> None:
+    """From a point that is not stationary the direction of the field itself says which curve."""
+    field = ld.problems.vector_field(["x1*(1 - x1 - 0.5*x2)", "x2*(0.8 - 0.3*x1 - x2)"])
+    curvatures = curvatures_for(field, SolverSettings())
+    X = np.random.default_rng(2).uniform(-0.5, 2.0, (40, 2))
+    outcome = follow(curvatures, X, np.ones((40, 2)))
+    arrived = outcome.status == ld.SearchStatus.CONVERGED
+    assert arrived.sum() > 25
+    zeros = np.array([[0, 0], [1, 0], [0, 0.8], [0.6 / 0.85, 0.5 / 0.85]])
+    off = np.abs(outcome.x[arrived][:, None] - zeros).max(axis=2).min(axis=1)
+    assert off.max() < 1e-8
+    assert len(np.unique(np.round(outcome.x[arrived], 6), axis=0)) >= 3
