@@ -76,7 +76,7 @@ class ImplicitStep(StepRule[Bends]):
             M = M.less(leave, transposed @ leave)
             settled = settled & state.has_left(xp)
         self._system = M, shift
-        if self.careful and M.array is not None:
+        if self.careful and self.symmetric and M.array is not None:
             step, self._newton = _careful(M.array, rhs, settled, shift, state, xp)
         else:
             step, self._newton = _bounded(M, rhs, settled, shift, state, xp)

@@ -191,7 +191,7 @@ class _Account:
         dense = state.H is not None and state.H.array is not None
         watched = climbing and dense and state.V.shape[-1] > 0 and problem.symmetric and problem.space.flat
         self.climbs = Climbs(origin) if watched else None
-        self.passes = Passes(n) if descending else None
+        self.passes = Passes(n, problem.symmetric) if descending else None
         self.stretch = np.full((n, d), np.nan)
         self.n_blocked = np.zeros(n, dtype=np.int64)
         self.ends_at = None if settings.deadline is None else time.monotonic() + settings.deadline

@@ -21,11 +21,14 @@ CURVED, ALONG = 0.02, 0.98
 class Passes:
     """Notes which of n searches have felt a small gradient on their way and then a larger one, or were on a ridge.
 
+    Ridges are those of an energy: of a vector field, whose Jacobian is not symmetric, nothing is said of them.
+
     Attributes:
         close: (n,) bool, which.
     """
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, symmetric: bool = True) -> None:
+        self._symmetric = symmetric
         self.close = np.zeros(n, dtype=bool)
         self._largest = np.zeros(n)
         self._least = np.zeros(n)  # since the largest
@@ -37,7 +40,7 @@ class Passes:
         self._largest[row] = np.maximum(self._largest[row], g)
         least = self._least[row] = np.where(new, g, np.minimum(self._least[row], g))
         self.close[row] |= (least < LOW * self._largest[row]) & (g > RISE * least)
-        if state.H is not None and state.H.array is not None:
+        if self._symmetric and state.H is not None and state.H.array is not None:
             unknown = np.flatnonzero(~self.close[row])
             H = to_numpy(state.H.array)
             w = np.linalg.eigvalsh(H[unknown])

@@ -12,6 +12,7 @@ import landscape_dist as ld
 from landscape_dist.errors import ProblemError, SettingsError
 from landscape_dist.hisd.schur import frames, jacobian_spectrum
 from landscape_dist.problems import Box, vector_field
+from landscape_dist.records import SearchKind, SearchStatus
 
 
 def rotational_cubic(dim: int, w: float = 3.0) -> Any:
@@ -174,3 +175,18 @@ def test_tolerance_of_zero_eigenvalues_in_the_unit_of_the_jacobian() -> None:
     # What counts as zero is no unstable direction of a frame, either.
     H = -np.array([[[1e-3, 0.0, 0.5], [0.0, 1.0, 0.0], [0.0, 0.0, -1.0]]])
     assert np.abs(frames(H, 1e-6, 1e-2)[0, :, 0]) == pytest.approx([0.0, 1.0, 0.0])
+
+
+def test_descents_of_fields_arrive() -> None:
+    """Jacobians are not symmetric: what is done about ridges of energies must not be done to spirals of fields."""
+    rng = np.random.default_rng(3)
+    for _ in range(4):
+        A = rng.uniform(0.2, 1.8, (3, 3))
+        np.fill_diagonal(A, 1.0)
+        r = rng.uniform(0.5, 1.5, 3)
+        field = [f"x{i + 1}*({r[i]} - " + " - ".join(f"{A[i, j]}*x{j + 1}" for j in range(3)) + ")" for i in range(3)]
+        landscape = ld.explore(ld.problems.vector_field(field), rng.uniform(0.1, 1, 3), max_index=3)
+        searches = landscape.searches
+        down = searches.kind == SearchKind.DOWN
+        assert searches.n_steps[down].max() < 300
+        assert not np.isin(searches.status[down], [SearchStatus.MAX_STEPS]).any()
