@@ -107,6 +107,8 @@ def correct(
     """
     if not problem.has_energy:
         raise SettingsError(f"{problem.name} is a vector field without an energy; a surrogate is fitted to energies")
+    if problem.mass is not None:
+        raise SettingsError(f"{problem.name} has a mass, which surrogates do not know; set problem.mass = None")
     _check_kinds(correction, training, data)
     known = {field.name for field in dataclasses.fields(CorrectionSettings)}
     mine = {name: settings.pop(name) for name in list(settings) if name in known}

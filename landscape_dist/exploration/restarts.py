@@ -174,6 +174,11 @@ def _part_of_curves(energy: FloatArray, found_by: IntArray) -> float:
 Bounds = tuple[FloatArray, FloatArray]
 
 
+def _down(x: FloatArray, grid: FloatArray) -> FloatArray:
+    """The next multiples of `grid` below x; of what is on one but for rounding, that one."""
+    return np.asarray(np.floor(np.round(x / grid, 6)) * grid)
+
+
 def _boxes(slots: Slots, X: FloatArray, domain: Domain) -> tuple[Bounds, Bounds]:
     """Lower and upper bounds of where restarts begin, for known points X (p, d): around these, and wider; both within
     the domain."""
@@ -190,8 +195,8 @@ def _boxes(slots: Slots, X: FloatArray, domain: Domain) -> tuple[Bounds, Bounds]
     grid = 2.0 ** np.round(np.log2(width) - 8)
     middle = 0.5 * (lower + upper)
     least, most = np.minimum(lower, middle - 0.5 * width), np.maximum(upper, middle + 0.5 * width)
-    hull = domain.clipped(np.floor(least / grid) * grid, np.ceil(most / grid) * grid)
-    lower, upper = np.floor((lower - MARGIN * width) / grid) * grid, np.ceil((upper + MARGIN * width) / grid) * grid
+    hull = domain.clipped(_down(least, grid), -_down(-most, grid))
+    lower, upper = _down(lower - MARGIN * width, grid), -_down(-upper - MARGIN * width, grid)
     if isinstance(domain, Unbounded):  # few points say little of how far others may be
         middle = 0.5 * (lower + upper)
         lower = np.minimum(lower, middle - NEAREST_EDGE * slots.lengths)

@@ -22,7 +22,7 @@ ROUNDING = 100 * np.finfo(np.float64).eps
 # At a root of multiplicity m each of Newton's steps leaves the part 1 - 1/m of the error; where more is left, time and
 # again, there is no root: x^10 is a point, exp(-x) is none.
 CONTRACTION, PATIENCE = 0.9, 8
-# Steps more, at most, of a search by sparse Hessians whose gradient is small.
+# Steps more that do not get shorter, of a search by sparse Hessians whose gradient is small.
 MORE_STEPS = 6
 # Hessians grow no faster than with this power of the distance from where an energy's points are.
 STEEPEST = 6
@@ -107,7 +107,7 @@ class Ends:
         """Which have come to points, (n,), by sparse Hessians.
 
         A soft mode may be off by much more than a stiff one: until Newton's step is short there are steps more, which
-        are Newton's, but not for ever, because along zero modes it never is.
+        are Newton's, as long as they get shorter; along zero modes they do not.
         """
         assert state.H is not None
         x, g = (to_numpy(a)[rows] for a in (state.x, state.g))
@@ -116,7 +116,8 @@ class Ends:
         short = step <= NEWTON_RTOL * (1 + np.linalg.norm(x, axis=1))
         there = (short & self._more[which]) | (self._stagnant[which] >= MORE_STEPS)
         self._more[which] = True
-        self._stagnant[which] += 1
+        self._stagnant[which] = np.where(step <= CONTRACTION * self._step[which], 0, self._stagnant[which] + 1)
+        self._step[which] = step
         points = np.zeros_like(small)
         points[rows] = there
         return points

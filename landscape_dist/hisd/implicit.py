@@ -130,7 +130,8 @@ class ImplicitStep(StepRule[Bends]):
             trust = xp.where(xp.isfinite(trust), trust, SHRINK * size)
         # A step that was short because the search is converging says nothing against a long one; and at a degenerate
         # point Newton's steps are wrong by as much every time, and still the best there are.
-        trust = xp.where(self._newton & (after <= CONTRACTS * state.gradient_norm), xp.maximum(trust, size), trust)
+        contracts = accepted & self._newton & (after <= CONTRACTS * state.gradient_norm)
+        trust = xp.where(contracts, xp.maximum(trust, size), trust)
         return accepted, xp.where(accepted & (factor >= 1), xp.maximum(trust, state.trust), trust)
 
 

@@ -62,10 +62,11 @@ class _Curves:
 
 
 def follow(curvatures: Curvatures, X: FloatArray, direction: FloatArray) -> Outcome:
-    """From stationary points to the next ones.
+    """From stationary points to the next ones, and from anywhere else down to one.
 
     Args:
-        X: (n, d) stationary points. direction: (n, d) of the gradients on the curves; its sign says which way along.
+        X: (n, d) where to begin. direction: (n, d) of the gradients on the curves from stationary points, its sign says
+            which way along; through any other point there is one curve.
 
     Returns:
         Where they ended: CONVERGED at a stationary point of any index, LEFT_DOMAIN, NOT_FINITE, MAX_STEPS, or STALLED
@@ -144,7 +145,7 @@ def _step(
     finite = finite & np.asarray(np.isfinite(tangent).all(axis=1)) & np.isfinite(off)
     taken = finite & (curves.astray | ((off <= REJECT) & (np.sum(tangent * curves.tangent, axis=1) >= TURN)))
     z = np.where(taken[:, None], trial + correction, curves.z)
-    # The way began at s = 0, which is no crossing.
+    # From a point the way began at s = 0, which is no crossing.
     crossed = taken & (z[:, d] * curves.z[:, d] < 0)
     rows = np.flatnonzero(crossed)
     if len(rows):

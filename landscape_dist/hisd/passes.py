@@ -16,6 +16,7 @@ LOW, RISE = 0.2, 1.3
 # On a ridge neighbouring descents part: some curvature at right angles to the descent is below minus this part of the
 # largest. Where the lowest mode is that of the descent (a squared cosine above ALONG), it says nothing of others.
 CURVED, ALONG = 0.02, 0.98
+TINY = 1e-300
 
 
 class Passes:
@@ -46,7 +47,7 @@ class Passes:
             w = np.linalg.eigvalsh(H[unknown])
             saddle_like = w[:, 0] < -CURVED * np.abs(w).max(axis=1)
             rows = unknown[saddle_like]
-            self.close[row[rows]] = _parting(H[rows], to_numpy(state.g)[rows] / g[rows][:, None])
+            self.close[row[rows]] = _parting(H[rows], to_numpy(state.g)[rows] / np.maximum(g[rows], TINY)[:, None])
 
 
 def _parting(H: FloatArray, slope: FloatArray) -> NDArray[np.bool_]:

@@ -191,7 +191,8 @@ def _searched(curvatures: Curvatures, batch: SearchBatch, finer: float) -> tuple
         )  # fmt: skip
         _fill(curvatures, result, rows, outcome, batch)
         if outcome.close is not None:
-            doubtful = rows[outcome.close | (result.status[rows] == SearchStatus.OTHER_INDEX)]
+            unsure = outcome.close & (result.status[rows] != SearchStatus.MAX_STEPS)
+            doubtful = rows[unsure | (result.status[rows] == SearchStatus.OTHER_INDEX)]
     result.status[broken] = SearchStatus.NOT_FINITE
     return result, doubtful
 
@@ -201,17 +202,24 @@ def _replace(result: ResultBatch, rows: IntArray, again: ResultBatch) -> NDArray
     size = 1e-6 * (1 + np.abs(again.x).max(axis=1))
     same = (np.abs(result.x[rows] - again.x).max(axis=1) <= size) & (result.index[rows] == again.index)
     same |= (result.status[rows] == SearchStatus.LEFT_DOMAIN) & (again.status == SearchStatus.LEFT_DOMAIN)
+    # What arrived is not given up for what did not.
+    better = (result.status[rows] != SearchStatus.CONVERGED) | (again.status == SearchStatus.CONVERGED)
+    better |= again.status == SearchStatus.LEFT_DOMAIN
+    taken = np.flatnonzero(better)
     for name in ("status", "x", "energy", "index", "nullity", "gradient_norm", "eigenvalues"):
-        getattr(result, name)[rows] = getattr(again, name)
+        getattr(result, name)[rows[taken]] = getattr(again, name)[taken]
     result.n_steps[rows] += again.n_steps
-    result.messages.update(again.messages)
-    result.trajectories.update(again.trajectories)
-    result.trajectory_times.update(again.trajectory_times)
-    return np.asarray(~same)
+    for mine, other in (
+        (result.messages, again.messages),
+        (result.trajectories, again.trajectories),
+        (result.trajectory_times, again.trajectory_times),
+    ):
+        mine.update({slot: other[slot] for slot in again.slot[taken].tolist() if slot in other})
+    return np.asarray(~same & (again.status != SearchStatus.MAX_STEPS))
 
 
 def _along_curves(curvatures: Curvatures, batch: SearchBatch) -> ResultBatch:
-    """Follow Newton trajectories from known points; any point that they come to is what was looked for."""
+    """Follow Newton trajectories from where searches begin; any point that they come to is what was looked for."""
     assert batch.direction is not None
     X = rounded(batch.X)[batch.row]
     none = np.zeros((len(batch), X.shape[1], 0))

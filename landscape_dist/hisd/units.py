@@ -12,7 +12,7 @@ from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.numerics.arrays import to_numpy
 from landscape_dist.problems.base import Problem
 from landscape_dist.problems.domain import Unbounded
-from landscape_dist.problems.in_metric import InMetric
+from landscape_dist.problems.elsewhere import Elsewhere
 from landscape_dist.problems.scaled import Scaled
 from landscape_dist.records import FloatArray, ResultBatch, SearchBatch
 from landscape_dist.spaces.flat import Euclidean
@@ -125,16 +125,21 @@ def view(problem: Problem, settings: SolverSettings) -> tuple[Scaled, SolverSett
     return Scaled(problem, origin, np.array(settings.lengths)), replace(settings, lengths=None, origin=None)
 
 
-def moved(batch: SearchBatch, scaled: Scaled | InMetric) -> SearchBatch:
+def moved(batch: SearchBatch, scaled: Elsewhere) -> SearchBatch:
     """The batch with its points in other coordinates."""
     towards = None if batch.towards is None else scaled.from_original(batch.towards)
     return replace(batch, X=scaled.from_original(batch.X), towards=towards)
 
 
+def in_original(problem: Elsewhere, Y: FloatArray) -> FloatArray:
+    """(n, d) points y of such a problem -> x, NumPy, whatever namespace it computes in."""
+    return np.asarray(to_numpy(problem.to_original(problem.xp.asarray(Y))))
+
+
 def moved_back(result: ResultBatch, scaled: Scaled) -> ResultBatch:
     """The result with points, gradients and eigenvalues in the user's coordinates."""
     problem = scaled.original
-    x = np.asarray(to_numpy(scaled.to_original(problem.xp.asarray(result.x))))
+    x = in_original(scaled, result.x)
     norms, eigenvalues = result.gradient_norm.copy(), result.eigenvalues.copy()
     finite = np.flatnonzero(np.isfinite(x).all(axis=1))
     if len(finite):
@@ -144,5 +149,5 @@ def moved_back(result: ResultBatch, scaled: Scaled) -> ResultBatch:
     if len(found) and problem.has_energy:
         w = np.linalg.eigvalsh(hessians(problem, x[found]))
         eigenvalues[found] = w[:, : eigenvalues.shape[1]]
-    paths = {slot: np.asarray(scaled.to_original(path)) for slot, path in result.trajectories.items()}
+    paths = {slot: in_original(scaled, path) for slot, path in result.trajectories.items()}
     return replace(result, x=x, gradient_norm=norms, eigenvalues=eigenvalues, trajectories=paths)

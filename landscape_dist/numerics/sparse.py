@@ -74,12 +74,22 @@ def count_below(H: Any, sigma: float) -> Inertia:
 
 
 def nearest_pairs(H: Any, sigma: float, m: int) -> tuple[FloatArray, FloatArray]:
-    """The m eigenvalues of H nearest to sigma, with eigenvectors (d, m), by Lanczos's method for (H - sigma)^-1."""
-    from scipy.sparse.linalg import LinearOperator, eigsh
+    """The m eigenvalues of H nearest to sigma, with eigenvectors (d, m), by Lanczos's method for (H - sigma)^-1.
+
+    Fewer where it does not converge.
+    """
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
     d = H.shape[0]
+    if d <= max(4 * m, 32):
+        w, Q = np.linalg.eigh(H.toarray())
+        nearest = np.sort(np.argsort(np.abs(w - sigma))[:m])
+        return w[nearest], Q[:, nearest]
     inverse = LinearOperator((d, d), matvec=factorized(H, -sigma).solve, dtype=np.float64)
-    w, Q = eigsh(H, k=m, sigma=sigma, OPinv=inverse, v0=np.random.default_rng(d).standard_normal(d))
+    try:
+        w, Q = eigsh(H, k=m, sigma=sigma, OPinv=inverse, v0=np.random.default_rng(d).standard_normal(d))
+    except ArpackNoConvergence as error:
+        w, Q = error.eigenvalues, error.eigenvectors
     return np.asarray(w), np.asarray(Q)
 
 

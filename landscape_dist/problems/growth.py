@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -12,6 +13,8 @@ from landscape_dist.problems.expressions import Vocabulary, canonical_symbol, pa
 
 # Of more variables, or of formulas of more characters, the question is not asked.
 MOST_VARIABLES, LONGEST = 64, 20_000
+# nor of those that have more terms, multiplied out.
+MOST_TERMS = 5_000
 # A part of a coefficient that rounding might have taken away.
 ROUNDING = 1e-9
 
@@ -36,7 +39,10 @@ def grows(formula: str, dim: int) -> bool:
     import sympy
 
     variables = [canonical_symbol(i) for i in range(dim)]
-    energy = sympy.expand(parse(formula, Vocabulary(None, None)), power_exp=False)
+    energy = parse(formula, Vocabulary(None, None))
+    if _n_terms(energy) > MOST_TERMS:
+        return False
+    energy = sympy.expand(energy, power_exp=False)
     polynomial = []
     for term in sympy.Add.make_args(energy):
         if term.is_polynomial(*variables):
@@ -104,7 +110,7 @@ def _dominated(terms: Sequence[tuple[tuple[int, ...], Any]], dim: int) -> bool:
 
 
 def _bounded(term: Any, variables: Sequence[Any]) -> bool:
-    """Whether an expression is bounded on R^d, as far as it is seen."""
+    """Whether an expression is smooth and bounded on R^d, as far as it is seen."""
     import sympy
 
     if not term.free_symbols.intersection(variables):
@@ -112,7 +118,9 @@ def _bounded(term: Any, variables: Sequence[Any]) -> bool:
     if isinstance(term, sympy.Mul | sympy.Add):
         return all(_bounded(part, variables) for part in term.args)
     if isinstance(term, sympy.sin | sympy.cos | sympy.tanh | sympy.atan | sympy.erf):
-        return True
+        # Of what has no poles: sin(1 / x) is bounded and has points without end.
+        inner = term.args[0]
+        return bool(inner.is_polynomial(*variables)) or _bounded(inner, variables)
     if isinstance(term, sympy.exp):
         return _no_greater(term.args[0], variables)
     if isinstance(term, sympy.Pow) and term.exp.is_Integer and term.exp > 0:
@@ -133,5 +141,20 @@ def _no_greater(exponent: Any, variables: Sequence[Any]) -> bool:
     slope = np.array([float(polynomial.coeff_monomial(x)) for x in variables])
     w, Q = np.linalg.eigh(H)
     size = max(float(np.abs(w).max()), 1e-300)
-    flat = np.abs(w) <= ROUNDING * size
-    return bool((w <= ROUNDING * size).all() and (np.abs(Q.T @ slope)[flat] <= ROUNDING * np.abs(slope).max()).all())
+    rounding = len(w) * np.finfo(np.float64).eps * size
+    flat = np.abs(w) <= rounding
+    return bool((w <= rounding).all() and (np.abs(Q.T @ slope)[flat] <= ROUNDING * np.abs(slope).max()).all())
+
+
+def _n_terms(expression: Any) -> int:
+    """How many terms an expression has at most when it is multiplied out, in what it is made of, too."""
+    import sympy
+
+    parts = [_n_terms(part) for part in expression.args]
+    if isinstance(expression, sympy.Add):
+        return sum(parts)
+    if isinstance(expression, sympy.Mul):
+        return math.prod(parts)
+    if isinstance(expression, sympy.Pow) and expression.exp.is_Integer and expression.exp > 0:
+        return math.comb(parts[0] + int(expression.exp) - 1, int(expression.exp))
+    return max(parts, default=1)

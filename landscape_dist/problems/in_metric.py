@@ -7,48 +7,52 @@ from typing import Any
 
 import numpy as np
 
-from landscape_dist.errors import ProblemError
 from landscape_dist.problems.base import Problem
-from landscape_dist.problems.domain import Image, Unbounded
+from landscape_dist.problems.elsewhere import Elsewhere
 from landscape_dist.records import FloatArray, SparseHessian
 
 
-class InMetric(Problem):
-    """The same energy as a function of y = C^T x, see `Mass`; evaluations count in the counters of the original.
+class InMetric(Elsewhere):
+    """The same energy as a function of y = C^T x / unit, see `Mass`.
 
-    So directions, steps, eigenvalues (of H v = w M v) and the gradient flow M x' = -g are those of the inner product.
+    So directions, steps, eigenvalues (of H v = w M v, times the square of the unit) and the gradient flow M x' = -g are
+    those of the inner product.  The unit makes the numbers of y like those of x: a mass of 1e6 is no other landscape.
 
     Args:
         original: the problem in x, with a `mass`.
+
+    Attributes:
+        unit: geometric mean of the square roots of the mass's diagonal.
     """
 
     def __init__(self, original: Problem) -> None:
-        super().__init__()
+        super().__init__(original)
         assert original.mass is not None
-        self.original, self._inner = original, original.mass
-        self.counters = original.counters
-        self.name, self.dim, self.xp_ = original.name, original.dim, original.xp
-        self.has_hessian, self.has_energy = original.has_hessian, original.has_energy
+        self._inner = original.mass
+        self.unit = self._inner.typical
         self.has_sparse_hessian = original.has_sparse_hessian and self._inner.diagonal
-        self._roots = original.xp.asarray(self._inner.roots) if self._inner.diagonal else None
-        self.domain = original.domain if isinstance(original.domain, Unbounded) else Image(self)
-        if self._roots is None and original.xp is not np:
-            raise ProblemError("mass is a matrix, which only NumPy problems take; give its diagonal (a lumped mass)")
-
-    @property
-    def xp(self) -> Any:
-        return self.xp_
+        self._roots = original.xp.asarray(self._inner.roots / self.unit) if self._inner.diagonal else None
 
     def to_original(self, Y: Any) -> Any:
-        """(n, d) y -> x."""
-        return self._inner.from_metric(Y) if self._roots is None else Y / self._roots
+        return self._inner.from_metric(Y * self.unit) if self._roots is None else Y / self._roots
 
     def from_original(self, X: FloatArray) -> FloatArray:
-        """(n, d) x -> y, NumPy."""
-        return self._inner.to_metric(X)
+        return self._inner.to_metric(X) / self.unit
 
-    def _dual(self, G: Any) -> Any:
-        return self._inner.dual(G) if self._roots is None else G / self._roots
+    def gradient_noise(self, X: Any) -> Any:
+        noise = self.original.gradient_noise(self.to_original(X))
+        return None if noise is None else noise * self.unit / self._inner.extent[0]
+
+    def hessian_noise(self, X: Any) -> Any:
+        noise = self.original.hessian_noise(self.to_original(X))
+        return None if noise is None else noise * (self.unit / self._inner.extent[0]) ** 2
+
+    @property
+    def position_noise(self) -> float:
+        return self.original.position_noise * self._inner.extent[1] / self.unit
+
+    def _covector(self, G: Any) -> Any:
+        return self._inner.dual(G) * self.unit if self._roots is None else G / self._roots
 
     def _columns(self, function: Callable[[Any], Any], V: Any) -> Any:
         """A function of vectors (n, d) of each column of V (n, d, k)."""
@@ -56,59 +60,39 @@ class InMetric(Problem):
         flat = self.xp.reshape(V.mT, (n * k, d))
         return self.xp.reshape(function(flat), (n, k, d)).mT
 
-    def gradient_noise(self, X: Any) -> Any:
-        noise = self.original.gradient_noise(self.to_original(X))
-        return None if noise is None else noise / self._inner.extent[0]
-
-    def hessian_noise(self, X: Any) -> Any:
-        noise = self.original.hessian_noise(self.to_original(X))
-        return None if noise is None else noise / self._inner.extent[0] ** 2
-
-    @property
-    def position_noise(self) -> float:
-        return self.original.position_noise * self._inner.extent[1]
-
-    def fingerprint(self) -> str:
-        return self.original.fingerprint()
-
-    def _energy(self, X: Any) -> Any:
-        return self.original._energy(self.to_original(X))
-
-    def _gradient(self, X: Any) -> Any:
-        return self._dual(self.original._gradient(self.to_original(X)))
-
-    def _hessian(self, X: Any) -> Any:
-        return self._in_metric(self.original._hessian(self.to_original(X)))
-
-    def _gradient_hessian(self, X: Any) -> tuple[Any, Any]:
-        g, H = self.original._gradient_hessian(self.to_original(X))
-        return self._dual(g), self._in_metric(H)
-
-    def _in_metric(self, H: Any) -> Any:
+    def _matrix(self, H: Any) -> Any:
         """C^-1 H C^-T."""
-        H = self._columns(self._dual, self._columns(self._dual, H).mT)
+        H = self._columns(self._covector, self._columns(self._covector, H).mT)
         return 0.5 * (H + H.mT)
 
-    def _hvp(self, X: Any, V: Any) -> Any:
-        HV = self.original._hvp(self.to_original(X), self._columns(self.to_original, V))
-        return self._columns(self._dual, HV)
+    def _vectors(self, V: Any) -> Any:
+        return self._columns(self.to_original, V)
+
+    def _covectors(self, HV: Any) -> Any:
+        return self._columns(self._covector, HV)
+
+    def sparse_hessian(self, x: FloatArray) -> SparseHessian:
+        return self._weighted(self.original.sparse_hessian(self.to_original(x[None])[0]))
 
     def _sparse_hessian(self, x: FloatArray) -> SparseHessian:
+        return self._weighted(self.original._sparse_hessian(self.to_original(x[None])[0]))
+
+    def _weighted(self, H: SparseHessian) -> SparseHessian:
         from scipy.sparse import diags_array
 
-        weights = diags_array(np.broadcast_to(1 / self._inner.roots, (self.dim,)))
-        return (weights @ self.original._sparse_hessian(self.to_original(x[None])[0]) @ weights).tocsc()
+        weights = diags_array(np.broadcast_to(self.unit / self._inner.roots, (self.dim,)))
+        return (weights @ H @ weights).tocsc()
 
     def preconditioner(self, x: FloatArray) -> Callable[[FloatArray], FloatArray] | None:
         inner = self.original.preconditioner(self.to_original(x[None])[0])
         if inner is None:
             return None
         # C^T P C is to C^-1 H C^-T what P is to H.
-        mass = self._inner
+        mass, unit = self._inner, self.unit
 
         def approximate_inverse(R: FloatArray) -> FloatArray:
             back = mass.from_metric(np.ascontiguousarray(R.T))
             weighted = np.asarray((mass.matrix @ back.T) if not mass.diagonal else (back * mass.matrix).T)
-            return np.ascontiguousarray(mass.to_metric(np.asarray(inner(weighted)).T).T)
+            return np.ascontiguousarray(mass.to_metric(np.asarray(inner(weighted)).T).T) / unit**2
 
         return approximate_inverse

@@ -29,12 +29,12 @@ class Mass:
     """
 
     def __init__(self, value: Any, dim: int) -> None:
-        from scipy.sparse import issparse
+        from scipy.sparse import csc_array, issparse
 
         self.dim = dim
         self._factor: tuple[Any, Any] | None = None
         if issparse(value):
-            self.matrix: Any = value.tocsc().astype(np.float64)
+            self.matrix: Any = csc_array(value, dtype=np.float64)
             self._factor = _cholesky(self.matrix, dim)
             return
         try:
@@ -42,8 +42,6 @@ class Mass:
         except (TypeError, ValueError):
             raise ProblemError(f"mass is {value!r}; give a number, {dim} numbers, or a ({dim}, {dim}) matrix") from None
         if M.ndim == 2:
-            from scipy.sparse import csc_array
-
             self.matrix = csc_array(M)
             self._factor = _cholesky(self.matrix, dim)
             return
@@ -68,6 +66,12 @@ class Mass:
     def roots(self) -> FloatArray:
         """Square roots of a diagonal M, () or (d,)."""
         return np.sqrt(np.asarray(self.matrix))
+
+    @property
+    def typical(self) -> float:
+        """Geometric mean of the square roots of the diagonal."""
+        roots = self.roots if self._factor is None else np.sqrt(self.matrix.diagonal())
+        return float(np.exp(np.mean(np.log(roots))))
 
     @property
     def extent(self) -> tuple[float, float]:
@@ -117,17 +121,22 @@ class Mass:
 def _cholesky(M: Any, dim: int) -> tuple[Any, Callable[[FloatArray], FloatArray]]:
     """C with C C^T = M, sparse, and the function that solves with M."""
     from scipy.sparse import csc_array, diags_array
-
-    from landscape_dist.numerics.sparse import factorized
+    from scipy.sparse.linalg import splu
 
     if M.shape != (dim, dim):
         raise ProblemError(f"mass has shape {M.shape}; give a number, {dim} numbers, or a ({dim}, {dim}) matrix")
+    if not np.isfinite(M.data).all():
+        raise ProblemError("mass has numbers that are not finite; give finite ones")
     if abs(M - M.T).max() > 1e-12 * abs(M).max():
         raise ProblemError("mass is not symmetric; an inner product is, so give (M + M.T) / 2 if that is rounding")
-    lu = factorized(M, 0.0, pivot=0.0)
-    pivots = lu.U.diagonal()
-    if not np.array_equal(lu.perm_r, lu.perm_c) or not (pivots > 0).all():
-        raise ProblemError("mass is not positive definite; an inner product needs that")
+    wrong = ProblemError("mass is not positive definite; an inner product needs that")
+    try:
+        lu = splu(M, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    except RuntimeError:  # exactly singular
+        raise wrong from None
+    pivots, least = lu.U.diagonal(), dim * np.finfo(np.float64).eps * abs(M).max()
+    if not np.array_equal(lu.perm_r, lu.perm_c) or not (pivots > least).all():
+        raise wrong
     # SuperLU: row perm[i] of L U is row i of M.
     L = csc_array(lu.L @ diags_array(np.sqrt(pivots)))
     return csc_array(L[lu.perm_r]), lu.solve

@@ -7,43 +7,31 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.problems.base import Problem
-from landscape_dist.problems.domain import Image, Unbounded
+from landscape_dist.problems.elsewhere import Elsewhere
 from landscape_dist.records import FloatArray
 
 
-class Scaled(Problem):
-    """The same energy or vector field as a function of y; its evaluations count in the counters of the original.
+class Scaled(Elsewhere):
+    """The same energy or vector field in units of typical lengths.
 
-    Stationary points, index and nullity are those of the original (Sylvester's law of inertia; for vector fields the
-    Jacobian is similar to the original one), while tolerances, radii and distances mean the same whatever unit x is in.
+    For vector fields the Jacobian is similar to the original one.  Tolerances, radii and distances mean the same
+    whatever unit x is in.
 
     Args:
         original: the problem in x. origin: (d,). lengths: (d,) positive.
     """
 
     def __init__(self, original: Problem, origin: FloatArray, lengths: FloatArray) -> None:
-        super().__init__()
-        self.original = original
-        self.counters = original.counters
-        self.name, self.dim = original.name, original.dim
-        self.has_hessian, self.has_energy = original.has_hessian, original.has_energy
-        self.symmetric = original.symmetric
+        super().__init__(original)
         xp = original.xp
         self._origin, self._lengths = xp.asarray(origin), xp.asarray(lengths)
         # Of a vector field the components have the unit of x, those of a gradient the inverse one.
         self._weights = self._lengths if original.symmetric else 1 / self._lengths
-        self.domain = original.domain if isinstance(original.domain, Unbounded) else Image(self)
-
-    @property
-    def xp(self) -> Any:
-        return self.original.xp
 
     def to_original(self, Y: Any) -> Any:
-        """(n, d) y -> (n, d) x."""
         return self._origin + Y * self._lengths
 
     def from_original(self, X: FloatArray) -> FloatArray:
-        """(n, d) x -> (n, d) y, NumPy."""
         return np.asarray((X - np.asarray(self._origin)) / np.asarray(self._lengths))
 
     def gradient_noise(self, X: Any) -> Any:
@@ -58,22 +46,14 @@ class Scaled(Problem):
     def position_noise(self) -> float:
         return self.original.position_noise / float(self.xp.min(self._lengths))
 
-    def fingerprint(self) -> str:
-        return self.original.fingerprint()
+    def _covector(self, G: Any) -> Any:
+        return G * self._weights
 
-    def _energy(self, X: Any) -> Any:
-        return self.original._energy(self.to_original(X))
+    def _matrix(self, H: Any) -> Any:
+        return self._weights[:, None] * H * self._lengths
 
-    def _gradient(self, X: Any) -> Any:
-        return self.original._gradient(self.to_original(X)) * self._weights
+    def _vectors(self, V: Any) -> Any:
+        return V * self._lengths[:, None]
 
-    def _hessian(self, X: Any) -> Any:
-        return self._weights[:, None] * self.original._hessian(self.to_original(X)) * self._lengths
-
-    def _gradient_hessian(self, X: Any) -> tuple[Any, Any]:
-        g, H = self.original._gradient_hessian(self.to_original(X))
-        return g * self._weights, self._weights[:, None] * H * self._lengths
-
-    def _hvp(self, X: Any, V: Any) -> Any:
-        HV = self.original._hvp(self.to_original(X), V * self._lengths[:, None])
+    def _covectors(self, HV: Any) -> Any:
         return HV * self._weights[:, None]

@@ -205,7 +205,8 @@ def _gradients(problem: Problem, points: PointColumns, header: dict[str, Any]) -
     for first in range(0, len(points), POINTS_TOGETHER):
         part = slice(first, first + POINTS_TOGETHER)
         X = problem.xp.asarray(points.x[part])
-        norms[part] = np.linalg.norm(_numpy(problem.space.gradient(X, problem.gradient(X))), axis=1)
+        gradients = _numpy(problem.space.gradient(X, problem.gradient(X)))
+        norms[part] = np.linalg.norm(gradients if problem.mass is None else problem.mass.dual(gradients), axis=1)
         if problem.has_energy:
             energies[part] = _numpy(problem.energy(X))
     findings = []

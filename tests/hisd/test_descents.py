@@ -39,3 +39,28 @@ def test_where_descents_part() -> None:
     slope = np.array([[1.0, 0.0], [1.0, 0.0], [0.6, 0.8]])
     H = np.array([np.diag([3.0, -1.0]), np.diag([-1.0, 3.0]), np.diag([-2.0, -1.0])])
     assert _parting(H, slope).tolist() == [True, False, True]
+
+
+def test_steps_out_of_where_an_energy_is_get_shorter() -> None:
+    """Newton's step leads beyond the wall of a logarithm, where nothing is finite."""
+
+    def energy(X: np.ndarray) -> np.ndarray:
+        return 0.5 * (X[:, 0] + 0.5) ** 2 - 1e-3 * np.log(X[:, 0])
+
+    def gradient(X: np.ndarray) -> np.ndarray:
+        return np.where(X > 0, X + 0.5 - 1e-3 / X, np.nan)
+
+    def hessian(X: np.ndarray) -> np.ndarray:
+        return np.where(X > 0, 1 + 1e-3 / X**2, np.nan)[:, :, None]
+
+    problem = ld.problems.from_callable(energy, gradient, hessian, dim=1, batched=True, suggested_start=[1.0])
+    for start in (1.0, 3.0):
+        landscape = ld.explore(problem, [start], max_index=0)
+        assert len(landscape.points) == 1
+        assert landscape.counters["n_gradients"] < 80
+
+
+def test_a_start_at_a_maximum_raises_nothing() -> None:
+    landscape = ld.explore(ld.problems.symbolic("(x1**2 - 1)**2 + 2*(x2**2 - 1)**2"), (0.0, 0.0), max_index=2)
+    assert len(landscape.points) == 9
+    assert "failed" not in landscape.counters["by_status"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
-from scipy.sparse import csc_array, random_array
+from scipy.sparse import csc_array, diags_array, random_array
 
 import landscape_dist as ld
 from landscape_dist.hisd.curvatures.sparse import SparseCurvatures, sparse_hessians
@@ -132,3 +134,24 @@ def test_eigensolvers_that_need_matrices_refuse_sparse_ones() -> None:
     problem = ld.systems.coupled_lattice(dim=30)
     with pytest.raises(ld.errors.SettingsError, match="'dense' needs Hessians"):
         ld.explore(problem, eigensolver="dense", dense_limit=10, max_index=1)
+
+
+@pytest.mark.parametrize("power", [4, 6])
+def test_degenerate_points_by_sparse_hessians(power: int) -> None:
+    """One flat mode beside stiff ones counts as zero, by sparse Hessians as by dense ones."""
+    d = 20
+    stiff = np.geomspace(1.0, 1e4, d - 1)
+
+    def sparse(x: np.ndarray) -> Any:
+        return diags_array(np.concatenate([[power * (power - 1) * x[0] ** (power - 2)], stiff])).tocsc()
+
+    problem = ld.problems.from_callable(
+        lambda X: X[:, 0] ** power + 0.5 * X[:, 1:] ** 2 @ stiff,
+        lambda X: np.concatenate([power * X[:, :1] ** (power - 1), X[:, 1:] * stiff], axis=1),
+        sparse_hessian=sparse,
+        dim=d,
+        batched=True,
+    )
+    start = np.concatenate([[0.3], np.full(d - 1, 0.1)])
+    landscape = ld.explore(problem, start, max_index=0, dense_limit=5)
+    assert [(p.index, p.nullity) for p in landscape.points] == [(0, 1)]

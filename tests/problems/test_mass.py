@@ -7,13 +7,14 @@ import pytest
 import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.sparse import csc_array, diags_array
+from scipy.sparse import csc_array, csc_matrix, diags_array
 
 import landscape_dist as ld
 from landscape_dist.errors import ProblemError, SettingsError, StoreMismatchError
 from landscape_dist.problems.definition import problem_of
 from landscape_dist.problems.in_metric import InMetric
 from landscape_dist.problems.mass import Mass
+from landscape_dist.upkeep.verification import verify_store
 
 FORMULA = "(x1**2 - 1)**2 + 2*(x2**2 - 1)**2 + 0.4*x1*x2 + 0.1*x1"
 MASSES = {
@@ -140,6 +141,10 @@ def test_a_store_keeps_the_mass(tmp_path) -> None:
         ([1.0, 2.0, 3.0], "shape"),
         ([1.0, -1.0], "not positive"),
         ([[1.0, 2.0], [2.0, 1.0]], "not positive definite"),
+        ([[1.0, 1.0], [1.0, 1.0]], "not positive definite"),
+        ([[0.0, 0.0], [0.0, 0.0]], "not positive definite"),
+        ([[1.0, 0.0], [0.0, np.inf]], "not finite"),
+        ([[1.0, 0.0], [0.0, np.nan]], "not finite"),
         ([[1.0, 0.3], [0.0, 1.0]], "not symmetric"),
         ("heavy", "give a number"),
         (0.0, "not positive"),
@@ -148,6 +153,51 @@ def test_a_store_keeps_the_mass(tmp_path) -> None:
 def test_what_is_no_inner_product(mass: object, said: str) -> None:
     with pytest.raises(ProblemError, match=said):
         ld.problems.symbolic(FORMULA, mass=mass)
+
+
+@pytest.mark.parametrize("mass", [1e-12, 1e-6, 1e6, 1e12])
+def test_the_unit_of_a_mass_is_no_matter(mass: float) -> None:
+    landscape = ld.explore(ld.problems.symbolic(FORMULA, mass=mass), (0.1, 0.2), max_index=2)
+    assert len(landscape.points) == 9
+    usual = ld.explore(ld.problems.symbolic(FORMULA), (0.1, 0.2), max_index=2)
+    lowest, same = (min(one.points, key=lambda p: p.energy) for one in (landscape, usual))
+    assert np.allclose(lowest.eigenvalues * mass, same.eigenvalues)
+
+
+def test_evaluations_in_the_metric_count_once() -> None:
+    calls = []
+
+    def gradient(X: np.ndarray) -> np.ndarray:
+        calls.append(len(X))
+        return 4 * X * (X**2 - 1)
+
+    problem = ld.problems.from_callable(
+        lambda X: np.sum((X**2 - 1) ** 2, axis=1), gradient, dim=2, batched=True, mass=[1.0, 9.0]
+    )
+    before, calls[:] = problem.counters.n_gradients, []
+    landscape = ld.explore(problem, (0.2, 0.3), max_index=2)
+    assert len(landscape.points) == 9
+    assert problem.counters.n_gradients - before == sum(calls)
+
+
+def test_scipy_matrices_and_stores_with_a_mass(tmp_path) -> None:
+    mass = csc_matrix(np.array([[2.0, 0.5], [0.5, 1.0]]))
+    store = tmp_path / "matrix.zarr"
+    problem = ld.problems.symbolic(FORMULA, mass=mass)
+    assert len(ld.explore(problem, (0.1, 0.2), max_index=2, store=store).points) == 9
+    assert not verify_store(store).findings
+
+
+def test_torch_takes_a_lumped_mass() -> None:
+    pytest.importorskip("torch")
+
+    def energy(x):
+        return ((x**2 - 1) ** 2).sum()
+
+    landscape = ld.explore(ld.problems.from_torch(energy, 2, mass=[1.0, 9.0]), (0.2, 0.3), max_index=2)
+    assert len(landscape.points) == 9
+    with pytest.raises(SettingsError, match="lumped"):
+        ld.explore(ld.problems.from_torch(energy, 2, mass=[[2.0, 0.5], [0.5, 1.0]]), (0.2, 0.3), max_index=2)
 
 
 def test_where_a_mass_means_nothing() -> None:

@@ -107,8 +107,10 @@ class SparseCurvatures(Curvatures):
         """
         size = max(map(abs, ends))
         least = EXACT_NULLITY_RTOL * size
-        step = factorized(H, zero).solve(-self.problem.gradient(x[None])[0])
+        step = factorized(H, least).solve(-self.problem.gradient(x[None])[0])
         after = self.problem.sparse_hessian(x + step)
+        if not np.isfinite(after.data).all():
+            return zero
         w, Q = nearest_pairs(H, 1.37 * zero, n + 1)
         within = np.abs(w) <= zero
         if within.sum() != n:
