@@ -7,6 +7,7 @@ from typing import Any
 
 from landscape_dist.eigensolvers.base import Curvature, Eigensolver, project_out
 from landscape_dist.eigensolvers.subspace import basis, ritz, without
+from landscape_dist.numerics.arrays import nonzero
 from landscape_dist.numerics.linalg import column_dot, frobenius, identity, orthonormalize
 
 # Curvatures below this part of the Hessian's size are rounding errors.
@@ -88,6 +89,9 @@ def _below(V: Any, HV: Any, norm: Any, xp: Any) -> Any:
     """
     rayleigh = column_dot(V, HV, xp)
     lowest = rayleigh[:, 0] if rayleigh.shape[1] == 1 else xp.min(rayleigh, axis=-1)
-    off = xp.max(xp.linalg.vector_norm(HV - V * rayleigh[:, None, :], axis=1), axis=-1)
-    margin = xp.minimum(0.01 * norm, off + 0.1 * xp.abs(lowest) + ROUNDING * norm)
+    margin, soft = 0.01 * norm, 0.1 * xp.abs(lowest) + ROUNDING * norm
+    rows = nonzero(soft < margin, xp)
+    if len(rows):
+        off = xp.linalg.vector_norm(HV[rows] - V[rows] * rayleigh[rows][:, None, :], axis=1)
+        margin[rows] = xp.minimum(margin[rows], soft[rows] + xp.max(off, axis=-1))
     return xp.minimum(lowest, 0.0) - margin
