@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from landscape_dist.hisd.state import State
 from landscape_dist.numerics.arrays import to_numpy
+from landscape_dist.numerics.sparse import SparseHessians, count_below
 from landscape_dist.records import FloatArray
 
 # Steps in a row in which all of it rose.  (Of 1,219 climbs that arrive, on twenty energies, 16 did so for six steps, 14
@@ -36,9 +37,9 @@ class Climbs:
     def endless(self, state: State[Any]) -> NDArray[np.bool_]:
         """(n,) which searches of the state are to be given up."""
         assert state.H is not None
-        V, g, H = (to_numpy(a) for a in (state.V, state.g, state.H.array))
-        row = state.row
-        curvature = np.einsum("nij,nij->nj", V, H @ V).max(axis=1)
+        V, g, HV = (to_numpy(a) for a in (state.V, state.g, state.H @ state.V))
+        row, k = state.row, V.shape[2]
+        curvature = np.einsum("nij,nij->nj", V, HV).max(axis=1)
         along = np.linalg.norm((V.mT @ g[:, :, None])[:, :, 0], axis=1)
         distance = np.linalg.norm(to_numpy(state.x) - self._origin[row], axis=1)
         now = np.stack([curvature, along, to_numpy(state.gradient_norm), distance], axis=1)
@@ -48,6 +49,9 @@ class Climbs:
         self._last[row[moved]] = now[moved]
         over = self._rising[row] >= PATIENCE
         rows = np.flatnonzero(over)
-        if len(rows):
-            over[rows] = np.linalg.eigvalsh(H[rows])[:, V.shape[2] - 1] > 0
+        H = state.H
+        if len(rows) and isinstance(H, SparseHessians):
+            over[rows] = [count_below(H.matrices[i], 0.0).n_below in range(k) for i in rows.tolist()]
+        elif len(rows):
+            over[rows] = np.linalg.eigvalsh(to_numpy(H.array)[rows])[:, k - 1] > 0
         return over

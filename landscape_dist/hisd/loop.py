@@ -188,8 +188,8 @@ class _Account:
         origin = to_numpy(state.x).copy()
         self.limits = _Limits(origin, settings, problem.domain)
         self.ends = Ends(problem, settings, origin)
-        dense = state.H is not None and state.H.array is not None
-        watched = climbing and dense and state.V.shape[-1] > 0 and problem.symmetric and problem.space.flat
+        watched = climbing and state.H is not None and state.V.shape[-1] > 0
+        watched = watched and problem.symmetric and problem.space.flat
         self.climbs = Climbs(origin) if watched else None
         self.passes = Passes(n, problem.symmetric) if descending else None
         self.stretch = np.full((n, d), np.nan)
