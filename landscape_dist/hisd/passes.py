@@ -42,8 +42,11 @@ class Passes:
         least = self._least[row] = np.where(new, g, np.minimum(self._least[row], g))
         self.close[row] |= (least < LOW * self._largest[row]) & (g > RISE * least)
         if self._symmetric and state.H is not None and state.H.array is not None:
-            unknown = np.flatnonzero(~self.close[row])
             H = to_numpy(state.H.array)
+            diagonal = np.einsum("nii->ni", H)
+            # Gershgorin: where every diagonal outweighs its row no eigenvalue is negative.
+            outweighed = (2 * np.maximum(diagonal, 0.0) < np.abs(H).sum(axis=2)).any(axis=1)
+            unknown = np.flatnonzero(~self.close[row] & outweighed)
             w = np.linalg.eigvalsh(H[unknown])
             saddle_like = w[:, 0] < -CURVED * np.abs(w).max(axis=1)
             rows = unknown[saddle_like]
