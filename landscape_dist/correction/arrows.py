@@ -41,7 +41,6 @@ class Remembered(Problem):
         self.has_hessian = problem.has_hessian
         self.euler_characteristic = problem.euler_characteristic
         self.space = problem.space
-        self._mass = problem.mass
 
     @property
     def xp(self) -> Any:

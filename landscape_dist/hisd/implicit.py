@@ -171,13 +171,11 @@ def _careful(M: Any, rhs: Any, settled: Any, shift: Any, state: State[Bends], xp
     Args:
         M: (n, d, d).
     """
-    w, Q = xp.linalg.eigh(0.5 * (M + M.mT))
-    along = (Q.mT @ rhs[:, :, None])[:, :, 0]
-    small = w > 1e-14 * xp.max(xp.abs(w), axis=-1)[:, None]
-    newton = (Q @ xp.where(small, along / xp.where(small, w, 1.0), 0.0 * w)[:, :, None])[:, :, 0]
-    positive = xp.all(w >= -1e-14 * xp.max(xp.abs(w), axis=-1)[:, None], axis=-1)
+    w, Q, along, step = _along_modes(M, rhs, shift, xp)
+    zero = 1e-14 * xp.max(xp.abs(w), axis=-1)[:, None]
+    newton = (Q @ xp.where(w > zero, along / xp.where(w > zero, w, 1.0), 0.0 * w)[:, :, None])[:, :, 0]
+    positive = xp.all(w >= -zero, axis=-1)
     near = positive & settled & (row_norm(newton, xp) <= NEWTON_REACH * state.trust)
-    step = (Q @ (along / (shift[:, None] + xp.where(w > 0, w, TINY)))[:, :, None])[:, :, 0]
     return xp.where(near[:, None], newton, _within(step, state.trust, xp)), near
 
 
@@ -192,11 +190,19 @@ def _forward(step: Any, M: HessianStack, rhs: Any, shift: Any, rows: Any, xp: An
     against = row_dot(step, rhs, xp) <= 0
     if M.array is not None and bool(against.any()):
         wrong = nonzero(against, xp)
-        A = M.array[rows[wrong]]
-        w, Q = xp.linalg.eigh(0.5 * (A + A.mT))
-        along = (Q.mT @ rhs[wrong][:, :, None])[:, :, 0]
-        step[wrong] = (Q @ (along / (shift[wrong][:, None] + xp.where(w > 0, w, TINY)))[:, :, None])[:, :, 0]
+        step[wrong] = _along_modes(M.array[rows[wrong]], rhs[wrong], shift[wrong], xp)[3]
     return step
+
+
+def _along_modes(M: Any, rhs: Any, shift: Any, xp: Any) -> tuple[Any, Any, Any, Any]:
+    """Solve (s I + M) dx = rhs, (n, d), with no curvature along the modes where that of M (n, d, d) is negative.
+
+    Returns:
+        eigenvalues and eigenvectors of M's symmetric part, the parts of rhs along these, and dx.
+    """
+    w, Q = xp.linalg.eigh(0.5 * (M + M.mT))
+    along = (Q.mT @ rhs[:, :, None])[:, :, 0]
+    return w, Q, along, (Q @ (along / (shift[:, None] + xp.where(w > 0, w, TINY)))[:, :, None])[:, :, 0]
 
 
 def _within(step: Any, trust: Any, xp: Any) -> Any:

@@ -56,10 +56,8 @@ def solve_batch(problem: Problem, batch: SearchBatch, settings: SolverSettings) 
     d = batch.X.shape[1]
     if d != problem.dim:
         raise SettingsError(f"searches start in dimension {d}, but the problem has {problem.dim} variables")
-    if problem.mass is not None:
-        return _in_metric(problem, batch, settings)
-    if settings.lengths is not None:
-        return _in_units(problem, batch, settings)
+    if problem.mass is not None or settings.lengths is not None:
+        return _in_other_coordinates(problem, batch, settings)
     curvatures = _checked(problem, settings)
     rows = curvatures.rows(problem.batch_bytes or CHUNK_BYTES)
     parts = [_run_chunk(curvatures, curvatures.moved(part)) for part in _chunks(batch, rows)]
@@ -69,22 +67,12 @@ def solve_batch(problem: Problem, batch: SearchBatch, settings: SolverSettings) 
     return result
 
 
-def _in_units(problem: Problem, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
-    """The same in units of the coordinates' lengths."""
+def _in_other_coordinates(problem: Problem, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
+    """The same in the metric of the problem's mass, or in units of the coordinates' lengths."""
     began, before = time.process_time(), problem.counters.copy()
-    scaled, inner = units.view(problem, settings)
-    result = solve_batch(scaled, units.moved(batch, scaled), inner)
-    result = units.moved_back(result, scaled)
-    result.counters = problem.counters.minus(before)
-    result.cpu_seconds = time.process_time() - began
-    return result
-
-
-def _in_metric(problem: Problem, batch: SearchBatch, settings: SolverSettings) -> ResultBatch:
-    """The same in the metric of the problem's mass."""
-    began, before = time.process_time(), problem.counters.copy()
-    weighted, inner = metric.view(problem, settings)
-    result = metric.moved_back(solve_batch(weighted, units.moved(batch, weighted), inner), weighted)
+    coordinates: Any = units if problem.mass is None else metric
+    seen, inner = coordinates.view(problem, settings)
+    result: ResultBatch = coordinates.moved_back(solve_batch(seen, units.moved(batch, seen), inner), seen)
     result.counters = problem.counters.minus(before)
     result.cpu_seconds = time.process_time() - began
     return result

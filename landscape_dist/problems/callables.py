@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike
 
 from landscape_dist.errors import ProblemError
 from landscape_dist.numerics.differences import ENERGY_STEP, central_gradient, dimer_products
+from landscape_dist.problems.base import CountsItself
 from landscape_dist.problems.domain import Domain, domain_from_dict
 from landscape_dist.problems.fingerprint import canonical_json, digest
 from landscape_dist.problems.starts import checked_start
 from landscape_dist.problems.user_problem import UserProblem
-from landscape_dist.records import Directions, FloatArray, Points, SparseHessian
+from landscape_dist.records import FloatArray, SparseHessian
 
 DIMER_LENGTH = 1e-5
 """Half the dimer's length where the gradient is given."""
@@ -207,7 +208,7 @@ def _kept(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
-class CallableProblem(UserProblem):
+class CallableProblem(CountsItself, UserProblem):
     """An energy of user functions; made by `from_callable`.
 
     `has_hessian` is True only where a Hessian is given; `hessian` works without one, from 2 d gradients a point.
@@ -307,22 +308,7 @@ class CallableProblem(UserProblem):
     def __repr__(self) -> str:
         return f"{self.name}(dim={self.dim})"
 
-    # -- public evaluation: what is counted is what is called ---------------------------------------------------
-    def energy(self, X: Points) -> FloatArray:
-        return self._energy(X)
-
-    def gradient(self, X: Points) -> FloatArray:
-        return self._gradient(X)
-
-    def hessian(self, X: Points) -> FloatArray:
-        return self._hessian(X)
-
-    def gradient_hessian(self, X: Points) -> tuple[FloatArray, FloatArray]:
-        return self._gradient_hessian(X)
-
-    def hvp(self, X: Points, V: Directions) -> FloatArray:
-        return self._hvp(X, V)
-
+    # -- evaluation: what is counted is what is called ----------------------------------------------------------
     def _energy(self, X: FloatArray) -> FloatArray:
         self.counters.n_energies += len(X)
         return self.user_energy((), X)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import abc
 from typing import Any
 
-from landscape_dist.problems.base import Problem
+from landscape_dist.problems.base import CountsItself, Problem
 from landscape_dist.problems.domain import Image, Unbounded
 from landscape_dist.records import Counters, FloatArray
 
 
-class Elsewhere(Problem):
+class Elsewhere(CountsItself):
     """The same energy or vector field as a function of y, with x = T y + x_0; evaluations count as the original's.
 
     Stationary points, index and nullity are those of the original (Sylvester's law of inertia).
@@ -69,35 +69,18 @@ class Elsewhere(Problem):
         """(n, d, k) Hessian products in x -> in y."""
 
     # -- counted by the original, which knows how -------------------------------------------------------------------
-    def energy(self, X: Any) -> Any:
+    def _energy(self, X: Any) -> Any:
         return self.original.energy(self.to_original(X))
 
-    def gradient(self, X: Any) -> Any:
+    def _gradient(self, X: Any) -> Any:
         return self._covector(self.original.gradient(self.to_original(X)))
 
-    def hessian(self, X: Any) -> Any:
+    def _hessian(self, X: Any) -> Any:
         return self._matrix(self.original.hessian(self.to_original(X)))
 
-    def gradient_hessian(self, X: Any) -> tuple[Any, Any]:
+    def _gradient_hessian(self, X: Any) -> tuple[Any, Any]:
         g, H = self.original.gradient_hessian(self.to_original(X))
         return self._covector(g), self._matrix(H)
 
-    def hvp(self, X: Any, V: Any) -> Any:
-        return self._covectors(self.original.hvp(self.to_original(X), self._vectors(V)))
-
-    # -- not counted ------------------------------------------------------------------------------------------------
-    def _energy(self, X: Any) -> Any:
-        return self.original._energy(self.to_original(X))
-
-    def _gradient(self, X: Any) -> Any:
-        return self._covector(self.original._gradient(self.to_original(X)))
-
-    def _hessian(self, X: Any) -> Any:
-        return self._matrix(self.original._hessian(self.to_original(X)))
-
-    def _gradient_hessian(self, X: Any) -> tuple[Any, Any]:
-        g, H = self.original._gradient_hessian(self.to_original(X))
-        return self._covector(g), self._matrix(H)
-
     def _hvp(self, X: Any, V: Any) -> Any:
-        return self._covectors(self.original._hvp(self.to_original(X), self._vectors(V)))
+        return self._covectors(self.original.hvp(self.to_original(X), self._vectors(V)))

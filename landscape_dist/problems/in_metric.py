@@ -72,14 +72,12 @@ class InMetric(Elsewhere):
         return self._columns(self._covector, HV)
 
     def sparse_hessian(self, x: FloatArray) -> SparseHessian:
-        return self._weighted(self.original.sparse_hessian(self.to_original(x[None])[0]))
+        return self._sparse_hessian(x)
 
     def _sparse_hessian(self, x: FloatArray) -> SparseHessian:
-        return self._weighted(self.original._sparse_hessian(self.to_original(x[None])[0]))
-
-    def _weighted(self, H: SparseHessian) -> SparseHessian:
         from scipy.sparse import diags_array
 
+        H = self.original.sparse_hessian(self.to_original(x[None])[0])
         weights = diags_array(np.broadcast_to(self.unit / self._inner.roots, (self.dim,)))
         return (weights @ H @ weights).tocsc()
 

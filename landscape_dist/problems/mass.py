@@ -64,20 +64,18 @@ class Mass:
 
     @property
     def roots(self) -> FloatArray:
-        """Square roots of a diagonal M, () or (d,)."""
-        return np.sqrt(np.asarray(self.matrix))
+        """Square roots of the diagonal of M, () or (d,)."""
+        return np.sqrt(np.asarray(self.matrix) if self.diagonal else self.matrix.diagonal())
 
     @property
     def typical(self) -> float:
         """Geometric mean of the square roots of the diagonal."""
-        roots = self.roots if self._factor is None else np.sqrt(self.matrix.diagonal())
-        return float(np.exp(np.mean(np.log(roots))))
+        return float(np.exp(np.mean(np.log(self.roots))))
 
     @property
     def extent(self) -> tuple[float, float]:
         """The least and the largest of the square roots of the diagonal."""
-        roots = self.roots if self._factor is None else np.sqrt(self.matrix.diagonal())
-        return float(np.min(roots)), float(np.max(roots))
+        return float(np.min(self.roots)), float(np.max(self.roots))
 
     def to_metric(self, X: FloatArray) -> FloatArray:
         """(n, d) x -> y = C^T x, whose usual inner product this one is."""
