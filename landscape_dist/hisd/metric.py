@@ -54,7 +54,10 @@ def view(problem: Problem, settings: SolverSettings) -> tuple[InMetric, SolverSe
 
 
 def moved_back(result: ResultBatch, weighted: InMetric) -> ResultBatch:
-    """The result with points and paths in the user's coordinates; gradients and eigenvalues stay in the metric."""
+    """The result with points and paths in the user's coordinates; gradients and eigenvalues stay in the metric.
+
+    The flow of y = C^T x / unit is that of M x' = -g in a time that is longer by unit^2.
+    """
     unit = weighted.unit
     return replace(
         result,
@@ -62,4 +65,5 @@ def moved_back(result: ResultBatch, weighted: InMetric) -> ResultBatch:
         gradient_norm=result.gradient_norm / unit,
         eigenvalues=result.eigenvalues / unit**2,
         trajectories={slot: in_original(weighted, path) for slot, path in result.trajectories.items()},
+        trajectory_times={slot: unit**2 * times for slot, times in result.trajectory_times.items()},
     )

@@ -164,6 +164,19 @@ def test_the_unit_of_a_mass_is_no_matter(mass: float) -> None:
     assert np.allclose(lowest.eigenvalues * mass, same.eigenvalues)
 
 
+def test_times_along_paths_are_those_of_the_flow() -> None:
+    """M x' = -g with M = 100 takes a hundred times as long to go the same way."""
+    paths = []
+    for mass in (None, 100.0):
+        problem = ld.problems.symbolic(FORMULA, mass=mass)
+        landscape = ld.explore(problem, (0.1, 0.2), max_index=0, keep_trajectories=True)
+        paths.append(landscape.trajectory(0))
+    usual, heavy = paths
+    assert np.allclose(heavy.x, usual.x)
+    assert usual.time[-2] > 0
+    assert np.allclose(heavy.time, 100 * usual.time)
+
+
 def test_evaluations_in_the_metric_count_once() -> None:
     calls = []
 
