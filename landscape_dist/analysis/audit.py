@@ -12,6 +12,7 @@ from landscape_dist.analysis.evidence import (
     Audit,
     HitEvidence,
     NearZero,
+    ProofEvidence,
     RestartEvidence,
     StatusCount,
     UpwardEvidence,
@@ -38,6 +39,7 @@ def audit(
     images: Any = 1,
     everywhere: bool = True,
     finished: bool = True,
+    proof: dict[str, Any] | None = None,
 ) -> Audit:
     """Gather what speaks for and against completeness.
 
@@ -50,12 +52,14 @@ def audit(
         images: how many points of it each stands for, (p,) or one number; None where that is not known.
         everywhere: whether the whole space was searched, and not a domain in it.
         finished: whether the exploration came to its end.
+        proof: what a store keeps of a proof; None where none was tried.
     """
     space = Euclidean(points.x.shape[1]) if space is None else space
     connections = Connections(searches, space.dim)
     demanded = topology(space, euler_characteristic, everywhere=everywhere)
     arrows = _arrow_evidence(points, searches, connections, min_index)
     restarts = _restart_evidence(points, searches)
+    proved = ProofEvidence.of(proof, len(points))
     return Audit(
         n_points=len(points),
         n_searches=len(searches),
@@ -70,8 +74,10 @@ def audit(
         weaknesses=weaknesses(
             points, searches, arrows, restarts,
             dim=space.dim, n_levels=max_index - min_index + 1, finished=finished, bounded=not everywhere,
+            proved=proved is not None and proved.settled,
         ),
         near_zero=_near_zero(points),
+        proof=proved,
     )  # fmt: skip
 
 

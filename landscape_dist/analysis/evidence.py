@@ -120,12 +120,61 @@ class NearZero:
     largest: float
 
 
+@dataclass(frozen=True, slots=True)
+class ProofEvidence:
+    """What interval arithmetic says about the points in a box, for the formula in real numbers.
+
+    Attributes:
+        box: lower and upper end of each coordinate. n_boxes: that were looked at.
+        complete: whether all points of the box are known by it.
+        n_proved: points of the box, of the indices asked for. n_missing: of these, not in the landscape.
+        n_unproved: points of the landscape in the box that are none of these.
+        volume_left: part of the box about which nothing is proved. flood: what looks like a continuum of points.
+    """
+
+    box: tuple[tuple[float, float], ...]
+    n_boxes: int
+    complete: bool
+    n_proved: int
+    n_missing: int
+    n_unproved: int
+    volume_left: float
+    flood: str | None
+
+    @classmethod
+    def of(cls, record: dict[str, Any] | None, n_points: int) -> ProofEvidence | None:
+        """From what a store keeps; None where that does not speak of this landscape."""
+        if record is None:
+            return None
+        try:
+            complete = bool(record["complete"]) and record.get("of_points") == n_points
+            counts = [int(record[name]) if complete else 0 for name in ("n_proved", "n_missing", "n_unproved")]
+            return cls(
+                box=tuple((float(a), float(b)) for a, b in record["box"]),
+                n_boxes=int(record["boxes"]),
+                complete=complete,
+                n_proved=counts[0],
+                n_missing=counts[1],
+                n_unproved=counts[2],
+                volume_left=float(record.get("volume_left", 1.0)),
+                flood=None if record.get("flood") is None else str(record["flood"]),
+            )
+        except (TypeError, ValueError, LookupError):
+            return None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the points of the landscape are just the points that there are."""
+        return self.complete and not self.n_missing and not self.n_unproved
+
+
 @dataclass(frozen=True)
 class Audit:
     """Evidence on completeness.
 
-    The verdict is 'contradicted' where something is proved to be missing (`contradictions` say what), 'weak' where
-    `weaknesses` leave doubt, 'supported' otherwise: evidence, no proof.  `str(audit)` is a report in plain text,
+    The verdict is 'contradicted' where something is proved to be missing (`contradictions` say what), 'proved' where
+    interval arithmetic shows that the points are all there are in a box, 'weak' where `weaknesses` leave doubt,
+    'supported' otherwise: evidence, no proof.  `str(audit)` is a report in plain text,
     `as_dict()` is for JSON.
     """
 
@@ -141,6 +190,7 @@ class Audit:
     statuses: tuple[StatusCount, ...]
     weaknesses: tuple[str, ...] = ()
     near_zero: tuple[NearZero, ...] = ()
+    proof: ProofEvidence | None = None
 
     @property
     def contradictions(self) -> tuple[str, ...]:
@@ -149,17 +199,23 @@ class Audit:
         m = self.morse
         if m.sum_verdict == "violated":
             found.append(f"Morse sum is {m.morse_sum}, the Euler characteristic {m.euler_characteristic}")
+        if self.proof is not None and self.proof.n_missing:
+            found.append(f"{self.proof.n_missing} of {self.proof.n_proved} points proved to be there are missing")
         found += [f"Morse inequality at index {k} fails by {-m.slack[k]}" for k in m.violated]
         return tuple(found)
 
     @property
     def verdict(self) -> str:
-        """'contradicted', 'weak' or 'supported'."""
-        return "contradicted" if self.contradictions else "weak" if self.weaknesses else "supported"
+        """'contradicted', 'proved', 'weak' or 'supported'."""
+        if self.contradictions:
+            return "contradicted"
+        if self.proof is not None and self.proof.settled:
+            return "proved"
+        return "weak" if self.weaknesses else "supported"
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why the verdict is not 'supported'."""
+        """Why the verdict is not 'supported', or 'proved' and what that says nothing about."""
         return (*self.contradictions, *self.weaknesses)
 
     def as_dict(self) -> dict[str, Any]:
@@ -168,7 +224,7 @@ class Audit:
 
     def __str__(self) -> str:
         """A report in plain text, a block for each kind of evidence, the verdict first."""
-        blocks = (_verdict, _morse, _arrows, _hits, _upward, _restarts, _statuses)
+        blocks = (_verdict, _proof, _morse, _arrows, _hits, _upward, _restarts, _statuses)
         return "\n\n".join("\n".join(_wrap(line) for line in block(self)) for block in blocks)
 
 
@@ -179,8 +235,35 @@ def _verdict(audit: Audit) -> list[str]:
     if audit.contradictions:
         lines += ["Something is missing:", *(f"  - {text}" for text in audit.contradictions)]
     if audit.weaknesses:
-        lines += ["What leaves doubt:", *(f"  - {text}" for text in audit.weaknesses)]
-    return lines if audit.contradictions else [*lines[:2], "Nothing contradicts completeness.", *lines[2:]]
+        about = " about arrows" if audit.verdict == "proved" else ""
+        lines += [f"What leaves doubt{about}:", *(f"  - {text}" for text in audit.weaknesses)]
+    if audit.contradictions:
+        return lines
+    if audit.verdict == "proved":
+        what = f"These are all points of index {audit.min_index} to {audit.max_index} in the box below."
+    else:
+        what = "Nothing contradicts completeness."
+    return [*lines[:2], what, *lines[2:]]
+
+
+def _proof(audit: Audit) -> list[str]:
+    p = audit.proof
+    if p is None:
+        return ["Proof: none was tried"]
+    lower, upper = zip(*p.box, strict=True)
+    same = len(set(lower)) == len(set(upper)) == 1
+    ends = p.box[:1] if same else p.box[:_MOST_IDS]
+    box = " x ".join(f"[{a:.6g}, {b:.6g}]" for a, b in ends)
+    box += f"^{len(p.box)}" if same and len(p.box) > 1 else " x ..." if len(p.box) > len(ends) and not same else ""
+    if not p.complete:
+        lines = [f"Proof: not finished, {100 * p.volume_left:.2g} % of {box} is undecided after {p.n_boxes} boxes"]
+        return [*lines, f"  {p.flood}"] if p.flood else lines
+    return [
+        f"Proof: {p.n_proved} points in {box} and no others, by interval arithmetic on {p.n_boxes} boxes, of the "
+        "formula in real numbers",
+        *([f"  {p.n_missing} of them are missing"] if p.n_missing else []),
+        *([f"  {p.n_unproved} points of the landscape are none of them"] if p.n_unproved else []),
+    ]
 
 
 def _morse(audit: Audit) -> list[str]:

@@ -37,6 +37,7 @@ def weaknesses(
     n_levels: int,
     finished: bool = True,
     bounded: bool = False,
+    proved: bool = False,
 ) -> tuple[str, ...]:
     """Reasons to doubt that all points were found.
 
@@ -44,7 +45,10 @@ def weaknesses(
         points: p points. searches: all searches. arrows, restarts: what is known of these.
         dim: of the space. n_levels: number of indices that were searched for.
         finished: whether the exploration came to its end. bounded: whether its domain is.
+        proved: whether the points are proved to be all that there are, which leaves doubts about arrows.
     """
+    if proved:
+        return tuple(_of_arrows(points, searches, arrows))
     if not len(points):
         return ("no points were found",)
     found: list[str] = []
@@ -56,12 +60,7 @@ def weaknesses(
     found += _of_starts(searches, n_levels)
     found += _of_failures(searches)
     found += _of_climbs(searches, restarts, bounded)
-    bare = len(arrows.without_arrows) - len(arrows.out_of_domain)
-    if bare:
-        found.append(f"{bare} saddles have no arrow down although no search from them left the domain")
-    unexplained = _branches_unexplained(points, searches, arrows)
-    if unexplained:
-        found.append(f"{unexplained} saddles of index 1 lack a branch that did not leave the domain")
+    found += _of_arrows(points, searches, arrows)
     flat = int(np.count_nonzero(points.nullity >= dim))
     if flat:
         found.append(f"at {flat} points the Hessian vanishes altogether, so its index says little")
@@ -69,6 +68,17 @@ def weaknesses(
     if fruitless < FEWEST_FRUITLESS:
         found.append(f"only {fruitless} searches were made since the last new point")
     return tuple(found)
+
+
+def _of_arrows(points: PointColumns, searches: SearchColumns, arrows: ArrowEvidence) -> list[str]:
+    found = []
+    bare = len(arrows.without_arrows) - len(arrows.out_of_domain)
+    if bare:
+        found.append(f"{bare} saddles have no arrow down although no search from them left the domain")
+    unexplained = _branches_unexplained(points, searches, arrows)
+    if unexplained:
+        found.append(f"{unexplained} saddles of index 1 lack a branch that did not leave the domain")
+    return found
 
 
 def _of_starts(searches: SearchColumns, n_levels: int) -> list[str]:

@@ -19,6 +19,7 @@ from landscape_dist.distribute.clusters.shorthands import LEASE, PLACE, place_an
 from landscape_dist.distribute.runs.settings import HANG_SECONDS, check_hang_seconds
 from landscape_dist.errors import SettingsError, StoreNotFoundError
 from landscape_dist.exploration.coordinator import Coordinator
+from landscape_dist.exploration.proofs.prover import prover_for
 from landscape_dist.exploration.settings import BEFORE, ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import check_settings, eigenvalue_columns, steps_use_hessians
@@ -125,8 +126,9 @@ def explore(
     )
     n_eigenvalues = eigenvalue_columns(problem, solver_settings)
     space = space_of_points(problem.space, judgement)
+    prover = prover_for(problem, explore_settings.prove, explore_settings.min_index, explore_settings.max_index)
     coordinator = Coordinator(
-        starts, explore_settings, judgement, n_eigenvalues, space, problem.domain, solver_settings.lengths
+        starts, explore_settings, judgement, n_eigenvalues, space, problem.domain, solver_settings.lengths, prover
     )
     header = make_header(problem, starts, explore_settings, solver_settings, judgement.as_dict())
     check_hang_seconds(hang_seconds)

@@ -43,6 +43,7 @@ class _Now:
     failures: FailureColumns
     counters: dict[str, Any]
     finished: bool
+    proof: dict[str, Any] | None
 
 
 class Journal:
@@ -114,6 +115,8 @@ class Journal:
         self.header = database.header
         snapshot = database.read()
         check_rows(snapshot.points, snapshot.searches, str(self.store))
+        if self.coordinator.prover is not None and snapshot.proof is not None:
+            self.coordinator.prover.adopt(snapshot.proof)
         self.coordinator.replay(snapshot.points, snapshot.searches)
         self.failures.append(snapshot.failures)
         self.counters = Counters(**{name: int(snapshot.counters.get(name, 0)) for name in Counters.__slots__})
@@ -126,6 +129,8 @@ class Journal:
         """
         self._running = False
         self.finished = error is None and self.coordinator.complete
+        if self.finished:
+            self.coordinator.settle()
         self._unused = isinstance(error, ClusterError) and self._new and not len(self.coordinator.searches)
         if self.database is not None and self.database.is_usable:  # if a commit has failed, that error is on its way
             self.commit()
@@ -167,6 +172,8 @@ class Journal:
             # Counting all there is takes a while in large stores: done once, for `info`.
             state = self.landscape().overview.as_state() if self.finished else {}
             state |= self.tracker.as_state(running=self._running)
+            if (proof := self._proof()) is not None:
+                state["proof"] = proof
             self.database.commit(self.counters.as_dict(), state, final=self.finished)
             self._committed_at = time.monotonic()
             if self.log is not None:
@@ -177,6 +184,11 @@ class Journal:
         self.tracker(run)
         if self.database is not None and time.monotonic() - self._committed_at >= SILENT_SECONDS:
             self.commit()
+
+    def _proof(self) -> dict[str, Any] | None:
+        """What is proved, as a store keeps it."""
+        prover = self.coordinator.prover
+        return None if prover is None or not prover.record["last_round"] else prover.record
 
     def landscape(self) -> Landscape:
         """What there is now; paths that are in a store are read from there."""
@@ -192,6 +204,7 @@ class Journal:
             _concatenated(self.failures, self.coordinator.space.n_variables),
             self.counters.as_dict(),
             self.finished,
+            self._proof(),
         )
         return Landscape.of(now, problem=self.problem, paths=paths)
 

@@ -51,6 +51,9 @@ class Snapshot(Protocol):
     @property
     def finished(self) -> bool: ...
 
+    @property
+    def proof(self) -> dict[str, Any] | None: ...
+
 
 class Points(Sequence[StationaryPoint]):
     """The points of a landscape, by id; records are made when asked for."""
@@ -109,7 +112,9 @@ class Landscape:
         finished: bool,
         problem: Problem | None = None,
         paths: PathSource | None = None,
+        proof: dict[str, Any] | None = None,
     ) -> None:
+        self._proof = proof
         self.header = header
         self.columns = columns
         self.searches = searches
@@ -136,6 +141,7 @@ class Landscape:
             finished=snapshot.finished,
             problem=problem,
             paths=paths,
+            proof=snapshot.proof,
         )
 
     def __repr__(self) -> str:
@@ -204,6 +210,7 @@ class Landscape:
             images=images_in_store(self.header, self.columns.x),
             everywhere=about["domain"]["kind"] == "unbounded",
             finished=self.finished,
+            proof=self._proof,
         )
 
     def summary(self) -> str:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from landscape_dist.errors import SettingsError
 from landscape_dist.exploration.copies import Copies
 from landscape_dist.exploration.identification import Identification
+from landscape_dist.exploration.proofs.prover import Prover
 from landscape_dist.exploration.rounds import Rounds
 from landscape_dist.exploration.sampling import content_hash
 from landscape_dist.exploration.settings import ExploreSettings
@@ -71,6 +72,7 @@ class Coordinator:
         space: where the points live, as they are told apart; None for coordinates without periods.
         domain: where points are looked for; None for everywhere.
         lengths: (d,) typical lengths of the coordinates; None for 1.
+        prover: proves what points there are, to start from those that are missed; None where that is not to be.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Coordinator:
         space: Space | None = None,
         domain: Domain | None = None,
         lengths: FloatArray | Sequence[float] | None = None,
+        prover: Prover | None = None,
     ) -> None:
         self.starts = np.atleast_2d(np.asarray(starts, dtype=np.float64))
         self.settings = settings
@@ -106,7 +109,9 @@ class Coordinator:
         self._pending: dict[tuple[SearchKind, int], deque[IntArray]] = {}
         self._n_pending = 0
         where = Unbounded() if domain is None else domain
-        self._rounds = Rounds(self._slots, self.points, self.searches, self._child, self._hash, where)
+        self.prover = prover
+        tables = self._slots, self.points, self.searches, self._child, self._hash
+        self._rounds = Rounds(*tables, where, prover, self._find)
         self._issued = self._rounds.issued
         self._push(np.arange(len(self.starts)) * self._slots.per_start)
 
@@ -253,25 +258,21 @@ class Coordinator:
         def append(new: IntArray) -> None:
             of = rows[new]
             rounds = np.full(len(new), self.round, dtype=np.int32)
-            self._append(
-                PointColumns(
-                    result.x[of],
-                    result.energy[of],
-                    result.index[of],
-                    result.nullity[of],
-                    result.gradient_norm[of],
-                    result.eigenvalues[of],
-                    slot[new],
-                    rounds,
-                )
-            )
+            names = ("x", "energy", "index", "nullity", "gradient_norm", "eigenvalues")
+            about = (getattr(result, name)[of] for name in names)
+            points = PointColumns(*about, slot[new], rounds)
+            self.points.extend(points)
+            self._number(points)
 
         return self.known.identify(result.x[rows], result.energy[rows], result.index[rows], append)
 
-    def _append(self, points: PointColumns) -> None:
-        """Append points and give them their slots."""
-        self.points.extend(points)
-        self._number(points)
+    def _find(self, X: FloatArray, energy: FloatArray, index: IntArray) -> IntArray:
+        return self.known.find(X, energy, index.astype(np.int32))
+
+    def settle(self) -> None:
+        """Compare what is proved with what is known, for the audit."""
+        if self.prover is not None:
+            self.prover.settle(self.points.view(), self._find)
 
     def _number(self, points: PointColumns) -> None:
         self._slots.add(points)

@@ -70,6 +70,12 @@ class Restarts:
         self._domain = domain
         self._last: tuple[int, int] | None = None  # points before the last sample, and its size
 
+    def planned(self, number: int) -> int:
+        """How many a first or larger sample would be made of in round `number`."""
+        if self._slots.settings.restarts == "none":
+            return 0
+        return self._wanted(self._points.before(number), self._searches.before(number))
+
     def take(self, number: int) -> IntArray:
         """Slots of round `number`; none where the last sample was fruitless."""
         settings = self._slots.settings

@@ -9,6 +9,7 @@ import numpy as np
 
 from landscape_dist.exploration.confirming import ConfirmingSearches
 from landscape_dist.exploration.copies import Copies, copies_without_end
+from landscape_dist.exploration.proofs.prover import Find, Prover
 from landscape_dist.exploration.restarts import Restarts
 from landscape_dist.exploration.slot_sets import SlotSet
 from landscape_dist.exploration.slots import Slots
@@ -17,6 +18,8 @@ from landscape_dist.exploration.upward import UpwardSearches
 from landscape_dist.problems.domain import Domain, Unbounded
 from landscape_dist.records import IntArray
 
+STEPS = 12
+"""Steps that a restart takes, about, and a proof saves."""
 FIRST_LOOK = 16
 """Points at which copies are looked for first."""
 
@@ -29,6 +32,8 @@ class Rounds:
         child: where each plain slot ended, -1 for nowhere yet.
         content: hash of each point.
         domain: where points are looked for.
+        prover: proves what points there are; None where that is not to be.
+        find: ids of known points.
 
     Attributes:
         number: of the last round opened. issued: slots upward, to confirm and of restarts that a round opened, or that
@@ -43,8 +48,14 @@ class Rounds:
         child: Column,
         content: Column,
         domain: Domain,
+        prover: Prover | None = None,
+        find: Find | None = None,
     ) -> None:
         self.number = 0
+        self._slots = slots
+        self._searches = searches
+        self._prover = prover
+        self._find = find
         self.issued = SlotSet()
         self._settings = slots.settings
         self._points = points
@@ -70,6 +81,8 @@ class Rounds:
             if len(slots):
                 self._last_upward = (number, len(slots))
         if not len(slots):
+            slots = self._proved(number)
+        if not len(slots) and not (self._prover is not None and self._prover.complete):
             slots = self._restarts.take(number)
         if not len(slots) and self._settings.restarts != "none":
             slots = self._confirming.due(number)
@@ -77,6 +90,16 @@ class Rounds:
             self.number = number
             self.issued.add(slots)
         return slots
+
+    def _proved(self, number: int) -> IntArray:
+        """Searches from points that are proved and were missed, before others are made at random."""
+        prover, settings = self._prover, self._settings
+        if prover is None or self._find is None or not settings.max_index > settings.min_index:
+            return np.zeros(0, dtype=np.int64)
+        n_steps = int(self._searches.before(number).n_steps.sum())
+        n_saved = STEPS * self._restarts.planned(number)
+        starts = prover.starts(number, n_steps, n_saved, self._find, self._n_points_before(number))
+        return self._slots.add_proved(*starts)
 
     def look_for_copies(self) -> None:
         """Look for copies without end among the points, as often as these have doubled."""

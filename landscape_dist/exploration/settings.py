@@ -11,7 +11,8 @@ COMBINATIONS = ("all", "min")
 UPWARD = ("auto", "all", "none")
 RESTARTS = ("auto", "none")
 NULL_DIRECTIONS = ("all", "none")
-BEFORE = {"restarts": "none", "null_directions": "none"}
+PROVE = ("auto", "none")
+BEFORE = {"restarts": "none", "null_directions": "none", "prove": "none"}
 """What versions did that had no such settings, where that is not their default."""
 
 
@@ -37,6 +38,10 @@ class ExploreSettings:
             leave (`patience` at most), and `patience` times 2 (4 in three, 8 in more dimensions) as soon as one of them
             found something. They end with a fruitless sample. Never with upward='none' or for one index alone, and by
             'auto' none where steps use no Hessians, so that each search costs thousands of gradients.
+        prove: whether it is proved what points there are, where the energy is a formula (or a named system) and a box
+            holds them all: the domain, one period, or a cube outside of which the gradient is shown not to vanish.
+            'auto' does it before restarts are made, and instead of these, as far as looking at boxes costs about half
+            of the searches; a number of boxes may be given; 'none' does not. Searches start from what was missed.
         null_directions: whether degenerate points with one or two zero modes are left along these, both ways and
             between, towards points of the same index and above: 'all', or 'none'. More zero modes, and those along
             which nothing changes, are taken for a symmetry.
@@ -55,6 +60,7 @@ class ExploreSettings:
     upward_modes: int | None = 16
     patience: int = 256
     restarts: str | int = "auto"
+    prove: str | int = "auto"
     null_directions: str = "all"
     same_atol: float | None = None
     max_searches: int | None = None
@@ -84,6 +90,12 @@ class ExploreSettings:
             )
         if not isinstance(self.restarts, str):
             self._count("restarts", 1)
+        if isinstance(self.prove, str) and self.prove not in PROVE:
+            raise SettingsError(
+                f"prove is {self.prove!r}; use one of {', '.join(map(repr, PROVE))}, or a number of boxes"
+            )
+        if not isinstance(self.prove, str):
+            self._count("prove", 1)
         if self.same_atol is not None and not self.same_atol > 0:
             raise SettingsError(f"same_atol is {self.same_atol!r}; give a positive number")
 

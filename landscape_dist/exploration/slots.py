@@ -30,6 +30,8 @@ _NO_POINTS = _IDS - 2 * _TARGETS
 _CURVES = 1998, 1087
 TOLD_RESTARTS = 1 << 30
 """Restarts of these numbers were made by another coordinator, and told to this one."""
+PROVED = 3 << 29
+"""Restarts of these numbers begin at points that are proved to be there."""
 
 
 class Slots:
@@ -64,6 +66,7 @@ class Slots:
         self._recipes: dict[tuple[SearchKind, int, int], Recipes] = {}
         self._restart_x = Column(np.float64, (starts.shape[1],))
         self._restart_slot = Column(np.int64)
+        self._proved_x = Column(np.float64, (starts.shape[1],))
 
     @property
     def n_restarts(self) -> int:
@@ -76,6 +79,12 @@ class Slots:
         self._restart_x.extend(X)
         self._restart_slot.extend(slots)
         return slots
+
+    def add_proved(self, X: FloatArray, target: IntArray) -> IntArray:
+        """Slots (n,) of searches from points X (n, d), at which those of these indices (n,) are."""
+        numbers = PROVED + np.arange(len(self._proved_x), len(self._proved_x) + len(X))
+        self._proved_x.extend(X)
+        return restart_slot(numbers, np.full(len(X), SearchKind.RESTART, dtype=np.int8), target)
 
     def restarts(self) -> tuple[IntArray, FloatArray]:
         """Slots (n,) and starts (n, d) of all restarts so far."""
@@ -161,7 +170,11 @@ class Slots:
             return self._start_batch(kind, target, slots, self.starts[slots // self.per_start])
         if kind in (SearchKind.RESTART, SearchKind.CURVE):
             number = restarted(slots)[0]
-            batch = self._start_batch(kind, target, slots, self._restart_x.view()[number])
+            proved = number >= PROVED
+            begin = np.empty((len(slots), self.starts.shape[1]))
+            begin[~proved] = self._restart_x.view()[number[~proved]]
+            begin[proved] = self._proved_x.view()[number[proved] - PROVED]
+            batch = self._start_batch(kind, target, slots, begin)
             batch.direction = curve_directions(number, self.starts.shape[1]) if kind == SearchKind.CURVE else None
             return batch
         parent, _, ordinal, _ = self.describe(slots)

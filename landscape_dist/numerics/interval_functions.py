@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from landscape_dist.numerics.intervals import LARGEST, ROUNDING, TINY, BoolArray, absolute, div, outward, point, sqr
-from landscape_dist.records import FloatArray
+from landscape_dist.numerics.intervals import LARGEST, ROUNDING, TINY, absolute, div, outward, point, sqr
+from landscape_dist.records import BoolArray, FloatArray
 
 # NumPy's functions are within 4 units in the last place (its SIMD versions; most are within 1), `scipy.special.erf` is
 # within 2: 8 units are allowed for, and `TINY` for what underflows.

@@ -170,6 +170,12 @@ class Problem(abc.ABC):
         """
         return None
 
+    def formulas_of_equations(self) -> list[Any] | None:
+        """What `problems.equations` reads: the energy's formula, or those of the d components of a vector field, as
+        SymPy expressions in the symbols of `problems.expressions` or as text in x1..xd that `programs.read_text`
+        reads; None where there is none."""
+        return None
+
     # -- for subclasses -------------------------------------------------------------------------------------
     @abc.abstractmethod
     def _energy(self, X: Points) -> Energies: ...

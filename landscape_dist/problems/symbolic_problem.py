@@ -201,6 +201,9 @@ class SymbolicProblem(Problem):
         """Plain JSON form: formula, dim, domain."""
         return {"kind": "symbolic", "formula": self.formula, "dim": self.dim, "domain": self.domain.as_dict()}
 
+    def formulas_of_equations(self) -> list[Any]:
+        return [self.expression]
+
     def fingerprint(self) -> str:
         return digest("symbolic", self._srepr, self.dim, canonical_json(self.domain.as_dict()))
 

@@ -205,14 +205,18 @@ class SymbolicVectorField(VectorField):
         """Plain JSON form: formulas, dim, domain."""
         return {"kind": "field", "formulas": self.formulas, "dim": self.dim, "domain": self.domain.as_dict()}
 
+    def formulas_of_equations(self) -> list[Any]:
+        import sympy
+
+        return [sympy.sympify(text) for text in self._sreprs]
+
     def fingerprint(self) -> str:
         return digest("field", self._sreprs, self.dim, canonical_json(self.domain.as_dict()))
 
     def _generate(self, kind: str) -> tuple[str, list[tuple[tuple[int, ...], float]]]:
-        import sympy
 
         symbols = [canonical_symbol(i) for i in range(self.dim)]
-        F = [sympy.sympify(text) for text in self._sreprs]
+        F = self.formulas_of_equations()
         if kind == "force":
             varying, constants = split_constants([Output("F", (i,), f) for i, f in enumerate(F) if f != 0])
             return generate(varying, ["F"], symbols), constants

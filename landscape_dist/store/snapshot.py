@@ -51,3 +51,9 @@ class Snapshot:
     def finished(self) -> bool:
         """Whether it was declared final."""
         return self.progress.final
+
+    @property
+    def proof(self) -> dict[str, Any] | None:
+        """What was proved of its points; None where nothing was tried."""
+        proof = self.state.get("proof")
+        return proof if isinstance(proof, dict) else None

@@ -40,6 +40,11 @@ class _QuarticChain(TridiagonalSystem):
         self._a12 = 12.0 * a
         self._c = c
 
+    def formulas_of_equations(self) -> list[str]:
+        wells = [f"{a}*(x{i + 1}^2 - 1)^2" for i, a in enumerate(self._a.tolist())]
+        bonds = [f"({self._c})*x{i + 1}*x{i + 2}" for i in range(self.dim - 1) if self._c]
+        return [" + ".join([*wells, *bonds])]
+
     def _energy(self, X: FloatArray) -> FloatArray:
         W = X * X
         W -= 1.0
@@ -139,6 +144,12 @@ class _Rosenbrock(TridiagonalSystem):
             max_index=max(index, 1),
         )
 
+    def formulas_of_equations(self) -> list[str]:
+        terms = [f"100*(x{i + 1} - x{i}^2)^2 + (1 - x{i})^2" for i in range(1, self.dim)]
+        if self._s is not None:
+            terms += [f"({s})*atan(x{i + 1} - 1)^2" for i, s in enumerate(self._s.tolist()) if s]
+        return [" + ".join(terms)]
+
     def _energy(self, X: FloatArray) -> FloatArray:
         left = X[:, :-1]
         r = X[:, 1:] - left * left
@@ -236,6 +247,10 @@ class _Cosine(TridiagonalSystem):
         self.periods = np.full(d, 2 * np.pi)
         self._a = a
         self._n = n
+
+    def formulas_of_equations(self) -> list[str]:
+        pairs = zip(self._a.tolist(), self._n.tolist(), strict=True)
+        return [" + ".join(f"{a}*cos({n:.0f}*x{i + 1})" for i, (a, n) in enumerate(pairs))]
 
     def _energy(self, X: FloatArray) -> FloatArray:
         return np.cos(X * self._n) @ self._a

@@ -34,6 +34,16 @@ class _MullerBrown(NamedSystem):
         )
         self._modified = modified
 
+    def formulas_of_equations(self) -> list[str]:
+        A, a, b, c, x0, y0 = (v.ravel().tolist() for v in (_A, _ALPHA, _BETA, _GAMMA, _X0, _Y0))
+        terms = [
+            f"{A[k]}*exp({a[k]}*(x1 - {x0[k]})^2 + {b[k]}*(x1 - {x0[k]})*(x2 - {y0[k]}) + {c[k]}*(x2 - {y0[k]})^2)"
+            for k in range(4)
+        ]
+        if self._modified:
+            terms.append(f"{_A5}*sin(x1*x2)*exp({_ALPHA5}*(x1 - {_X5})^2 + {_GAMMA5}*(x2 - {_Y5})^2)")
+        return [" + ".join(terms)]
+
     def _terms(self, X: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         dx = X[:, 0] - _X0
         dy = X[:, 1] - _Y0
@@ -162,6 +172,9 @@ class _Butterfly(NamedSystem):
             max_index=2,
         )
 
+    def formulas_of_equations(self) -> list[str]:
+        return ["x1^4 - 3/2*x1^2*x2^2 + x2^4 - 2*x2^3 + x2^2 + x1^2*x2 - 2*x1^2"]
+
     def _energy(self, X: FloatArray) -> FloatArray:
         x, y = X[:, 0], X[:, 1]
         u = x * x
@@ -221,6 +234,13 @@ class _Arctan(NamedSystem):
             max_index=d,
         )
         self._alpha = alpha
+
+    def formulas_of_equations(self) -> list[str]:
+        d = self.dim
+        products = [f"{self._M[i, j]}*x{i + 1}*x{j + 1}" for i in range(d) for j in range(d)]
+        return [
+            " + ".join([f"({' + '.join(products)})/2", *(f"({-self._alpha})*atan(x{i + 1} - 5)" for i in range(d))])
+        ]
 
     def _energy(self, X: FloatArray) -> FloatArray:
         E = 0.5 * np.einsum("ij,ij->i", X @ self._M, X)

@@ -1,0 +1,300 @@
+"""All stationary points in a box, proved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from landscape_dist.errors import SettingsError
+from landscape_dist.exploration.proofs.branch_and_prune import CUT, Advanced, advance
+from landscape_dist.exploration.proofs.distinct import distinct, wrapped
+from landscape_dist.exploration.proofs.flooding import Flood, flooding
+from landscape_dist.exploration.proofs.krawczyk import UNKNOWN, Zeros, energies, indices, no_zeros, refined, together
+from landscape_dist.numerics import intervals
+from landscape_dist.problems.equations import Equations
+from landscape_dist.records import FloatArray, IntArray
+
+# Boxes that are looked at together.
+PACK = 512
+# How often all of them are cut before the first look.
+FIRST_CUTS = 6
+# Boxes are not cut below this part of the width of the first.
+FINEST = 1e-7
+
+Packs = Callable[[list[FloatArray], FloatArray], Iterable[Advanced]]
+"""What `advance` makes of each of some packs, in their order, wherever that is done; with the smallest widths (d,)."""
+
+
+@dataclass(frozen=True)
+class CertifiedPoint:
+    """A stationary point that is proved to be there.
+
+    Attributes:
+        x: (d,) middle of a small box in which there is exactly one, and none other in a larger one around it.
+        index: its Morse index, proved; None where that could not be.
+        energy: lower and upper end of its energy; None for vector fields.
+        box: (d, 2) lower and upper ends of the small box.
+    """
+
+    x: FloatArray
+    index: int | None
+    energy: tuple[float, float] | None
+    box: FloatArray
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """Boxes about which nothing is proved.
+
+    Attributes:
+        boxes: (k, d, 2). volume: their part of the volume of the whole.
+    """
+
+    boxes: FloatArray
+    volume: float
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What is proved about the stationary points in a box.
+
+    It is about the formula as it is read, in real numbers, and not about the code that evaluates it; and it relies on
+    NumPy's elementary functions being as exact as `numerics.intervals` allows for.
+
+    Attributes:
+        name: of the problem. box: (d, 2) lower and upper ends.
+        complete: whether `points` are all that there are. points: certified ones, sorted by index and energy.
+        undecided: boxes that are left. boxes: how many were looked at. cpu_seconds: what it took.
+        flood: what looks like a continuum of points; None where nothing does.
+    """
+
+    name: str
+    box: FloatArray
+    complete: bool
+    points: tuple[CertifiedPoint, ...]
+    undecided: Undecided
+    boxes: int
+    cpu_seconds: float
+    flood: Flood | None = None
+
+    @property
+    def counts_by_index(self) -> dict[int | None, int]:
+        """Number of points of each index; those of None were not proved to have one."""
+        counts: dict[int | None, int] = {}
+        for point in self.points:
+            counts[point.index] = counts.get(point.index, 0) + 1
+        return counts
+
+    def __str__(self) -> str:
+        counts = self.counts_by_index.items()
+        by_index = ", ".join(f"{n} of index {'unknown' if k is None else k}" for k, n in counts)
+        lines = [f"{self.name}: {len(self.points)} points proved ({by_index or 'none'})"]
+        if self.complete:
+            lines.append(f"There are no others in the box. {self.boxes} boxes, {self.cpu_seconds:.2g} CPU seconds")
+        else:
+            lines.append(
+                f"Not complete: {len(self.undecided)} of {self.boxes} boxes are undecided, "
+                f"{100 * self.undecided.volume:.2g} % of the volume; {self.cpu_seconds:.2g} CPU seconds"
+            )
+        if self.flood is not None:
+            lines.append(str(self.flood))
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers, text, lists and dicts, for JSON."""
+        return {
+            "name": self.name,
+            "box": self.box.tolist(),
+            "complete": self.complete,
+            "points": [
+                {
+                    "x": p.x.tolist(),
+                    "index": p.index,
+                    "energy": None if p.energy is None else list(p.energy),
+                    "box": p.box.tolist(),
+                }
+                for p in self.points
+            ],
+            "undecided": {"boxes": len(self.undecided), "volume": self.undecided.volume},
+            "boxes": self.boxes,
+            "cpu_seconds": self.cpu_seconds,
+            "flood": None if self.flood is None else str(self.flood),
+        }
+
+
+@dataclass
+class State:
+    """How far a proof has come; what it is resumed from.
+
+    Attributes:
+        lower, upper: (d,) of the whole. boxes: (2, d, n) to look at. small: (2, d, k) too small to be cut.
+        zeros: so far. n_looks: boxes looked at. cpu_seconds: spent.
+    """
+
+    lower: FloatArray
+    upper: FloatArray
+    boxes: FloatArray
+    small: FloatArray
+    zeros: Zeros
+    n_looks: int = 0
+    cpu_seconds: float = 0.0
+    flood: Flood | None = field(default=None)
+
+    @classmethod
+    def begin(cls, lower: FloatArray, upper: FloatArray) -> State:
+        """All of a box, cut into as many as cost no more than one: calls of NumPy take longer than few numbers."""
+        boxes = np.stack([-lower, upper])[:, :, None]
+        for k in range(FIRST_CUTS):
+            i = k % len(lower)
+            middle = CUT * boxes[1, i] - (1 - CUT) * boxes[0, i]
+            first, second = boxes.copy(), boxes.copy()
+            first[1, i], second[0, i] = middle, -middle
+            boxes = np.concatenate([first, second], axis=2)
+        return cls(lower, upper, boxes, boxes[:, :, :0], no_zeros(len(lower)))
+
+    @property
+    def volume_left(self) -> float:
+        """Part of the volume that is undecided."""
+        return _volume(self.boxes, self.lower, self.upper) + _volume(self.small, self.lower, self.upper)
+
+
+def _volume(boxes: FloatArray, lower: FloatArray, upper: FloatArray) -> float:
+    return float(np.prod((boxes[0] + boxes[1]) / (upper - lower)[:, None], axis=0).sum())
+
+
+def advance_here(equations: Equations) -> Packs:
+    """Packs, one after another, in this process."""
+
+    def run(packs: list[FloatArray], smallest: FloatArray) -> Iterable[Advanced]:
+        for pack in packs:
+            start = time.process_time()
+            result = advance(equations, pack, smallest)
+            result.cpu_seconds = time.process_time() - start
+            yield result
+
+    return run
+
+
+def proceed(
+    state: State,
+    packs: Packs,
+    boxes: int,
+    cpu_seconds: float = np.inf,
+    on_progress: Callable[[State], None] | None = None,
+) -> State:
+    """Look at boxes until none is left or the budget is spent.
+
+    All boxes of a size are looked at before their parts are, so that a budget is spent evenly; what becomes of each
+    depends on nothing else.
+
+    Args:
+        state: from where; is changed and returned. packs: how packs of boxes are looked at. boxes: how many in all.
+        cpu_seconds: of all processes, in all. on_progress: called after each generation.
+    """
+    smallest = FINEST * (state.upper - state.lower)
+    while state.boxes.shape[2] and state.n_looks < boxes and state.cpu_seconds < cpu_seconds:
+        n = state.boxes.shape[2]
+        room = -(-(boxes - state.n_looks) // PACK)
+        edges = list(range(0, n, PACK))[:room]
+        next_, small, zeros, last = [], [state.small], [state.zeros], 0
+        # a group of packs between looks at the clock; without a clock all of them
+        group = len(edges) if cpu_seconds == np.inf else 8
+        for first in range(0, len(edges), group):
+            some = edges[first : first + group]
+            for result in packs([state.boxes[:, :, a : a + PACK] for a in some], smallest):
+                next_.append(result.boxes)
+                small.append(result.small)
+                zeros.append(result.zeros)
+                state.n_looks += result.n_looks
+                state.cpu_seconds += result.cpu_seconds
+            last = min(some[-1] + PACK, n)
+            if state.cpu_seconds >= cpu_seconds:
+                break
+        state.boxes = np.concatenate([*next_, state.boxes[:, :, last:]], axis=2)
+        state.small = np.concatenate(small, axis=2)
+        state.zeros = together(zeros, len(state.lower))
+        if on_progress is not None:
+            on_progress(state)
+        state.flood = flooding(state.boxes, state.upper - state.lower)
+        if state.flood is not None:
+            break
+    return state
+
+
+def concluded(state: State, equations: Equations, name: str, periods: FloatArray | None = None) -> Proof:
+    """The proof of a state.
+
+    Args:
+        periods: (d,) of coordinates, inf where there is none; points that differ by whole ones are the same.
+    """
+    start = time.process_time()
+    with np.errstate(all="ignore"):
+        zeros = refined(equations, state.zeros)
+        if periods is not None:
+            zeros = wrapped(zeros, state.lower, state.upper, periods)
+        zeros, unclear = distinct(zeros)
+        whole = np.stack([-state.lower, state.upper])[:, :, None]
+        inside = (np.minimum(zeros.boxes, whole).sum(axis=0) >= 0).all(axis=0)
+        zeros = zeros.at(inside)
+        index, energy = indices(equations, zeros), energies(equations, zeros)
+    left = np.concatenate([state.boxes, state.small, unclear], axis=2)
+    order = _sorted(zeros, index, energy)
+    return Proof(
+        name=name,
+        box=np.stack([state.lower, state.upper], axis=1),
+        complete=left.shape[2] == 0,
+        points=tuple(_points(zeros.at(order), index[order], energy[order])),
+        undecided=Undecided(np.stack([-left[0].T, left[1].T], axis=2), _volume(left, state.lower, state.upper)),
+        boxes=state.n_looks,
+        cpu_seconds=state.cpu_seconds + time.process_time() - start,
+        flood=state.flood,
+    )
+
+
+def _sorted(zeros: Zeros, index: IntArray, energy: FloatArray) -> IntArray:
+    scale = np.ptp(zeros.x, axis=0) if len(zeros) else np.ones(zeros.x.shape[1])
+    rounded = np.round(zeros.x / np.where(scale > 0, scale, 1.0), 6)
+    return np.lexsort((*rounded.T[::-1], np.nan_to_num(np.round(energy[:, 0], 6)), index))
+
+
+def _points(zeros: Zeros, index: IntArray, energy: FloatArray) -> Iterable[CertifiedPoint]:
+    boxes = zeros.boxes
+    for k in range(len(zeros)):
+        yield CertifiedPoint(
+            zeros.x[k],
+            None if index[k] == UNKNOWN else int(index[k]),
+            None if np.isnan(energy[k, 0]) else (float(energy[k, 0]), float(energy[k, 1])),
+            np.stack([-boxes[0, :, k], boxes[1, :, k]], axis=1),
+        )
+
+
+def box_of(box: Any, dim: int) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper ends (d,) of a box given as (lower, upper) of all coordinates or as d such pairs.
+
+    Raises:
+        SettingsError: it is no box of so many variables.
+    """
+    try:
+        pairs = np.asarray(box, dtype=np.float64)
+    except (TypeError, ValueError):
+        pairs = np.empty(0)
+    if pairs.shape == (2,):
+        pairs = np.tile(pairs, (dim, 1))
+    if pairs.shape != (dim, 2):
+        raise SettingsError(f"box is {box!r}; give (lower, upper), or such a pair for each of {dim} variables")
+    if not np.isfinite(pairs).all() or not (pairs[:, 0] < pairs[:, 1]).all():
+        raise SettingsError(f"box is {box!r}; give finite numbers, the lower end of each variable below the upper one")
+    return pairs[:, 0].copy(), pairs[:, 1].copy()
+
+
+def widths_fit(lower: FloatArray, upper: FloatArray) -> bool:
+    """Whether widths are such that parts of them are doubles, too."""
+    middle = intervals.midpoint(np.stack([-lower, upper]))
+    return bool((upper - lower > 1e-6 * np.abs(middle)).all())

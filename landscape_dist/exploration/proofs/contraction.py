@@ -1,0 +1,234 @@
+"""What of a box can hold zeros: Newton's method on intervals, equation by equation and preconditioned.
+
+Boxes are (2, d, n): minus lower and upper ends of d variables of n boxes, see `numerics.intervals`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from landscape_dist.numerics import intervals
+from landscape_dist.problems.equations import Equations
+from landscape_dist.problems.programs.on_intervals import enclose
+from landscape_dist.records import BoolArray, FloatArray, IntArray
+
+EPS = 2.0**-53
+# Rows of equations are gone through so often with one enclosure of the derivative.
+SWEEPS = 3
+# again only where one of the variables has become less than this part of what it was.
+BETTER = 0.9
+
+
+@dataclass
+class Look:
+    """n boxes and what is known of the equations there.
+
+    Attributes:
+        X: (2, d, n). g: (2, d, n) enclosure of the equations. J: (2, m, n) of the entries of the derivative.
+        partly: (n,) where some part of a formula has no value somewhere in the box.
+    """
+
+    X: FloatArray
+    g: FloatArray
+    J: FloatArray
+    partly: BoolArray
+
+    def at(self, which: BoolArray) -> Look:
+        """These of the boxes."""
+        return Look(self.X[:, :, which], self.g[:, :, which], self.J[:, :, which], self.partly[which])
+
+
+def look(equations: Equations, X: FloatArray) -> tuple[Look, BoolArray]:
+    """Enclosures on n boxes, and which of these have neither zeros nor, all over, a value."""
+    d = equations.dim
+    result = enclose(equations.both, X)
+    g = result.values[:, :d]
+    none = result.nowhere | ((g < 0).any(axis=0)).any(axis=0)
+    return Look(X, g, result.values[:, d:][:, equations.entries], result.partly), none
+
+
+def narrowed(equations: Equations, seen: Look) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Boxes within the given ones that hold all zeros of these, row by row of the equations.
+
+    From g_i(x) = g_i(c) + sum_j J_ij (x_j - c_j), with J_ij of the box, each x_j of each equation, divisions by
+    intervals that hold 0 included (Hansen and Walster, Global Optimization Using Interval Analysis, 2004, chapter 11).
+
+    Returns:
+        The boxes (2, d, n); the equations at the middles c of the given ones, (2, d, n); which hold no zero (n,).
+    """
+    X = seen.X
+    c = intervals.midpoint(X)
+    thin = np.stack([-c, c])
+    at_middle = enclose(equations.gradient, thin).values
+    rows = _Rows.of(equations)
+    D = intervals.sub(X, thin)
+    reach = np.maximum(D[0], D[1])
+    # On both sides of the middle a term reaches as far.
+    size = np.maximum(np.abs(seen.J[0]), np.abs(seen.J[1])) * reach[equations.columns]
+    total = np.add.reduceat(size, rows.starts, axis=0)
+    g = at_middle[:, rows.which]
+    error = rows.longest * 2 * EPS * (np.abs(g).max(axis=0) + total)
+    none = ((g + total + error) < 0).any(axis=(0, 1))
+    rest = g[:, rows.of_entry] + (total[rows.of_entry] - size + error[rows.of_entry])
+    D, better = _solved(equations, seen.J, rest, D)
+    again = np.flatnonzero(better & ~none)
+    for _ in range(SWEEPS - 1):
+        if not len(again):
+            break
+        J, part = seen.J[:, :, again], D[:, :, again]
+        terms = intervals.mul(J, part[:, equations.columns])
+        g = at_middle[:, rows.which][:, :, again]
+        sums = g + np.add.reduceat(terms, rows.starts, axis=1)
+        error = rows.longest * 2 * EPS * (np.abs(g) + np.add.reduceat(np.abs(terms), rows.starts, axis=1))
+        none[again] |= ((sums + error) < 0).any(axis=(0, 1))
+        rest = (sums[:, rows.of_entry] - terms) + error[:, rows.of_entry]
+        D[:, :, again], better = _solved(equations, J, rest, part)
+        again = again[better]
+    # an empty interval is one whose lower end is above its upper one
+    none |= (D[0] + D[1] < 0).any(axis=0)
+    none &= ~seen.partly  # where something has no value the mean value theorem does not hold
+    return np.where(seen.partly | none, X, np.minimum(X, intervals.add(thin, D))), at_middle, none
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Entries of the derivative by rows: where each row that has some starts, which rows these are, of which of them
+    each entry is, and how many terms a sum has at most."""
+
+    starts: IntArray
+    which: IntArray
+    of_entry: IntArray
+    longest: int
+
+    @classmethod
+    def of(cls, equations: Equations) -> _Rows:
+        rows = equations.rows
+        starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
+        lengths = np.diff(np.r_[starts, len(rows)])
+        return cls(starts, rows[starts], np.repeat(np.arange(len(starts)), lengths), int(lengths.max()) + 6)
+
+
+def _solved(equations: Equations, J: FloatArray, rest: FloatArray, D: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """What of D (2, d, n) is left by J_ij D_j = -rest_ij (2, m, n), and in which boxes (n,) that is much less."""
+    rest[np.isnan(rest)] = np.inf
+    # only where one of both is not around zero is anything excluded
+    entry, box = np.nonzero((J < 0).any(axis=0) | (rest < 0).any(axis=0))
+    new = D.copy()
+    if len(entry):
+        column = equations.columns[entry]
+        first, second = intervals.extended_division(intervals.neg(rest[:, entry, box]), J[:, entry, box])
+        old = D[:, column, box]
+        met = np.maximum(_met(first, old), _met(second, old))
+        met[np.isnan(met)] = np.inf
+        for end in (0, 1):
+            np.minimum.at(new[end], (column, box), met[end])
+    better = (new[0] + new[1] < BETTER * (D[0] + D[1])).any(axis=0)
+    return new, better
+
+
+def _met(a: FloatArray, b: FloatArray) -> FloatArray:
+    """The intersection, and where it is empty what is smaller than any other: (-inf, -inf)."""
+    both = np.minimum(a, b)
+    empty = both[0] + both[1] < 0
+    both[:, empty] = -np.inf
+    return both
+
+
+@dataclass
+class Preconditioned:
+    """The equations of n boxes times an approximate inverse Y of the derivative in the middle.
+
+    Attributes:
+        Y: (n, d, d). spread: (n, d, d) bounds of |1 - Y J|. regular: (n,) where Y is finite.
+    """
+
+    Y: FloatArray
+    spread: FloatArray
+    regular: BoolArray
+
+
+def preconditioned(equations: Equations, J: FloatArray) -> Preconditioned:
+    """Y, and how far Y J is from the identity, for derivatives J (2, m, n) in boxes."""
+    d, n = equations.dim, J.shape[2]
+    middle, spread = np.zeros((n, d, d)), np.zeros((n, d, d))
+    m = intervals.midpoint(J)
+    finite = np.isfinite(J).all(axis=(0, 1))
+    middle[:, equations.rows, equations.columns] = np.where(finite, m, 0.0).T
+    spread[:, equations.rows, equations.columns] = np.where(finite, intervals.radius(J), 0.0).T
+    Y, regular = inverses(middle)
+    regular &= finite
+    return Preconditioned(Y, distance_from_identity(Y, middle, spread), regular)
+
+
+def inverses(A: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """(n, d, d) -> approximate inverses, and which are worth anything; the others are 0."""
+    d = A.shape[-1]
+    finite: BoolArray = np.asarray(np.isfinite(A).all(axis=(1, 2)))
+    try:
+        Y = np.linalg.inv(np.where(finite[:, None, None], A, np.eye(d)))
+    except np.linalg.LinAlgError:  # one of them is singular
+        Y = np.zeros_like(A)
+        for k in np.flatnonzero(finite):
+            try:
+                Y[k] = np.linalg.inv(A[k])
+            except np.linalg.LinAlgError:
+                finite[k] = False
+    good = finite & np.isfinite(Y).all(axis=(1, 2))
+    Y[~good] = 0.0
+    return Y, good
+
+
+def distance_from_identity(Y: FloatArray, middle: FloatArray, spread: FloatArray) -> FloatArray:
+    """Upper bounds (n, d, d) of |1 - Y A| for all A within `spread` of `middle`; rounding is bounded as for any order
+    of sums (Rump, Acta Numerica 2010, section 5)."""
+    d = Y.shape[-1]
+    size = np.abs(Y)
+    identity = np.eye(d)
+    away = np.abs(identity - Y @ middle)
+    away += (d + 4) * 2 * EPS * (size @ np.abs(middle) + identity)
+    away += size @ spread
+    return away * (1 + (d + 6) * 4 * EPS) + 1e-290
+
+
+def products(Y: FloatArray, g: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Y g for thin intervals g (2, d, n): approximate values (n, d) and bounds of their errors (n, d)."""
+    d = Y.shape[-1]
+    m = intervals.midpoint(g).T
+    r = intervals.radius(g).T
+    size = np.abs(Y)
+    b = np.einsum("nij,nj->ni", Y, m)
+    error = np.einsum("nij,nj->ni", size, r + (d + 4) * 2 * EPS * np.abs(m))
+    return b, error * (1 + (d + 6) * 4 * EPS) + 1e-290
+
+
+def narrowed_further(
+    P: Preconditioned, X: FloatArray, c: FloatArray, at_middle: FloatArray
+) -> tuple[FloatArray, BoolArray]:
+    """The same with the preconditioned equations (Hansen and Sengupta 1981), for boxes X (2, d, n) and middles c (d, n)
+    of the boxes that the derivative was enclosed in.
+
+    Returns:
+        The boxes, and which hold no zero.
+    """
+    b, error = products(P.Y, at_middle)
+    thin = np.stack([-c, c])
+    D = intervals.sub(X, thin)
+    reach = np.maximum(np.abs(D[0]), np.abs(D[1])).T
+    own = np.einsum("nii->ni", P.spread)
+    d = len(c)
+    others = np.einsum("nij,nj->ni", P.spread, reach) - own * reach
+    others = np.maximum(others, 0.0) * (1 + (d + 6) * 4 * EPS) + error + 1e-290
+    low, high = -b - others, -b + others
+    # divided by all of 1 -+ own
+    with np.errstate(all="ignore"):
+        small, large = 1.0 - own, 1.0 + own
+        upper = np.where(high > 0, high / small, high / large)
+        lower = np.where(low < 0, low / small, low / large)
+    slack = 8 * EPS * np.maximum(np.abs(upper), np.abs(lower)) + 1e-290
+    usable = (own < 1 - 1e-10) & P.regular[:, None] & np.isfinite(upper) & np.isfinite(lower)
+    new = np.stack([np.where(usable, -lower + slack, np.inf).T, np.where(usable, upper + slack, np.inf).T])
+    D = np.minimum(D, new)
+    none = (D[0] + D[1] < 0).any(axis=0)
+    return np.minimum(X, intervals.add(thin, D)), none

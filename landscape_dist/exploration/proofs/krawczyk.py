@@ -1,0 +1,226 @@
+"""Boxes with exactly one zero, and what kind of point it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from landscape_dist.exploration.proofs.contraction import (
+    EPS,
+    distance_from_identity,
+    inverses,
+    preconditioned,
+    products,
+)
+from landscape_dist.numerics import intervals
+from landscape_dist.problems.equations import Equations
+from landscape_dist.problems.programs.on_floats import evaluate
+from landscape_dist.problems.programs.on_intervals import enclose
+from landscape_dist.records import BoolArray, FloatArray, IntArray
+
+# Newton's steps from the middle of a box, or from a stored point, until they are as small as rounding lets them be.
+MOST_STEPS = 12
+UNKNOWN = -1
+# Boxes around zeros are so many times the error of Newton's last step, the first that does, and this part of the box
+# that was searched.
+WIDENINGS, FINEST = (4.0, 64.0, 4096.0), 1e-14
+
+
+@dataclass
+class Zeros:
+    """Boxes with exactly one zero each.
+
+    Attributes:
+        x: (n, d) middles of the small boxes. radius: (n, d) half widths of these. around: (2, d, n) larger boxes, in
+            which there is no other zero.
+    """
+
+    x: FloatArray
+    radius: FloatArray
+    around: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def at(self, which: BoolArray | IntArray) -> Zeros:
+        """These of them."""
+        return Zeros(self.x[which], self.radius[which], self.around[:, :, which])
+
+    @property
+    def boxes(self) -> FloatArray:
+        """(2, d, n) the small boxes, as intervals."""
+        x, r = self.x.T, self.radius.T
+        return intervals.add(np.stack([-x, x]), np.stack([r, r]))
+
+
+def no_zeros(dim: int) -> Zeros:
+    """None at all."""
+    return Zeros(np.empty((0, dim)), np.empty((0, dim)), np.empty((2, dim, 0)))
+
+
+def together(parts: list[Zeros], dim: int) -> Zeros:
+    """All of them."""
+    if not parts:
+        return no_zeros(dim)
+    return Zeros(
+        np.concatenate([z.x for z in parts]),
+        np.concatenate([z.radius for z in parts]),
+        np.concatenate([z.around for z in parts], axis=2),
+    )
+
+
+def derivative(equations: Equations, values: FloatArray) -> FloatArray:
+    """(d + m', n) outputs of `equations.both` on floats -> (n, d, d)."""
+    d = equations.dim
+    J = np.zeros((values.shape[1], d, d))
+    J[:, equations.rows, equations.columns] = values[d:][equations.entries].T
+    return J
+
+
+def newton(equations: Equations, X: FloatArray, lengths: FloatArray, steps: int = MOST_STEPS) -> FloatArray:
+    """Where Newton's method on floats ends from X (n, d), whose steps become smaller in units of `lengths` (n, d)."""
+    x = X.copy()
+    size = np.full(len(X), np.inf)
+    running = np.ones(len(X), dtype=bool)
+    for _ in range(steps):
+        which = np.flatnonzero(running)
+        if not len(which):
+            break
+        values = evaluate(equations.both, np.ascontiguousarray(x[which].T))
+        Y, good = inverses(derivative(equations, values))
+        step = np.einsum("nij,nj->ni", Y, values[: equations.dim].T)
+        with np.errstate(all="ignore"):
+            now = (np.abs(step) / lengths[which]).max(axis=1)
+        better = good & np.isfinite(now) & (now < size[which])
+        x[which[better]] -= step[better]
+        size[which[better]] = now[better]
+        running[which] = better & (now > 0)
+    return x
+
+
+def one_zero(equations: Equations, x: FloatArray, Z: FloatArray) -> tuple[BoolArray, FloatArray]:
+    """Whether boxes Z (2, d, n) hold exactly one zero, with x (n, d) near it (Krawczyk 1969; Rump 1983).
+
+    Z is met by K = x - Y g(x) + (1 - Y J(Z)) (Z - x); where K lies inside of Z, Z has one zero, and it is in K.
+
+    Returns:
+        (n,), and the radii (n, d) around x that hold the zero where there is one.
+    """
+    d = equations.dim
+    result = enclose(equations.both, Z)
+    P = preconditioned(equations, result.values[:, d:][:, equations.entries])
+    thin = np.stack([-x.T, x.T])
+    b, error = products(P.Y, enclose(equations.gradient, thin).values)
+    reach = np.maximum(np.abs(intervals.sub(Z, thin)[0]), np.abs(intervals.sub(Z, thin)[1])).T
+    moved = (np.abs(b) + error + np.einsum("nij,nj->ni", P.spread, reach)) * (1 + (d + 8) * 4 * EPS) + 1e-290
+    ends = intervals.sub(Z, thin)
+    within = (np.nextafter(ends[0] * (1 - 4 * EPS), -np.inf) > moved.T) & (
+        np.nextafter(ends[1] * (1 - 4 * EPS), -np.inf) > moved.T
+    )
+    return P.regular & ~result.partly & within.all(axis=0), moved
+
+
+def refined(equations: Equations, zeros: Zeros) -> Zeros:
+    """The same zeros in boxes about as small as rounding lets them be."""
+    if not len(zeros):
+        return zeros
+    x, radius = zeros.x.copy(), zeros.radius.copy()
+    room = 0.5 * (zeros.around[0] + zeros.around[1]).T
+    polished = newton(equations, x, room)
+    left = np.ones(len(x), dtype=bool)
+    for widening in WIDENINGS:
+        which = np.flatnonzero(left)
+        here = polished[which]
+        values = evaluate(equations.both, np.ascontiguousarray(here.T))
+        Y, _ = inverses(derivative(equations, values))
+        b, error = products(Y, enclose(equations.gradient, np.stack([-here.T, here.T])).values)
+        r = (widening * (np.abs(b) + error) + 4 * EPS * np.abs(here) + FINEST * room[which]).T
+        Z = np.stack([r - here.T, r + here.T])
+        ok, moved = one_zero(equations, here, Z)
+        # the one that is meant, and no other
+        ok &= (zeros.around[:, :, which] >= Z).all(axis=(0, 1))
+        x[which[ok]], radius[which[ok]] = here[ok], moved[ok]
+        left[which[ok]] = False
+        if not left.any():
+            break
+    return Zeros(x, radius, zeros.around)
+
+
+def indices(equations: Equations, zeros: Zeros) -> IntArray:
+    """Morse indices (n,) of zeros, proved; `UNKNOWN` where they cannot be.
+
+    Of energies: T^T H T is congruent to H (Sylvester) and, with T from the eigenvectors of the middle, nearly diagonal;
+    Gershgorin's discs then do not reach 0.  Of vector fields: T^-1 H T, likewise, with complex discs, counts the
+    eigenvalues with a negative real part.
+    """
+    n, d = zeros.x.shape
+    if n == 0:
+        return np.empty(0, dtype=np.int64)
+    J = enclose(equations.both, zeros.boxes).values[:, d:][:, equations.entries]
+    middle, spread = np.zeros((n, d, d)), np.zeros((n, d, d))
+    middle[:, equations.rows, equations.columns] = intervals.midpoint(J).T
+    spread[:, equations.rows, equations.columns] = intervals.radius(J).T
+    known = np.isfinite(middle).all(axis=(1, 2)) & np.isfinite(spread).all(axis=(1, 2))
+    result = np.full(n, UNKNOWN, dtype=np.int64)
+    if known.any():
+        of = _inertias if equations.symmetric else _unstable
+        result[known] = of(middle[known], spread[known])
+    return result
+
+
+def _inertias(middle: FloatArray, spread: FloatArray) -> IntArray:
+    d = middle.shape[-1]
+    # in units in which curvatures are alike, so that the soft are seen beside the stiff
+    scale = 1.0 / np.sqrt(np.maximum(np.abs(middle).max(axis=2), 1e-290))
+    scale = 2.0 ** np.round(np.log2(scale))  # exact
+    A = middle * scale[:, :, None] * scale[:, None, :]
+    R = spread * scale[:, :, None] * scale[:, None, :] + 1e-290
+    T = np.linalg.eigh((A + A.mT) / 2)[1]
+    B = T.mT @ A @ T
+    size = np.abs(T)
+    error = size.mT @ (R + (2 * d + 8) * 2 * EPS * np.abs(A)) @ size * (1 + (2 * d + 12) * 4 * EPS) + 1e-290
+    diagonal = np.einsum("nii->ni", B)
+    off = np.abs(B) + error
+    radii = off.sum(axis=2) - np.abs(diagonal)
+    radii = radii * (1 + (d + 4) * 4 * EPS) + 8 * EPS * np.abs(diagonal)
+    # T must be regular: near to orthogonal it is
+    orthogonal = distance_from_identity(np.swapaxes(T, 1, 2), T, np.zeros_like(T)).sum(axis=2).max(axis=1) < 0.5
+    sure = (np.abs(diagonal) > radii).all(axis=1) & orthogonal
+    return np.where(sure, (diagonal < 0).sum(axis=1), UNKNOWN)
+
+
+def _unstable(middle: FloatArray, spread: FloatArray) -> IntArray:
+    """Discs of T^-1 A T = D + T^-1 (A T - T D), whose error is bounded with an approximate inverse of T."""
+    n, d = middle.shape[:2]
+    result = np.full(n, UNKNOWN, dtype=np.int64)
+    for k in range(n):
+        w, T = np.linalg.eig(middle[k])
+        try:
+            S = np.linalg.inv(T)
+        except np.linalg.LinAlgError:
+            continue
+        sizes_S, sizes_T, sizes_A = np.abs(S), np.abs(T), np.abs(middle[k])
+        slack = (2 * d + 12) * 8 * EPS
+        # with F = S T - 1 the true inverse of T is (1 + F)^-1 S
+        F = np.abs(S @ T - np.eye(d)) + slack * (sizes_S @ sizes_T + np.eye(d))
+        norm = F.sum(axis=1).max() * (1 + slack)
+        if not norm < 0.5:
+            continue
+        residual = np.abs(middle[k] @ T - T * w) + spread[k] @ sizes_T
+        residual += slack * (sizes_A @ sizes_T + sizes_T * np.abs(w))
+        E = sizes_S @ residual * (1 + slack)
+        # |(1 + F)^-1 E| <= E + max row sum of F / (1 - it) times the largest of each column of E
+        E = E + norm / (1 - norm) * (1 + slack) * E.max(axis=0)[None, :]
+        radii = E.sum(axis=1) * (1 + slack) + slack * np.abs(w)
+        if (np.abs(w.real) > radii).all():
+            result[k] = int((w.real < 0).sum())
+    return result
+
+
+def energies(equations: Equations, zeros: Zeros) -> FloatArray:
+    """(n, 2) lower and upper ends of the energies of zeros; nan for vector fields."""
+    if equations.energy is None:
+        return np.full((len(zeros), 2), np.nan)
+    values = enclose(equations.energy, zeros.boxes).values[:, 0]
+    return np.stack([-values[0], values[1]], axis=1)

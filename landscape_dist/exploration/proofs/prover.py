@@ -1,0 +1,171 @@
+"""A proof beside an exploration: what it finds and the searches have missed, and whether nothing else is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from landscape_dist.errors import ProblemError
+from landscape_dist.exploration.proofs.completeness import Proof, State, advance_here, concluded, proceed
+from landscape_dist.exploration.proofs.krawczyk import derivative
+from landscape_dist.exploration.proofs.region import region_of
+from landscape_dist.problems.base import Problem
+from landscape_dist.problems.domain import Domain
+from landscape_dist.problems.equations import Equations, equations_of
+from landscape_dist.problems.programs.on_floats import evaluate
+from landscape_dist.records import FloatArray, IntArray, PointColumns
+
+# Boxes that may be looked at for each step of the searches so far, about half of what that cost; for each step that a
+# proof would save; and without any. Of formulas of more operations than these fewer.
+PER_STEP, PER_STEP_SAVED, LEAST, OPERATIONS = 1.5, 3.0, 4096, 800
+
+Find = Callable[[FloatArray, FloatArray, IntArray], IntArray]
+"""Ids (n,) of known points at X (n, d), of energies (n,) and indices (n,); -1 where there is none."""
+
+
+class Prover:
+    """Proves, bit by bit, as the searches of an exploration pay for it, what points there are in a box.
+
+    What it says depends on nothing but the problem, the box and the budgets that it was given.
+
+    Args:
+        problem: that is searched. equations: of it. lower, upper: (d,) of the box.
+        boxes: how many may be looked at in all; None for what the searches pay for.
+        min_index, max_index: of the points that are asked for.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        equations: Equations,
+        lower: FloatArray,
+        upper: FloatArray,
+        *,
+        boxes: int | None = None,
+        min_index: int = 0,
+        max_index: int | None = None,
+    ) -> None:
+        self._equations = equations
+        self._name = problem.name
+        self._domain: Domain = problem.domain
+        self._periods = None if problem.periods is None else np.asarray(problem.periods, dtype=np.float64)
+        self._boxes = boxes
+        self._indices = (min_index, equations.dim if max_index is None else max_index)
+        self._lower, self._upper = lower, upper
+        self._state = State.begin(lower, upper)
+        self._proof: Proof | None = None
+        self.record: dict[str, Any] = {
+            "box": np.stack([lower, upper], axis=1).tolist(),
+            "complete": False,
+            "boxes": 0,
+            "last_round": 0,
+            "round": None,
+            "starts": [],
+        }
+        work = equations.both.n_operations + 2 * equations.dim**2 + equations.dim**3 / 2
+        self._worth = min(1.0, OPERATIONS / work)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all points of the box are proved."""
+        return bool(self.record["complete"])
+
+    def adopt(self, record: dict[str, Any]) -> None:
+        """Go on from what a store says of it."""
+        if record.get("box") == self.record["box"]:
+            self.record = dict(record)
+
+    def starts(self, number: int, n_steps: int, n_saved: int, find: Find, n_known: int) -> tuple[FloatArray, IntArray]:
+        """Points (n, d) that are proved and not known, and their indices (n,), once all of them are proved.
+
+        Args:
+            number: of the round that is to be opened. n_steps: of all searches before it. n_saved: that need not be
+                made with a proof, about.
+            find: known points. n_known: how many there were before this round.
+        """
+        record = self.record
+        none = np.empty((0, self._equations.dim)), np.empty(0, dtype=np.int64)
+        if record["round"] is not None or number <= record["last_round"]:
+            if record["round"] != number or not record["starts"]:
+                return none
+            table = np.array(record["starts"], dtype=np.float64)
+            return table[:, :-1], table[:, -1].astype(np.int64)
+        record["last_round"] = number
+        self._proceed(self._worth * (LEAST + PER_STEP * n_steps + PER_STEP_SAVED * n_saved))
+        if self._proof is None or not self._proof.complete:
+            return none
+        X, index, energy = self._asked_for(self._proof)
+        ids = find(X, energy, index)
+        missing = (ids < 0) | (ids >= n_known)
+        X, index = X[missing], index[missing]
+        record.update(round=number, starts=[[*x, k] for x, k in zip(X.tolist(), index.tolist(), strict=True)])
+        return X, index
+
+    def _proceed(self, budget: float) -> None:
+        state = self._state
+        allowed = int(budget) if self._boxes is None else self._boxes
+        if state.flood is None and state.n_looks < allowed and (state.boxes.shape[2] or not state.n_looks):
+            proceed(state, advance_here(self._equations), allowed)
+            self._conclude()
+
+    def _conclude(self) -> None:
+        state, record = self._state, self.record
+        record.update(boxes=state.n_looks, volume_left=state.volume_left)
+        record["flood"] = None if state.flood is None else str(state.flood)
+        if not state.boxes.shape[2]:
+            self._proof = concluded(state, self._equations, self._name, self._periods)
+            record["complete"] = self._proof.complete
+
+    def _asked_for(self, proof: Proof) -> tuple[FloatArray, IntArray, FloatArray]:
+        """Points (n, d), indices (n,) and energies (n,) of those that are in the domain and of an index asked for."""
+        X = np.array([p.x for p in proof.points]).reshape(-1, self._equations.dim)
+        index = np.array([-1 if p.index is None else p.index for p in proof.points], dtype=np.int64)
+        energy = np.array([np.nan if p.energy is None else sum(p.energy) / 2 for p in proof.points])
+        if (unknown := np.flatnonzero(index < 0)).size:
+            values = evaluate(self._equations.both, np.ascontiguousarray(X[unknown].T))
+            w = np.linalg.eigvals(derivative(self._equations, values))
+            index[unknown] = (w.real < 0).sum(axis=1)
+        some = np.asarray(self._domain.contains(X)) & (index >= self._indices[0]) & (index <= self._indices[1])
+        return X[some], index[some], energy[some]
+
+    def settle(self, points: PointColumns, find: Find) -> None:
+        """Compare what is proved with the points of a landscape, for its audit."""
+        record = self.record
+        if not record["complete"] or record.get("of_points") == len(points):
+            return
+        if self._proof is None:
+            self._proceed(record["boxes"])
+        if self._proof is None:
+            return
+        X, index, energy = self._asked_for(self._proof)
+        ids = find(X, energy, index)
+        matched = np.unique(ids[ids >= 0])
+        asked = (points.index >= self._indices[0]) & (points.index <= self._indices[1])
+        asked &= ((points.x >= self._lower) & (points.x <= self._upper)).all(axis=1)
+        record.update(
+            n_proved=len(X),
+            n_missing=int(np.count_nonzero(ids < 0)),
+            n_unproved=int(np.count_nonzero(asked) - np.count_nonzero(asked[matched])),
+            of_points=len(points),
+        )
+
+
+def prover_for(problem: Problem, prove: str | int, min_index: int, max_index: int) -> Prover | None:
+    """A prover of what is searched for; None where there is no formula, or no box that holds all points.
+
+    Args:
+        prove: the setting of that name.
+    """
+    if prove == "none":
+        return None
+    try:
+        equations = equations_of(problem)
+    except ProblemError:
+        return None
+    region = region_of(problem, equations)
+    if region is None:
+        return None
+    boxes = None if isinstance(prove, str) else prove
+    return Prover(problem, equations, *region, boxes=boxes, min_index=min_index, max_index=max_index)
