@@ -259,8 +259,8 @@ class Coordinator:
             of = rows[new]
             rounds = np.full(len(new), self.round, dtype=np.int32)
             names = ("x", "energy", "index", "nullity", "gradient_norm", "eigenvalues")
-            about = (getattr(result, name)[of] for name in names)
-            points = PointColumns(*about, slot[new], rounds)
+            about = {name: getattr(result, name)[of] for name in names}
+            points = PointColumns(**about, found_by=slot[new], round=rounds)
             self.points.extend(points)
             self._number(points)
 

@@ -14,8 +14,11 @@ from landscape_dist.records import FloatArray
 # A polynomial of more terms than these, multiplied out, is not looked at.
 MOST_TERMS = 5_000
 BOUNDED = {
-    **{name: 1.0 for name in ("sin", "cos", "tanh", "erf", "sign")},
-    **{"atan": 1.6, "asin": 1.6, "atan2": 3.2, "acos": 3.2},
+    **dict.fromkeys(("sin", "cos", "tanh", "erf", "sign"), 1.0),
+    "atan": 1.6,
+    "asin": 1.6,
+    "atan2": 3.2,
+    "acos": 3.2,
 }
 """Functions that are bounded by these numbers."""
 SLACK = 1 + 1e-6
@@ -53,8 +56,8 @@ class Growth:
         )
 
     def dominates_from(self, mu: FloatArray) -> FloatArray:
-        """For lower bounds mu of the form, about the least t >= 1 from which on mu t^D is more than the rest can be; inf
-        where there is none."""
+        """For lower bounds mu of the form, about the least t >= 1 from which on mu t^D is more than the rest can be;
+        inf where there is none."""
         D = self.degree
         rest = dict(self.bounds)
         for m, c in self.polynomial.items():
@@ -175,10 +178,10 @@ def _bound(algebra: Algebra, factor: int, exponent: int) -> float | None:
     if exponent > 0 and isinstance(node, Function) and node.name in BOUNDED:
         return BOUNDED[node.name] ** exponent
     # 1 / (c + squares)
-    below = isinstance(node, Sum) and node.constant > 0 and exponent < 0
-    if below and all(c > 0 and _never_negative(algebra, term) for term, c in node.terms):
-        return float(node.constant) ** exponent * SLACK
-    return None
+    if not isinstance(node, Sum) or node.constant <= 0 or exponent > 0:
+        return None
+    positive = all(c > 0 and _never_negative(algebra, term) for term, c in node.terms)
+    return float(node.constant) ** exponent * SLACK if positive else None
 
 
 def _constant(algebra: Algebra, expression: int) -> float | None:
