@@ -10,6 +10,7 @@ from landscape_dist.analysis.morse import MorseEvidence
 
 _WIDTH = 100
 _MOST_IDS = 10
+_MOST_SIDES = 6
 
 COVERAGE_CAVEAT = (
     "searches are no random sample: the children of one parent are spread over its branches on purpose, so these "
@@ -163,6 +164,14 @@ class ProofEvidence:
             return None
 
     @property
+    def box_text(self) -> str:
+        """The box in words, such as '[-3, 3]^7'."""
+        if len(self.box) > 1 and len(set(self.box)) == 1:
+            return f"[{self.box[0][0]:.6g}, {self.box[0][1]:.6g}]^{len(self.box)}"
+        more = " x ..." if len(self.box) > _MOST_SIDES else ""
+        return " x ".join(f"[{a:.6g}, {b:.6g}]" for a, b in self.box[:_MOST_SIDES]) + more
+
+    @property
     def settled(self) -> bool:
         """Whether the points of the landscape are just the points that there are."""
         return self.complete and not self.n_missing and not self.n_unproved
@@ -250,11 +259,7 @@ def _proof(audit: Audit) -> list[str]:
     p = audit.proof
     if p is None:
         return ["Proof: none was tried"]
-    lower, upper = zip(*p.box, strict=True)
-    same = len(set(lower)) == len(set(upper)) == 1
-    ends = p.box[:1] if same else p.box[:_MOST_IDS]
-    box = " x ".join(f"[{a:.6g}, {b:.6g}]" for a, b in ends)
-    box += f"^{len(p.box)}" if same and len(p.box) > 1 else " x ..." if len(p.box) > len(ends) and not same else ""
+    box = p.box_text
     if not p.complete:
         lines = [f"Proof: not finished, {100 * p.volume_left:.2g} % of {box} is undecided after {p.n_boxes} boxes"]
         return [*lines, f"  {p.flood}"] if p.flood else lines

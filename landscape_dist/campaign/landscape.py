@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
     from landscape_dist.analysis.evidence import Audit
+    from landscape_dist.exploration.proofs.completeness import Proof
     from landscape_dist.problems.base import Problem
 
 
@@ -212,6 +213,25 @@ class Landscape:
             finished=self.finished,
             proof=self._proof,
         )
+
+    def prove(self, box: Any = None, **options: Any) -> Proof:
+        """Prove which points there are in a box, see `landscape_dist.prove`; nothing of the landscape is used.
+
+        Raises:
+            SettingsError: the problem is functions of Python, which a store does not hold.
+            ProblemError: it has no formula.
+        """
+        from landscape_dist.campaign.proving import prove
+
+        return prove(self._problem(), box, **options)
+
+    def _problem(self) -> Problem:
+        """The problem, from the header where it is not at hand."""
+        if self.problem is None:
+            from landscape_dist.problems.definition import problem_of
+
+            return problem_of(self.header, check=False)
+        return self.problem
 
     def summary(self) -> str:
         """A few lines: points by index, arrows, searches by status, evaluations."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from landscape_dist.cli import analyses, cluster, correct, maintenance, run, stores, systems, train, watch
+from landscape_dist.cli import analyses, cluster, correct, maintenance, proofs, run, stores, systems, train, watch
 from landscape_dist.reports.analyses import ANALYSES
 
 HELP = """Find the stationary points of an energy (minima, transition states, saddles of every index) and the arrows
@@ -50,6 +50,7 @@ def make_app() -> typer.Typer:
     for name, analysis in ANALYSES.items():
         app.command(name, help=analysis.help)(analyses.command_of(name, analysis))
     app.command("report")(stores.report)
+    app.command("prove")(proofs.prove)
     app.command("verify")(maintenance.verify)
     app.command("repair")(maintenance.repair)
     app.command("compact")(maintenance.compact)

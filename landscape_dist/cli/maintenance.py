@@ -52,7 +52,7 @@ PrepareOnly = Annotated[
 ]
 
 
-def _given(problem: str | None, parameters: list[str] | None) -> tuple[Problem | None, SameJudgement | None]:
+def given(problem: str | None, parameters: list[str] | None) -> tuple[Problem | None, SameJudgement | None]:
     """Problem and judgement of --problem; None where the store is to say."""
     if problem is None:
         if parameters:
@@ -79,7 +79,7 @@ def verify(
     """
     from landscape_dist.upkeep.verification import verify_store
 
-    built, same = _given(problem, param)
+    built, same = given(problem, param)
     report = verify_store(store, problem=built, same=same)
     if as_json:
         from landscape_dist.cli.tables import print_json
@@ -137,7 +137,7 @@ def merge(
     """Join landscapes of one problem, made with the same settings, into a new store."""
     from landscape_dist.upkeep.revision import merge as join
 
-    _, same = _given(problem, param)
+    _, same = given(problem, param)
     _report(join(stores, out, same=same), out)
 
 
@@ -165,7 +165,7 @@ def diff(
             f"{store} has {a.header['problem']['dim']} variables and {other} {b.header['problem']['dim']}; give stores "
             "of one problem"
         )
-    _, same = _given(problem, param)
+    _, same = given(problem, param)
     found = compare(a.pathways, b.pathways, judgement=same or judgement_of(a.header))
     if as_json:
         from landscape_dist.cli.tables import print_json
@@ -256,7 +256,7 @@ def _to_go_on_with(
     store: str, problem: str | None, param: list[str] | None, prepare_only: bool
 ) -> tuple[Problem | None, SameJudgement | None]:
     """Problem and judgement: what cannot be gone on with is said before the store is replaced, not after."""
-    built, same = _given(problem, param)
+    built, same = given(problem, param)
     if "://" not in store and not Path(store).exists():
         raise StoreNotFoundError(f"there is no store at {store}; check the path")
     if prepare_only:

@@ -360,6 +360,10 @@ def verdict(landscape: Landscape) -> str:
     found = landscape.audit()
     if found.contradictions:
         return "contradicted; something is missing: " + "; ".join(found.contradictions)
+    if found.verdict == "proved":
+        assert found.proof is not None
+        doubts = "; of arrows: " + "; ".join(found.weaknesses) if found.weaknesses else ""
+        return f"proved; these are all points in {found.proof.box_text}{doubts}"
     if found.weaknesses:
         return "weak: " + "; ".join(found.weaknesses)
     morse = found.morse

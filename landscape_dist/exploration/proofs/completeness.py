@@ -20,6 +20,8 @@ from landscape_dist.records import FloatArray, IntArray
 
 # Boxes that are looked at together.
 PACK = 512
+# Packs between looks at the clock.
+BETWEEN_LOOKS = 8
 # How often all of them are cut before the first look.
 FIRST_CUTS = 6
 # Boxes are not cut below this part of the width of the first.
@@ -200,15 +202,14 @@ def proceed(
     """
     smallest = FINEST * (state.upper - state.lower)
     while state.boxes.shape[2] and state.n_looks < boxes and state.cpu_seconds < cpu_seconds:
-        n = state.boxes.shape[2]
-        room = -(-(boxes - state.n_looks) // PACK)
-        edges = list(range(0, n, PACK))[:room]
+        n = min(state.boxes.shape[2], boxes - state.n_looks)
+        starts = list(range(0, n, PACK))
         next_, small, zeros, last = [], [state.small], [state.zeros], 0
         # a group of packs between looks at the clock; without a clock all of them
-        group = len(edges) if cpu_seconds == np.inf else 8
-        for first in range(0, len(edges), group):
-            some = edges[first : first + group]
-            for result in packs([state.boxes[:, :, a : a + PACK] for a in some], smallest):
+        group = len(starts) if cpu_seconds == np.inf else BETWEEN_LOOKS
+        for first in range(0, len(starts), group):
+            some = starts[first : first + group]
+            for result in packs([state.boxes[:, :, a : min(a + PACK, n)] for a in some], smallest):
                 next_.append(result.boxes)
                 small.append(result.small)
                 zeros.append(result.zeros)

@@ -1,0 +1,108 @@
+"""The command that proves which points there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from landscape_dist.cli.guard import Debug, guarded, note
+from landscape_dist.cli.maintenance import Parameters, ProblemOf, Workers, given
+from landscape_dist.cli.stores import AsJson, Store
+from landscape_dist.errors import SettingsError
+
+if TYPE_CHECKING:
+    from landscape_dist.campaign.landscape import Landscape
+    from landscape_dist.exploration.proofs.completeness import Proof, State
+
+NOT_COMPLETE = 1
+"""Exit code where boxes are left, or the store lacks points."""
+
+
+@guarded
+def prove(
+    store: Store,
+    box: Annotated[
+        str | None,
+        typer.Option(
+            "--box",
+            metavar="LOWER,UPPER[;...]",
+            help="Of all coordinates, or a pair for each. Default: the domain, or what is shown to hold all points.",
+            show_default=False,
+        ),
+    ] = None,
+    boxes: Annotated[int | None, typer.Option(help="How many boxes to look at.", min=1, show_default=False)] = None,
+    cpu_seconds: Annotated[float | None, typer.Option(help="CPU time to spend.", show_default=False)] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Keep what is known in it, and go on from it.", show_default=False),
+    ] = None,
+    workers: Workers = None,
+    problem: ProblemOf = None,
+    param: Parameters = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Prove which stationary points there are in a box, and compare with those of a store, which stays as it is.
+
+    Needs a problem that is a formula or a named system. Exit code 0: all points are proved and in the store; 1: boxes
+    are left undecided, or points are missing.
+    """
+    from landscape_dist.cli.stores import opened
+
+    landscape = opened(store)
+    if problem is not None:
+        landscape.problem = given(problem, param)[0]
+    options: dict[str, Any] = {"cpu_seconds": cpu_seconds, "checkpoint": checkpoint, "on_progress": _progress}
+    options |= {name: value for name, value in (("boxes", boxes), ("workers", workers)) if value is not None}
+    proof = landscape.prove(None if box is None else _pairs(box), **options)
+    missing = _missing(landscape, proof)
+    if as_json:
+        from landscape_dist.cli.tables import print_json
+
+        print_json(proof.as_dict() | {"missing": missing})
+    else:
+        typer.echo(str(proof))
+        for k in missing:
+            point = proof.points[k]
+            x = ", ".join(f"{v:.10g}" for v in point.x[:8]) + (", ..." if len(point.x) > 8 else "")
+            typer.echo(f"  not in the store: ({x}), index {point.index}")
+        if missing:
+            typer.echo("`landscape-dist extend` with these as --start searches from them")
+    if missing or not proof.complete:
+        raise typer.Exit(NOT_COMPLETE)
+
+
+def _pairs(text: str) -> Any:
+    try:
+        pairs = [[float(end) for end in pair.split(",")] for pair in text.split(";")]
+    except ValueError:
+        pairs = []
+    if not pairs or any(len(pair) != 2 for pair in pairs):
+        raise SettingsError(f"--box is {text!r}; give LOWER,UPPER, as in -2,2, or a pair for each coordinate: -2,2;0,5")
+    return pairs[0] if len(pairs) == 1 else pairs
+
+
+def _progress(state: State) -> None:
+    if state.n_looks > 50_000:
+        note(f"{state.n_looks} boxes, {len(state.zeros)} with a point, {100 * state.volume_left:.2g} % undecided")
+
+
+def _missing(landscape: Landscape, proof: Proof) -> list[int]:
+    """Which points of a proof, of the indices that were searched for, are not in a landscape."""
+    import numpy as np
+
+    from landscape_dist.spaces.kinds import judgement_of
+
+    asked = landscape.header["explore"]
+    same = judgement_of(landscape.header)
+    columns = landscape.columns
+    missing = []
+    for k, point in enumerate(proof.points):
+        if point.index is not None and not asked["min_index"] <= point.index <= asked["max_index"]:
+            continue
+        alike = np.flatnonzero(columns.index == point.index) if point.index is not None else np.arange(len(columns))
+        here = np.broadcast_to(point.x, (len(alike), len(point.x)))
+        if not len(alike) or not np.asarray(same.same(here, columns.x[alike])).any():
+            missing.append(k)
+    return missing
