@@ -80,6 +80,17 @@ def expressions_of(equations: Equations) -> tuple[Algebra, list[int]]:
     return algebra, g
 
 
+@lru_cache(maxsize=16)
+def _texts(energy: bool, formulas: tuple[Any, ...], dim: int) -> tuple[str, ...]:
+    algebra, expressions, _ = _read(energy, formulas, dim)
+    return tuple(algebra.show(expression) for expression in expressions)
+
+
+def exact_formulas(equations: Equations) -> tuple[str, ...]:
+    """The energy, or the components of a vector field, with all numbers as fractions: what is proved is about these."""
+    return _texts(equations.symmetric, equations.formulas, equations.dim)
+
+
 def _read(energy: bool, formulas: tuple[Any, ...], dim: int) -> tuple[Algebra, list[int], list[int]]:
     algebra = Algebra()
     expressions = [

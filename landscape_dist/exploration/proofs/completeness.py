@@ -14,8 +14,7 @@ from landscape_dist.exploration.proofs.branch_and_prune import CUT, Advanced, ad
 from landscape_dist.exploration.proofs.distinct import distinct, wrapped
 from landscape_dist.exploration.proofs.flooding import Flood, flooding
 from landscape_dist.exploration.proofs.krawczyk import UNKNOWN, Zeros, energies, indices, no_zeros, refined, together
-from landscape_dist.numerics import intervals
-from landscape_dist.problems.equations import Equations
+from landscape_dist.problems.equations import Equations, exact_formulas
 from landscape_dist.records import FloatArray, IntArray
 
 # Boxes that are looked at together.
@@ -39,13 +38,14 @@ class CertifiedPoint:
         x: (d,) middle of a small box in which there is exactly one, and none other in a larger one around it.
         index: its Morse index, proved; None where that could not be.
         energy: lower and upper end of its energy; None for vector fields.
-        box: (d, 2) lower and upper ends of the small box.
+        box: (d, 2) lower and upper ends of the small box. around: (d, 2) of the larger one.
     """
 
     x: FloatArray
     index: int | None
     energy: tuple[float, float] | None
     box: FloatArray
+    around: FloatArray
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ class Proof:
         name: of the problem. box: (d, 2) lower and upper ends.
         complete: whether `points` are all that there are. points: certified ones, sorted by index and energy.
         undecided: boxes that are left. boxes: how many were looked at. cpu_seconds: what it took.
+        formulas: exactly what it is about: the energy, or the components of a vector field. is_energy: which of both.
         flood: what looks like a continuum of points; None where nothing does.
     """
 
@@ -84,6 +85,8 @@ class Proof:
     undecided: Undecided
     boxes: int
     cpu_seconds: float
+    formulas: tuple[str, ...] = ()
+    is_energy: bool = True
     flood: Flood | None = None
 
     @property
@@ -113,6 +116,8 @@ class Proof:
         """Plain numbers, text, lists and dicts, for JSON."""
         return {
             "name": self.name,
+            "kind": "energy" if self.is_energy else "field",
+            "formulas": list(self.formulas),
             "box": self.box.tolist(),
             "complete": self.complete,
             "points": [
@@ -121,6 +126,7 @@ class Proof:
                     "index": p.index,
                     "energy": None if p.energy is None else list(p.energy),
                     "box": p.box.tolist(),
+                    "around": p.around.tolist(),
                 }
                 for p in self.points
             ],
@@ -255,6 +261,8 @@ def concluded(state: State, equations: Equations, name: str, periods: FloatArray
         undecided=Undecided(np.stack([-left[0].T, left[1].T], axis=2), _volume(left, state.lower, state.upper)),
         boxes=state.n_looks,
         cpu_seconds=state.cpu_seconds + time.process_time() - start,
+        formulas=exact_formulas(equations),
+        is_energy=equations.symmetric,
         flood=state.flood,
     )
 
@@ -272,8 +280,14 @@ def _points(zeros: Zeros, index: IntArray, energy: FloatArray) -> Iterable[Certi
             zeros.x[k],
             None if index[k] == UNKNOWN else int(index[k]),
             None if np.isnan(energy[k, 0]) else (float(energy[k, 0]), float(energy[k, 1])),
-            np.stack([-boxes[0, :, k], boxes[1, :, k]], axis=1),
+            _ends(boxes[:, :, k]),
+            _ends(zeros.around[:, :, k]),
         )
+
+
+def _ends(box: FloatArray) -> FloatArray:
+    """(2, d) interval -> (d, 2) lower and upper ends."""
+    return np.stack([-box[0], box[1]], axis=1)
 
 
 def box_of(box: Any, dim: int) -> tuple[FloatArray, FloatArray]:
@@ -293,9 +307,3 @@ def box_of(box: Any, dim: int) -> tuple[FloatArray, FloatArray]:
     if not np.isfinite(pairs).all() or not (pairs[:, 0] < pairs[:, 1]).all():
         raise SettingsError(f"box is {box!r}; give finite numbers, the lower end of each variable below the upper one")
     return pairs[:, 0].copy(), pairs[:, 1].copy()
-
-
-def widths_fit(lower: FloatArray, upper: FloatArray) -> bool:
-    """Whether widths are such that parts of them are doubles, too."""
-    middle = intervals.midpoint(np.stack([-lower, upper]))
-    return bool((upper - lower > 1e-6 * np.abs(middle)).all())

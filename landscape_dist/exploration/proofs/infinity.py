@@ -61,7 +61,7 @@ def outer_radius(equations: Equations) -> float | None:
         done = np.maximum(GOOD_ENOUGH * hoped, largest) >= T
         largest = max(largest, T[done].max(initial=0.0))
         boxes = _halves(boxes[:, :, ~done])
-    return largest * SLACK if largest < LARGEST else None
+    return float(largest * SLACK) if largest < LARGEST else None
 
 
 def _faces(d: int) -> FloatArray:

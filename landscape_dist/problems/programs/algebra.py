@@ -67,7 +67,7 @@ class Algebra:
         >>> x = a.variable(0)
         >>> E = a.power(a.sum([(1, a.power(x, 2))], -1), 2)     # (x^2 - 1)^2
         >>> a.show(a.derivative(a.derivative(E, 0), 0))
-        '-4 + 8*x1^2 + 4*x1^2'
+        '(12)*(x1^2) + (-4)'
     """
 
     def __init__(self) -> None:
@@ -237,20 +237,26 @@ class Algebra:
         return self.product([(bell, 1), (self.function("sqrt", self.function("pi")), -1)], 2)
 
     def show(self, expression: int) -> str:
-        """The expression as text, for messages and tests."""
+        """The expression as text, exactly."""
         node = self.nodes[expression]
         if isinstance(node, Number):
-            return str(node.value)
+            return str(node.value) if node.value >= 0 and node.value.denominator == 1 else f"({node.value})"
         if isinstance(node, Variable):
             return f"x{node.index + 1}"
         if isinstance(node, Sum):
-            terms = [self.show(term) if c == 1 else f"{c}*{self.show(term)}" for term, c in node.terms]
-            return " + ".join([*([str(node.constant)] if node.constant else []), *terms])
+            terms = [self.show(term) if c == 1 else f"({c})*{self._factor(term, 1)}" for term, c in node.terms]
+            return " + ".join([*terms, *([f"({node.constant})"] if node.constant else [])])
         if isinstance(node, Product):
-            parts = [f"({self.show(f)})" if isinstance(self.nodes[f], Sum) else self.show(f) for f, _ in node.factors]
-            return "*".join(p if e == 1 else f"{p}^{e}" for p, (_, e) in zip(parts, node.factors, strict=True))
-        exponent = f", {node.exponent}" if node.name == "power" else ""
-        return f"{node.name}({', '.join(map(self.show, node.arguments))}{exponent})"
+            return "*".join(self._factor(factor, exponent) for factor, exponent in node.factors)
+        if node.name == "power":
+            return f"({self.show(node.arguments[0])})^({node.exponent})"
+        return f"{node.name}({', '.join(map(self.show, node.arguments))})" if node.arguments else node.name
+
+    def _factor(self, expression: int, exponent: int) -> str:
+        text = self.show(expression)
+        if isinstance(self.nodes[expression], Sum | Product) or (exponent != 1 and text.startswith("(")):
+            text = f"({text})"
+        return text if exponent == 1 else f"{text}^({exponent})" if exponent < 0 else f"{text}^{exponent}"
 
 
 def _power(base: int, exponent: Fraction) -> Function:

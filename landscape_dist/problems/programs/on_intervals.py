@@ -73,7 +73,7 @@ def _result(step: Step, w: FloatArray, partly: BoolArray, nowhere: BoolArray) ->
     if name == "power":
         return interval_functions.power(operands[0], step.exponent)
     if name == "real_power":
-        return interval_functions.real_power(operands[0], (-step.exponent[0], step.exponent[1]))
+        return interval_functions.real_power(operands[0], step.exponent)
     if name == "jump":  # the derivative of a sign: 0, and nothing is known of it where the sign changes
         changes = intervals.holds_zero(operands[0])
         partly |= changes.any(axis=0)
