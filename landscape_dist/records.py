@@ -69,6 +69,7 @@ class SearchStatus(enum.IntEnum):
     INDEX_UNCERTAIN = 11
     FLAT = 12
     ENDLESS = 13
+    UNDECIDED = 14
 
     @property
     def advice(self) -> str:
@@ -114,6 +115,10 @@ _ADVICE = {
     SearchStatus.ENDLESS: (
         "climbed without end: gradient and curvature along the climb only rose. Expected of upward searches where the "
         "energy grows"
+    ),
+    SearchStatus.UNDECIDED: (
+        "a stationary point of the wanted index, but rounding chose the way there: the search kept a symmetry until it "
+        "climbed along a direction along which it had felt no gradient. It is kept as a point and shows no arrow"
     ),
     SearchStatus.FLAT: (
         "the energy flattens out there without a point: gradient and curvature fade together, as in the tail of a "

@@ -88,10 +88,12 @@ def _arrow_evidence(
     n_arrows = np.bincount(connections.parent, minlength=n)
     due = points.index > max(min_index, 0)
     bare = np.flatnonzero(due & (n_arrows == 0))
-    # One that left the domain, or came to a point of another index, is where an arrow went astray.
+    # One that left the domain, or came to a point of another index, or to some point by chance, is where an arrow went
+    # astray.
     down = (searches.kind == SearchKind.DOWN) & (searches.parent >= 0)
     left = np.isin(searches.status, (SearchStatus.LEFT_DOMAIN, SearchStatus.ENDLESS, SearchStatus.FLAT))
-    elsewhere = (searches.status == SearchStatus.OTHER_INDEX) & (searches.child != searches.parent)
+    elsewhere = np.isin(searches.status, (SearchStatus.OTHER_INDEX, SearchStatus.UNDECIDED))
+    elsewhere &= searches.child != searches.parent
     n_left = np.bincount(searches.parent[down & (left | elsewhere)], minlength=n)
     outside = bare[n_left[bare] > 0]
     # Both branches exist whatever the nullity, but they are only searched for where index 0 is.

@@ -16,7 +16,7 @@ class ConfirmingSearches:
 
     Args:
         slots, points, searches: of the coordinator.
-        child: where each plain slot ended, -1 for nowhere yet.
+        child: where each plain slot led, -1 for nowhere yet.
         issued: slots that a round has opened.
     """
 

@@ -102,7 +102,7 @@ class Coordinator:
         self.known = Identification(judgement, self.points)
         self._slots = Slots(self.starts, settings, self.points, self.space, lengths)
         self._hash = Column(np.uint64)
-        self._child = Column(np.int32)  # where each plain slot ended, -1 for nowhere yet
+        self._child = Column(np.int32)  # where each plain slot led, -1 for nowhere yet
         self._child.extend(np.full(self._slots.n, -1, dtype=np.int32))
         self._done = SlotSet()
         self._in_flight = SlotSet()
@@ -236,7 +236,7 @@ class Coordinator:
         if found.any():
             child[found] = self._identify(result, fresh[found], slot[found])
         status[found & (child == parent) & (parent >= 0)] = SearchStatus.SAME_AS_PARENT
-        self._mark_done(slot, child)
+        self._mark_done(slot, child, status)
         n_steps = result.n_steps[fresh]
         rounds = np.full(len(fresh), self.round, dtype=np.int32)
         self.searches.extend(SearchColumns(slot, parent, kind, ordinal, target, status, child, n_steps, rounds))
@@ -279,10 +279,10 @@ class Coordinator:
         self._child.extend(np.full(self._slots.n - len(self._child), -1, dtype=np.int32))
         self._hash.extend(content_hash(points.x))
 
-    def _mark_done(self, slots: IntArray, child: IntArray) -> None:
+    def _mark_done(self, slots: IntArray, child: IntArray, status: NDArray[np.int8]) -> None:
         self._done.add(slots)
-        plain = slots >= 0
-        self._child.view()[slots[plain]] = child[plain]
+        led = (slots >= 0) & (status != SearchStatus.UNDECIDED)
+        self._child.view()[slots[led]] = child[led]
 
     # -- what comes next --------------------------------------------------------------------------------------
     def _push(self, slots: IntArray) -> None:
@@ -341,7 +341,7 @@ class Coordinator:
                 "and points that the searches were made with"
             )
         self.searches.adopt(searches)
-        self._mark_done(searches.slot, searches.child)
+        self._mark_done(searches.slot, searches.child, searches.status)
         self._pending.clear()
         self._n_pending = 0
         self._replay_rounds(searches)

@@ -29,7 +29,7 @@ class Rounds:
 
     Args:
         slots, points, searches: of the coordinator.
-        child: where each plain slot ended, -1 for nowhere yet.
+        child: where each plain slot led, -1 for nowhere yet.
         content: hash of each point.
         domain: where points are looked for.
         prover: proves what points there are; None where that is not to be.

@@ -18,6 +18,7 @@ from landscape_dist.hisd.paths import Paths
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.state import State
 from landscape_dist.hisd.step_rule import StepRule
+from landscape_dist.hisd.undecided import Undecided
 from landscape_dist.numerics.arrays import to_numpy
 from landscape_dist.numerics.linalg import orthonormalize, row_dot, row_norm
 from landscape_dist.problems.base import Problem
@@ -192,6 +193,8 @@ class _Account:
         watched = watched and problem.symmetric and problem.space.flat
         self.climbs = Climbs(origin) if watched else None
         self.passes = Passes(n, problem.symmetric) if descending else None
+        watched = not climbing and state.H is not None and state.V.shape[-1] > 0 and problem.symmetric
+        self.undecided = Undecided(n, state.V.shape[-1]) if watched else None
         self.stretch = np.full((n, d), np.nan)
         self.n_blocked = np.zeros(n, dtype=np.int64)
         self.ends_at = None if settings.deadline is None else time.monotonic() + settings.deadline
@@ -204,12 +207,15 @@ class _Account:
             to_numpy(state.norm).copy(),
             Paths(origin, settings.trajectory_points) if settings.keep_trajectories else None,
             None if self.passes is None else self.passes.close,
+            None if self.undecided is None else self.undecided.found,
         )
 
     def settled(self, state: State[Any]) -> State[Any]:
         """The searches that go on; what the others came to is noted."""
         if self.passes is not None:
             self.passes.note(state)
+        if self.undecided is not None:
+            self.undecided.note(state, self.problem.xp)
         status = _finished(self.problem, state, self.settings, self.limits, self.ends)
         if self.ends_at is not None and time.monotonic() > self.ends_at:
             running = np.full(len(state), -1, dtype=np.int8) if status is None else status

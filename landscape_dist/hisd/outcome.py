@@ -20,6 +20,7 @@ class Outcome:
         x: (n, d). gradient_norm: (n,). H: (n, d, d) Hessians there, or None where there are no such arrays.
         n_steps: (n,) trial steps, those taken back included. norm_at_start: (n,) size of the Hessian there.
         paths: of the searches, where asked for. close: (n,) which passed close by a saddle, where asked for.
+        undecided: (n,) whose way rounding chose, where asked for.
     """
 
     status: NDArray[np.int8]
@@ -30,3 +31,4 @@ class Outcome:
     norm_at_start: FloatArray
     paths: Paths | None = None
     close: NDArray[np.bool_] | None = None
+    undecided: NDArray[np.bool_] | None = None

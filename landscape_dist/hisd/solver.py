@@ -296,6 +296,8 @@ def _fill(curvatures: Curvatures, result: ResultBatch, rows: IntArray, outcome: 
         target = batch.target_index
         other = (target < verdict.index) | (target > verdict.index + verdict.nullity)
         result.status[to[other]] = SearchStatus.OTHER_INDEX
+        if outcome.undecided is not None:
+            result.status[to[~other & outcome.undecided[found]]] = SearchStatus.UNDECIDED
         for i, doubt in verdict.doubts.items():
             result.status[to[i]] = SearchStatus.INDEX_UNCERTAIN
             result.index[to[i]] = result.nullity[to[i]] = -1

@@ -59,7 +59,8 @@ def count_connections(searches: SearchColumns, dim: int) -> int:
 
 def count_hits(n_points: int, searches: SearchColumns) -> IntArray:
     """(p,) number of searches that ended at each point; falling back to the own parent does not count."""
-    ended = np.isin(searches.status, (SearchStatus.CONVERGED, SearchStatus.OTHER_INDEX)) & (searches.child >= 0)
+    at_points = (SearchStatus.CONVERGED, SearchStatus.OTHER_INDEX, SearchStatus.UNDECIDED)
+    ended = np.isin(searches.status, at_points) & (searches.child >= 0)
     return np.bincount(searches.child[ended], minlength=n_points).astype(np.int64)
 
 

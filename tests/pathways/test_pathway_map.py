@@ -36,7 +36,7 @@ def test_same_as_a_plain_dict(drawn):
     pathways = PathwayMap(point_columns(np.zeros((n, 2)), index), search_columns(rows))
     arrows, hits = {}, [0] * n
     for parent, child, ordinal, kind, status in rows:
-        if child >= 0 and status in (SearchStatus.CONVERGED, SearchStatus.OTHER_INDEX):
+        if child >= 0 and status in (SearchStatus.CONVERGED, SearchStatus.OTHER_INDEX, SearchStatus.UNDECIDED):
             hits[child] += 1
         arrow = kind == SearchKind.DOWN and status == SearchStatus.CONVERGED and parent != child
         if arrow and -1 not in (parent, child):
