@@ -46,7 +46,7 @@ def run(
     *,
     max_steps: int,
     climbing: bool = False,
-    descending: bool = False,
+    descending: float | None = None,
     longest: int | None = None,
 ) -> Outcome:
     """Move a batch of searches until each has ended.
@@ -56,7 +56,8 @@ def run(
         state: starts, with gradients (and Hessians, where the rule uses them) evaluated and finite.
         climbing: whether the searches look for what is above, and are given up where that cannot be.
         longest: steps after which even searches that get ahead are given up; None is `max_steps`.
-        descending: whether they follow a branch down to a minimum, and it is noted which pass close by a saddle.
+        descending: tolerance of steps where they follow a branch down to a minimum, and it is noted which pass close by
+            a saddle; None for all others.
     """
     xp = curvatures.problem.xp
     account = _Account(curvatures.problem, curvatures.settings, state, climbing, descending)
@@ -176,12 +177,12 @@ class _Account:
     """Which searches have ended, how and where, and the paths of all.
 
     Args:
-        state: of all searches at their starts. climbing: whether they look for what is above. descending: whether they
-            follow a branch down.
+        state: of all searches at their starts. climbing: whether they look for what is above. descending: tolerance of
+            steps where they follow a branch down.
     """
 
     def __init__(
-        self, problem: Problem, settings: SolverSettings, state: State[Any], climbing: bool, descending: bool
+        self, problem: Problem, settings: SolverSettings, state: State[Any], climbing: bool, descending: float | None
     ) -> None:
         self.problem = problem
         self.settings = settings
@@ -192,7 +193,7 @@ class _Account:
         watched = climbing and state.H is not None and state.V.shape[-1] > 0
         watched = watched and problem.symmetric and problem.space.flat
         self.climbs = Climbs(origin) if watched else None
-        self.passes = Passes(n, problem.symmetric) if descending else None
+        self.passes = None if descending is None else Passes(origin, descending, problem.symmetric)
         watched = not climbing and state.H is not None and state.V.shape[-1] > 0 and problem.symmetric
         self.undecided = Undecided(n, state.V.shape[-1]) if watched else None
         self.stretch = np.full((n, d), np.nan)

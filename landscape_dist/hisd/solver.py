@@ -175,7 +175,7 @@ def _searched(curvatures: Curvatures, batch: SearchBatch, finer: float) -> tuple
             curvatures, state, rule, eigensolver, climbing=not down,
             max_steps=settings.max_steps or round(max_steps * max(1.0, USUAL_TOLERANCE / tolerance)),
             longest=None if settings.max_steps or batch.target_index else LONGEST_DESCENT,
-            descending=rule.uses_hessian and descent,
+            descending=tolerance if rule.uses_hessian and descent else None,
         )  # fmt: skip
         _fill(curvatures, result, rows, outcome, batch)
         if outcome.close is not None:
