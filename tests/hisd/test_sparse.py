@@ -155,3 +155,47 @@ def test_degenerate_points_by_sparse_hessians(power: int) -> None:
     start = np.concatenate([[0.3], np.full(d - 1, 0.1)])
     landscape = ld.explore(problem, start, max_index=0, dense_limit=5)
     assert [(p.index, p.nullity) for p in landscape.points] == [(0, 1)]
+
+
+def beam(m: int, lam: float) -> ld.problems.Problem:
+    """E = int u''^2 / 2 - lam u'^2 / 2 + u^4 / 4 with hinged ends on [0, pi], whose modes at 0 are j^4 - lam j^2.
+
+    On 401 points the stiffest is 2e9 times the softest, and a dozen are below 1e-6 of it.
+    """
+    h = np.pi / (m + 1)
+    side = -np.ones(m - 1)
+    A = diags_array([side, 2 * np.ones(m), side], offsets=[-1, 0, 1]).tocsc() / h**2
+    K = (h * (A @ A - lam * A)).tocsc()
+    return ld.problems.from_callable(
+        lambda U: 0.5 * np.sum(U * (K @ U.T).T, axis=1) + h * np.sum(U**4, axis=1) / 4,
+        lambda U: (K @ U.T).T + h * U**3,
+        None,
+        lambda U, V: np.stack([K @ v for v in V]) + 3 * h * (U**2)[:, :, None] * V,
+        sparse_hessian=lambda u: (K + diags_array(3 * h * u * u)).tocsc(),
+        dim=m,
+        batched=True,
+    )
+
+
+@pytest.mark.parametrize(("m", "lam", "index"), [(401, 2.5, 1), (301, 6.0, 2), (401, 20.0, 4)])
+def test_soft_modes_of_a_beam_are_none_of_nothing(m: int, lam: float, index: int) -> None:
+    found = SparseCurvatures(beam(m, lam), SolverSettings()).spectrum(np.zeros(m), index)
+    assert (found.index, found.nullity, found.doubt) == (index, 0, "")
+
+
+def test_modes_above_what_may_be_zero_are_not_in_the_way() -> None:
+    """One eigenvalue of 1e-9 of the largest, and three just above the 1e-6 up to which they are looked at closely."""
+    w = np.concatenate([[1e-9, 1.2e-6, 1.5e-6, 2e-6], np.linspace(0.1, 1, 60)])
+    problem = ld.problems.from_callable(
+        lambda X: 0.5 * np.sum(w * X * X, axis=1),
+        lambda X: w * X,
+        None,
+        lambda X, V: w[:, None] * V,
+        sparse_hessian=lambda x: diags_array(w).tocsc(),
+        dim=len(w),
+        batched=True,
+    )
+    for sign in (1.0, -1.0):
+        w[0] = sign * 1e-9
+        found = SparseCurvatures(problem, SolverSettings(dense_limit=10)).spectrum(np.zeros(len(w)) + sign, 0)
+        assert (found.index, found.nullity, found.doubt) == (int(sign < 0), 0, "")

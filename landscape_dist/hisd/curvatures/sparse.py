@@ -30,6 +30,8 @@ from landscape_dist.records import FloatArray
 ROUNDING = 1e-12
 # Eigenvalues are certain that are so many times what another step of Newton's method changes them by.
 CERTAIN = 10.0
+# Eigenvalues nearest to zero are asked for from this part of what is rounding, where no factorisation is singular.
+OFF_ZERO = 0.37
 
 
 class SparseCurvatures(Curvatures):
@@ -111,7 +113,7 @@ class SparseCurvatures(Curvatures):
         after = self.problem.sparse_hessian(x + step)
         if not np.isfinite(after.data).all():
             return zero
-        w, Q = nearest_pairs(H, 1.37 * zero, n + 1)
+        w, Q = nearest_pairs(H, OFF_ZERO * least, n)
         within = np.abs(w) <= zero
         if within.sum() != n:
             return zero
