@@ -15,6 +15,8 @@ from landscape_dist.records import FloatArray
 
 # Residuals relative to the Hessian's size; eigenvalues are off by their squares.
 VALUES, VECTORS = 1e-5, 1e-9
+# and what rounding leaves of them.
+ROUNDED = 1e-13
 # Eigenvectors sought beyond those wanted, so that the last wanted one does not wait for its neighbours.
 GUARD = 2
 # Positive eigenvalues are waited for so many iterations after the last negative one: they may be in a dense band.
@@ -48,13 +50,24 @@ def zero_threshold(low: float, high: float, settings: SolverSettings) -> float:
     return max(settings.nullity_rtol * max(abs(low), abs(high)), settings.nullity_atol)
 
 
+def residual(w: FloatArray, ends: tuple[float, float], stiff: float, soft: float) -> float:
+    """Residual up to which pairs with the values w (b,) count as settled.
+
+    Args:
+        ends: of the spectrum. stiff: part of the largest eigenvalue. soft: part of the largest of w, where that is less
+            and more than rounding.
+    """
+    size = max(map(abs, ends))
+    return min(stiff * size, max(soft * float(np.abs(w).max()), ROUNDED * size))
+
+
 def lowest_eigenvectors(
-    product: Block, precondition: Block | None, ends: tuple[float, float], d: int, m: int
+    product: Block, precondition: Block | None, ends: tuple[float, float], d: int, m: int, soft: float = np.inf
 ) -> FloatArray:
     """(d, m) lowest eigenvectors of a (d, d) operator, in a canonical basis.
 
     Args:
-        ends: estimates of both ends of the spectrum.
+        ends: estimates of both ends of the spectrum. soft: of `residual`.
     """
     b = min(d, m + GUARD)
     if SMALL * b >= d:
@@ -66,7 +79,7 @@ def lowest_eigenvectors(
             product,
             start,
             lambda pairs: pairs.leading >= m,
-            lambda w: VECTORS * max(map(abs, ends)),
+            lambda w: residual(w, ends, VECTORS, soft),
             precondition=precondition,
             max_iterations=MAX_ITERATIONS,
         )

@@ -12,6 +12,10 @@ from landscape_dist.numerics.davidson import Block
 from landscape_dist.numerics.hessians import NUDGE, HessianStack
 from landscape_dist.records import FloatArray
 
+# A shift is moved towards the lowest eigenvalues while its distance falls to this part, at most so many times.
+CLOSER, SHIFTS = 0.3, 12
+# What is below this part of a matrix's size need not be told apart.
+NOTHING = 1e-10
 # Pivots stay on the diagonal, where fill is least, unless they are this much smaller than others of their column.
 PIVOT = 0.1
 
@@ -190,3 +194,23 @@ def below_spectrum(H: Any, low: float, high: float) -> tuple[Block, float]:
             break
         offset *= 4.0
     return factorized(H, -sigma).solve, sigma
+
+
+def close_below_spectrum(H: Any, low: float, high: float, m: int) -> Block:
+    """The same with sigma close to the m lowest eigenvalues, on their scale, however small a part of the largest it is.
+
+    From far away all soft modes look alike; inverse iterations with one shift show how they spread, for the next.
+    """
+    solve, sigma = below_spectrum(H, low, high)
+    size, X = max(abs(low), abs(high)), np.random.default_rng(len(H.indptr)).standard_normal((H.shape[0], m))
+    for _ in range(SHIFTS):
+        for _ in range(2):
+            X = np.linalg.qr(solve(X))[0]
+        w = np.linalg.eigvalsh(X.T @ (H @ X))
+        if max(abs(w[0]), abs(w[-1])) <= NOTHING * size:
+            break
+        closer, at = below_spectrum(H, w[0], w[-1])
+        if w[0] - at > CLOSER * (w[0] - sigma) or count_below(H, at).n_below:
+            break
+        solve, sigma = closer, at
+    return solve

@@ -179,8 +179,28 @@ def beam(m: int, lam: float) -> ld.problems.Problem:
 
 @pytest.mark.parametrize(("m", "lam", "index"), [(401, 2.5, 1), (301, 6.0, 2), (401, 20.0, 4)])
 def test_soft_modes_of_a_beam_are_none_of_nothing(m: int, lam: float, index: int) -> None:
-    found = SparseCurvatures(beam(m, lam), SolverSettings()).spectrum(np.zeros(m), index)
+    curvatures, none = SparseCurvatures(beam(m, lam), SolverSettings()), np.zeros(m)
+    found = curvatures.spectrum(none, index)
     assert (found.index, found.nullity, found.doubt) == (index, 0, "")
+    w, Q = np.linalg.eigh(curvatures.problem.sparse_hessian(none).toarray())
+    assert found.values == pytest.approx(w[: len(found.values)], rel=1e-4)
+    assert len(found.values) >= index
+    frame = curvatures.frames(none[None], 2)[0][0]
+    np.testing.assert_allclose(np.abs(np.sum(frame * Q[:, :2], axis=0)), 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("m", "lam", "by_index", "arrows"),
+    [(200, 2.5, [2, 1], 2), pytest.param(301, 6.0, [4, 4, 1], 12, marks=pytest.mark.long)],
+)
+def test_a_beam_buckles(m: int, lam: float, by_index: list[int], arrows: int) -> None:
+    """For lam in 1 .. 4 one way; at 6 the second mode (16 - 4 lam) is steeper than the first (1 - lam), so that both
+    are minima, with a saddle between each two neighbours of the four."""
+    problem, x = beam(m, lam), np.pi / (m + 1) * np.arange(1, m + 1)
+    landscape = ld.explore(problem, 0.5 * np.sin(x) + 0.1 * np.sin(2 * x), max_index=2, dense_limit=100)
+    assert np.bincount(landscape.columns.index).tolist() == by_index
+    assert not landscape.columns.nullity.any()
+    assert len(landscape.connections) == arrows
 
 
 def test_modes_above_what_may_be_zero_are_not_in_the_way() -> None:

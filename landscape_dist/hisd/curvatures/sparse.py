@@ -17,12 +17,13 @@ from landscape_dist.hisd.spectra import (
     VALUES,
     LowestSpectrum,
     lowest_eigenvectors,
+    residual,
     zero_threshold,
 )
 from landscape_dist.numerics.davidson import lowest_pairs
 from landscape_dist.numerics.hessians import HessianStack
 from landscape_dist.numerics.lanczos import ends_of_spectrum
-from landscape_dist.numerics.sparse import SparseHessians, below_spectrum, count_below, factorized, nearest_pairs
+from landscape_dist.numerics.sparse import SparseHessians, close_below_spectrum, count_below, factorized, nearest_pairs
 from landscape_dist.problems.base import Problem
 from landscape_dist.records import FloatArray
 
@@ -30,6 +31,8 @@ from landscape_dist.records import FloatArray
 ROUNDING = 1e-12
 # Eigenvalues are certain that are so many times what another step of Newton's method changes them by.
 CERTAIN = 10.0
+# Residuals of pairs, relative to the eigenvalues that are wanted; eigenvalues are off by their squares.
+SOFT_VALUES, SOFT = 1e-3, 1e-6
 # Eigenvalues nearest to zero are asked for from this part of what is rounding, where no factorisation is singular.
 OFF_ZERO = 0.37
 
@@ -57,7 +60,8 @@ class SparseCurvatures(Curvatures):
     def _frame(self, x: FloatArray, m: int) -> FloatArray:
         H = self.problem.sparse_hessian(x)
         low, high = ends_of_spectrum(H.__matmul__, len(x))
-        return lowest_eigenvectors(H.__matmul__, below_spectrum(H, low, high)[0], (low, high), len(x), m)
+        precondition = close_below_spectrum(H, low, high, m + GUARD)
+        return lowest_eigenvectors(H.__matmul__, precondition, (low, high), len(x), m, soft=SOFT)
 
     def evaluate(self, x: Any) -> tuple[Any, HessianStack, Any]:
         # Not `sparse_hessians`: where one is not finite its size must tell, so that the step is taken back.
@@ -91,8 +95,8 @@ class SparseCurvatures(Curvatures):
                 H.__matmul__,
                 np.random.default_rng(d).standard_normal((d, m + GUARD)),
                 lambda pairs: pairs.leading >= m,
-                lambda w: VALUES * max(abs(low), abs(high)),
-                precondition=below_spectrum(H, low, high)[0],
+                lambda w: residual(w, (low, high), VALUES, SOFT_VALUES),
+                precondition=close_below_spectrum(H, low, high, m + GUARD),
                 max_iterations=MAX_ITERATIONS,
             )
             values = pairs.values[: pairs.leading]
