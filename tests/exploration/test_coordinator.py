@@ -19,7 +19,7 @@ from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import solve_batch
 from landscape_dist.pathways.pathway_map import PathwayMap
-from landscape_dist.records import FailureColumns, PointColumns, ResultBatch, SearchColumns, SearchStatus
+from landscape_dist.records import FailureColumns, PointColumns, ResultBatch, SearchColumns, SearchKind, SearchStatus
 from landscape_dist.spaces.judgement import Distance
 
 SOLVER = SolverSettings()
@@ -165,6 +165,30 @@ def test_failures_are_told_apart_from_points() -> None:
     assert len(decisions.points) == 0
     following = coordinator.ask(10)
     assert following.target_index == batch.target_index - 1, "the start goes on to the next lower index"
+
+
+def test_arrows_that_undecided_searches_do_not_show_are_confirmed() -> None:
+    """They have found their points, and count as hits, and what upward searches suggest is aimed at all the same."""
+    one, problem = lattice(), ld.systems.coupled_lattice(dim=3)
+    while not one.finished:
+        batch = one.ask(1000)
+        assert batch is not None
+        result = solve_batch(problem, batch, SOLVER)
+        if batch.kind == SearchKind.DOWN and batch.target_index == 1:
+            result.status[result.status == SearchStatus.CONVERGED] = SearchStatus.UNDECIDED
+        one.tell(result)
+    one.validate()
+    searches, index = one.searches.view(), one.points.view().index
+    assert len(index) == 27
+    undecided = searches.status == SearchStatus.UNDECIDED
+    assert undecided.any()
+    found = PathwayMap(one.points.view(), searches).connections
+    to_ones = [c for c in found if index[c.child_id] == 1]
+    assert to_ones
+    assert all(origin < 0 for c in to_ones for origin in c.origins)  # aimed searches alone
+    suggested = (searches.kind == SearchKind.UP) & (searches.target == 2) & (searches.child >= 0)
+    pairs = {(int(p), int(c)) for p, c in zip(searches.child[suggested], searches.parent[suggested], strict=True)}
+    assert pairs <= {(c.parent_id, c.child_id) for c in to_ones}
 
 
 def test_a_start_that_ends_above_all_indices_goes_on(tmp_path: Path) -> None:
