@@ -2,7 +2,7 @@
 
 It reads the formulas, points and boxes of `Proof.as_dict()` and shows again that
 
-* each small box holds a zero, and that the larger one around it holds no other (Krawczyk's test, on balls);
+* each small box holds a zero, and that a larger one around it holds no other (Krawczyk's test, on balls);
 * each point has the Morse index and the energy that are claimed;
 * the rest of the box, where the proof claims to be complete, holds no zeros: cut into parts, each is inside of one of
   the larger boxes or has a component of the gradient that is not 0 in it.
@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 BITS = 128
+# Parts of the boxes around points, the largest first, that are tried.
+PARTS_OF_AROUND = (1.0, 0.7, 0.5, 0.3, 0.1, 0.01)
 # Parts that are looked at before it gives up.
 MOST_PARTS = 400_000
 
@@ -128,12 +130,21 @@ class Formula:
 
 
 def _whole_power(v: Any, n: int) -> Any:
-    """v^n; of even n never negative, which the product of balls may be."""
+    """v^n by its ends: products of balls know nothing of squares, and python-flint's powers nothing of balls at 0."""
     if n < 0:
         return 1 / _whole_power(v, -n)
-    if n % 2 == 0 and n > 0:
-        return abs(v) ** n
-    return v**n
+    low, high = (v.abs_lower(), v.abs_upper()) if n % 2 == 0 else (v.lower(), v.upper())
+    ends = []
+    for end in (low, high):
+        power = end
+        for _ in range(n - 1):
+            power = power * end
+        ends.append(power)
+    return ends[0].union(ends[1])
+
+
+def _square(v: Any) -> Any:
+    return _whole_power(v, 2)
 
 
 def _constant(node: ast.expr) -> Fraction | None:
@@ -150,20 +161,20 @@ def _constant(node: ast.expr) -> Fraction | None:
 
 _FUNCTIONS: dict[str, Callable[[Any], tuple[Any, Any, Any]]] = {
     "exp": lambda u: (u.exp(), u.exp(), u.exp()),
-    "log": lambda u: (u.log(), 1 / u, -1 / u**2),
+    "log": lambda u: (u.log(), 1 / u, -1 / _square(u)),
     "sin": lambda u: (u.sin(), u.cos(), -u.sin()),
     "cos": lambda u: (u.cos(), -u.sin(), -u.cos()),
-    "tan": lambda u: (u.tan(), 1 + u.tan() ** 2, 2 * u.tan() * (1 + u.tan() ** 2)),
+    "tan": lambda u: (u.tan(), 1 + _square(u.tan()), 2 * u.tan() * (1 + _square(u.tan()))),
     "sinh": lambda u: (u.sinh(), u.cosh(), u.sinh()),
     "cosh": lambda u: (u.cosh(), u.sinh(), u.cosh()),
-    "tanh": lambda u: (u.tanh(), 1 - u.tanh() ** 2, -2 * u.tanh() * (1 - u.tanh() ** 2)),
-    "asin": lambda u: (u.asin(), 1 / (1 - u**2).sqrt(), u / (1 - u**2).sqrt() ** 3),
-    "acos": lambda u: (u.acos(), -1 / (1 - u**2).sqrt(), -u / (1 - u**2).sqrt() ** 3),
-    "atan": lambda u: (u.atan(), 1 / (1 + abs(u) ** 2), -2 * u / (1 + abs(u) ** 2) ** 2),
-    "asinh": lambda u: (u.asinh(), 1 / (1 + abs(u) ** 2).sqrt(), -u / (1 + abs(u) ** 2).sqrt() ** 3),
-    "acosh": lambda u: (u.acosh(), 1 / (u**2 - 1).sqrt(), -u / (u**2 - 1).sqrt() ** 3),
-    "atanh": lambda u: (u.atanh(), 1 / (1 - u**2), 2 * u / (1 - u**2) ** 2),
-    "sqrt": lambda u: (u.sqrt(), 1 / (2 * u.sqrt()), -1 / (4 * u.sqrt() ** 3)),
+    "tanh": lambda u: (u.tanh(), 1 - _square(u.tanh()), -2 * u.tanh() * (1 - _square(u.tanh()))),
+    "asin": lambda u: (u.asin(), 1 / (1 - _square(u)).sqrt(), u / _whole_power((1 - _square(u)).sqrt(), 3)),
+    "acos": lambda u: (u.acos(), -1 / (1 - _square(u)).sqrt(), -u / _whole_power((1 - _square(u)).sqrt(), 3)),
+    "atan": lambda u: (u.atan(), 1 / (1 + _square(u)), -2 * u / _square(1 + _square(u))),
+    "asinh": lambda u: (u.asinh(), 1 / (1 + _square(u)).sqrt(), -u / _whole_power((1 + _square(u)).sqrt(), 3)),
+    "acosh": lambda u: (u.acosh(), 1 / (_square(u) - 1).sqrt(), -u / _whole_power((_square(u) - 1).sqrt(), 3)),
+    "atanh": lambda u: (u.atanh(), 1 / (1 - _square(u)), 2 * u / _square(1 - _square(u))),
+    "sqrt": lambda u: (u.sqrt(), 1 / (2 * u.sqrt()), -1 / (4 * _whole_power(u.sqrt(), 3))),
     "erf": lambda u: (u.erf(), _bell(u), -2 * u * _bell(u)),
 }
 
@@ -171,7 +182,7 @@ _FUNCTIONS: dict[str, Callable[[Any], tuple[Any, Any, Any]]] = {
 def _bell(u: Any) -> Any:
     import flint
 
-    return 2 * (-(abs(u) ** 2)).exp() / flint.arb.pi().sqrt()
+    return 2 * (-_square(u)).exp() / flint.arb.pi().sqrt()
 
 
 class Checker:
@@ -198,15 +209,14 @@ class Checker:
         """
         self._flint.ctx.prec = BITS
         points = self._proof["points"]
-        for k, point in enumerate(points):
-            self._point(k, point)
+        around = [self._point(k, point) for k, point in enumerate(points)]
         for k, point in enumerate(points):
             for other in points[:k]:
                 if all(a[0] <= b[1] and b[0] <= a[1] for a, b in zip(point["box"], other["box"], strict=True)):
                     raise Refused(f"point {k} may be the same as another")
         if not self._proof["complete"]:
             return 0
-        return self._rest([p["around"] for p in points])
+        return self._rest(around)
 
     def _ball(self, lower: float, upper: float) -> Any:
         arb = self._flint.arb
@@ -221,47 +231,61 @@ class Checker:
         return [-jet.v for jet in jets], [[-a for a in jet.g] for jet in jets]
 
     # -- points -------------------------------------------------------------------------------------------------
-    def _point(self, k: int, point: dict[str, Any]) -> None:
-        d, arb = range(self._dim), self._flint.arb
+    def _point(self, k: int, point: dict[str, Any]) -> list[list[float]]:
+        """Show what is claimed of a point.
+
+        Returns:
+            The largest box around it, as far as balls show that, with no other zero.
+        """
+        flint, arb = self._flint, self._flint.arb
         box, around = point["box"], point["around"]
         if len(box) != self._dim or not all(
             b[0] <= x <= b[1] and a[0] <= b[0] and b[1] <= a[1]
             for x, b, a in zip(point["x"], box, around, strict=True)
         ):
             raise Refused(f"point {k} is not inside of its boxes")
-        inner, _, J = self._krawczyk(point["x"], around)
-        if not all(arb(a[0]) < inner[i] and inner[i] < arb(a[1]) for i, a in enumerate(around)):
-            raise Refused(f"point {k}: the box around it is not shown to hold exactly one zero")
-        small, H, J = self._krawczyk(point["x"], box)
-        if not all(arb(b[0]) <= small[i] and small[i] <= arb(b[1]) for i, b in enumerate(box)):
+        shown = None
+        for part in PARTS_OF_AROUND:
+            one = [[x + part * (a - x), x + part * (b - x)] for x, (a, b) in zip(point["x"], around, strict=True)]
+            inner, _ = self._krawczyk(k, point["x"], one)
+            if all(arb(a) < y and y < arb(b) for y, (a, b) in zip(inner, one, strict=True)):
+                shown = one
+                break
+        if shown is None or not all(a <= b[0] and b[1] <= c for b, (a, c) in zip(box, shown, strict=True)):
+            raise Refused(f"point {k}: no box around it is shown to hold exactly one zero")
+        # the zero of the larger box is in the image of the smaller one, if that is in the smaller one
+        small, J = self._krawczyk(k, point["x"], box)
+        if not all(arb(b[0]) <= y and y <= arb(b[1]) for y, b in zip(small, box, strict=True)):
             raise Refused(f"point {k}: its box is not shown to hold the zero")
         if point["index"] is not None and self._index(J) != point["index"]:
             raise Refused(f"point {k}: its index is not shown to be {point['index']}")
         if point["energy"] is not None:
-            energy = self._formulas[0].jet([self._ball(*b) for b in box]).v
+            # where the zero is, once more
+            here = self._krawczyk_on(k, [flint.arb(y.mid()) for y in small], small)[0]
+            energy = self._formulas[0].jet(here).v
             low, high = point["energy"]
-            if energy < arb(low) or energy > arb(high) or not arb(low) <= arb(high):
+            if energy < arb(low) or energy > arb(high) or not energy.rad() < 1e-20 * (1 + abs(energy)):
                 raise Refused(f"point {k}: its energy is {energy}")
-            if not arb(high) - arb(low) < arb(1) + abs(energy):
-                raise Refused(f"point {k}: its energy is not enclosed")
+        return shown
 
-    def _krawczyk(self, x: list[float], box: list[list[float]]) -> tuple[list[Any], Any, Any]:
+    def _krawczyk(self, k: int, x: list[float], box: list[list[float]]) -> tuple[list[Any], Any]:
         """K = x - Y g(x) + (1 - Y J(box)) (box - x)."""
+        return self._krawczyk_on(k, [self._flint.arb(v) for v in x], [self._ball(*b) for b in box])
+
+    def _krawczyk_on(self, k: int, point: list[Any], balls: list[Any]) -> tuple[list[Any], Any]:
         flint, d = self._flint, range(self._dim)
-        point = [flint.arb(v) for v in x]
         g, _ = self._system(point)
-        balls = [self._ball(*b) for b in box]
         _, H = self._system(balls)
         J = flint.arb_mat(H)
         try:
             Y = flint.arb_mat([[flint.arb(a.mid()) for a in row] for row in H]).inv()
         except ZeroDivisionError:
-            raise Refused("a derivative is singular") from None
+            raise Refused(f"point {k}: the derivative is singular") from None
         Y = flint.arb_mat([[flint.arb(Y[i, j].mid()) for j in d] for i in d])
         residual = Y * flint.arb_mat([[a] for a in g])
         away = flint.arb_mat([[flint.arb(int(i == j)) for j in d] for i in d]) - Y * J
         reach = away * flint.arb_mat([[balls[i] - point[i]] for i in d])
-        return [point[i] - residual[i, 0] + reach[i, 0] for i in d], Y, J
+        return [point[i] - residual[i, 0] + reach[i, 0] for i in d], J
 
     def _index(self, J: Any) -> int | None:
         """Number of eigenvalues with a negative real part, by Arb's own enclosures of them; None where unclear."""
