@@ -1,8 +1,7 @@
 """The records that travel between the parts: tasks out, results back, points and connections kept.
 
-Everything that travels in bulk is a struct of arrays (`SearchBatch`, `ResultBatch`): n searches are a few
-arrays of length n, so that a hundred thousand of them cost no Python per search.  `SearchTask`,
-`SearchResult`, `StationaryPoint` and `Connection` are the same things one at a time, for reading.
+Everything that travels in bulk is a struct of arrays (`SearchBatch`, `ResultBatch`): a hundred thousand searches cost no
+Python each.  `SearchTask`, `SearchResult`, `StationaryPoint` and `Connection` are the same one at a time, for reading.
 """
 
 from __future__ import annotations
@@ -117,8 +116,8 @@ _ADVICE = {
         "energy grows"
     ),
     SearchStatus.UNDECIDED: (
-        "a stationary point of the wanted index, but rounding chose the way there: the search kept a symmetry until it "
-        "climbed along a direction along which it had felt no gradient. It is kept as a point and shows no arrow"
+        "a stationary point of the wanted index to which rounding chose the way: the search kept a symmetry until it "
+        "climbed where it had felt no gradient. It is kept as a point and shows no arrow"
     ),
     SearchStatus.FLAT: (
         "the energy flattens out there without a point: gradient and curvature fade together, as in the tail of a "

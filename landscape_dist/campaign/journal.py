@@ -188,7 +188,7 @@ class Journal:
     def _proof(self) -> dict[str, Any] | None:
         """What is proved, as a store keeps it."""
         prover = self.coordinator.prover
-        return None if prover is None or not prover.record["last_round"] else prover.record
+        return prover.record if prover is not None and prover.asked else None
 
     def landscape(self) -> Landscape:
         """What there is now; paths that are in a store are read from there."""

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from landscape_dist.errors import SettingsError
 from landscape_dist.exploration.copies import Copies
 from landscape_dist.exploration.identification import Identification
-from landscape_dist.exploration.proofs.prover import Prover
+from landscape_dist.exploration.proofs.prover import Proved, Prover
 from landscape_dist.exploration.rounds import Rounds
 from landscape_dist.exploration.sampling import content_hash
 from landscape_dist.exploration.settings import ExploreSettings
@@ -84,7 +84,7 @@ class Coordinator:
         space: Space | None = None,
         domain: Domain | None = None,
         lengths: FloatArray | Sequence[float] | None = None,
-        prover: Prover | None = None,
+        prover: Prover | Proved | None = None,
     ) -> None:
         self.starts = np.atleast_2d(np.asarray(starts, dtype=np.float64))
         self.settings = settings

@@ -9,7 +9,7 @@ import numpy as np
 
 from landscape_dist.exploration.confirming import ConfirmingSearches
 from landscape_dist.exploration.copies import Copies, copies_without_end
-from landscape_dist.exploration.proofs.prover import Find, Prover
+from landscape_dist.exploration.proofs.prover import Find, Proved, Prover
 from landscape_dist.exploration.restarts import Restarts
 from landscape_dist.exploration.slot_sets import SlotSet
 from landscape_dist.exploration.slots import Slots
@@ -48,7 +48,7 @@ class Rounds:
         child: Column,
         content: Column,
         domain: Domain,
-        prover: Prover | None = None,
+        prover: Prover | Proved | None = None,
         find: Find | None = None,
     ) -> None:
         self.number = 0
@@ -94,7 +94,9 @@ class Rounds:
     def _proved(self, number: int) -> IntArray:
         """Searches from points that are proved and were missed, before others are made at random."""
         prover, settings = self._prover, self._settings
-        if prover is None or self._find is None or not settings.max_index > settings.min_index:
+        # Who asks for one index, or for no searches but those that lead down, asks for no whole landscape.
+        asked = settings.prove != "auto" or (settings.upward != "none" and settings.restarts != "none")
+        if prover is None or self._find is None or not asked or not settings.max_index > settings.min_index:
             return np.zeros(0, dtype=np.int64)
         n_steps = int(self._searches.before(number).n_steps.sum())
         n_saved = STEPS * self._restarts.planned(number)

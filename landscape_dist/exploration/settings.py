@@ -41,7 +41,8 @@ class ExploreSettings:
         prove: whether it is proved what points there are, where the energy is a formula (or a named system) and a box
             holds them all: the domain, one period, or a cube outside of which the gradient is shown not to vanish.
             'auto' does it before restarts are made, and instead of these, as far as looking at boxes costs about half
-            of the searches; a number of boxes may be given; 'none' does not. Searches start from what was missed.
+            of the searches, but with upward='none' or restarts='none' or for one index alone; a number of boxes may be
+            given; 'none' does not. Searches start from what was missed.
         null_directions: whether degenerate points with one or two zero modes are left along these, both ways and
             between, towards points of the same index and above: 'all', or 'none'. More zero modes, and those along
             which nothing changes, are taken for a symmetry.

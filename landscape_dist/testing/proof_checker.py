@@ -61,10 +61,7 @@ class Jet:
         return Jet(
             self.v * o.v,
             [self.v * b + a * o.v for a, b in zip(self.g, o.g, strict=True)],
-            [
-                [self.v * o.H[i][j] + self.g[i] * o.g[j] + self.g[j] * o.g[i] + self.H[i][j] * o.v for j in d]
-                for i in d
-            ],
+            [[self.v * o.H[i][j] + self.g[i] * o.g[j] + self.g[j] * o.g[i] + self.H[i][j] * o.v for j in d] for i in d],
         )
 
 
@@ -240,8 +237,7 @@ class Checker:
         flint, arb = self._flint, self._flint.arb
         box, around = point["box"], point["around"]
         if len(box) != self._dim or not all(
-            b[0] <= x <= b[1] and a[0] <= b[0] and b[1] <= a[1]
-            for x, b, a in zip(point["x"], box, around, strict=True)
+            b[0] <= x <= b[1] and a[0] <= b[0] and b[1] <= a[1] for x, b, a in zip(point["x"], box, around, strict=True)
         ):
             raise Refused(f"point {k} is not inside of its boxes")
         shown = None

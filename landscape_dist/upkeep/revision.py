@@ -24,6 +24,7 @@ from landscape_dist.distribute.clusters.shorthands import place_and_lease
 from landscape_dist.errors import LandscapeError, SettingsError, StoreError, StoreFormatError, StoreMismatchError
 from landscape_dist.exploration.coordinator import Coordinator
 from landscape_dist.exploration.earlier_searches import MadeBefore, tell_known
+from landscape_dist.exploration.proofs.prover import Proved
 from landscape_dist.exploration.settings import ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.numerics.plain_json import plain_json
@@ -201,7 +202,9 @@ def _make(
     width = max(one.n_eigenvalues for one in known)
     space = space_of_points(space_of(header), judgement)
     domain = domain_from_dict(header["problem"]["domain"])
-    coordinator = Coordinator(starts, unlimited, judgement, width, space, domain, solver.lengths)
+    coordinator = Coordinator(
+        starts, unlimited, judgement, width, space, domain, solver.lengths, _proved(known, explore)
+    )
     session = session_details(explore, solver) | details
     with Database.create(out, header, dim=first.dim, n_eigenvalues=width, session=session, earlier=earlier) as database:
         spent = Counters()
@@ -214,6 +217,15 @@ def _make(
         journal.finish()
     n_dropped = sum(one.n_dropped for one in known)
     return Revision(len(coordinator.points), len(coordinator.searches), n_dropped, journal.finished, header)
+
+
+def _proved(known: Sequence[_Known], explore: ExploreSettings) -> Proved | None:
+    """What one of these has proved, if that is what is asked for."""
+    for one in known:
+        asked = (one.explore.min_index, one.explore.max_index) == (explore.min_index, explore.max_index)
+        if one.proof is not None and one.proof.get("complete") and asked and explore.prove != "none":
+            return Proved(one.proof)
+    return None
 
 
 class _Known:
@@ -229,6 +241,7 @@ class _Known:
         if found:
             raise StoreFormatError(f"{self.where} is damaged: {found[0]}; see landscape-dist verify")
         self.header = snapshot.header
+        self.proof = snapshot.proof
         self.space = space_of_store(self.header)
         self.starts = np.array(self.header["start"], dtype=np.float64)
         try:

@@ -7,10 +7,26 @@ import landscape_dist as ld
 
 
 def test_supported() -> None:
-    audit = ld.explore(ld.systems.get("muller_brown")).audit()
+    audit = ld.explore(ld.systems.get("muller_brown"), prove="none").audit()
     assert (audit.verdict, audit.reasons) == ("supported", ())
     assert "Verdict: supported" in str(audit)
     assert audit.as_dict()["verdict"] == "supported"
+
+
+def test_proved() -> None:
+    audit = ld.explore(ld.systems.get("muller_brown")).audit()
+    assert (audit.verdict, audit.reasons) == ("proved", ())
+    assert "Verdict: proved" in str(audit)
+    assert "all points of index 0 to 2 in the box" in str(audit)
+    proof = audit.as_dict()["proof"]
+    assert proof["complete"]
+    assert (proof["n_proved"], proof["n_missing"], proof["n_unproved"]) == (5, 0, 0)
+
+
+def test_a_proof_says_nothing_of_arrows() -> None:
+    audit = ld.explore(ld.systems.rosenbrock(7, [-500] * 5 + [1, 1]), prove=50_000).audit()
+    assert audit.verdict == "proved"
+    assert audit.arrows.branches_missing  # they leave the box
 
 
 def test_no_points() -> None:

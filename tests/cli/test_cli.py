@@ -61,7 +61,7 @@ def test_run_prints_the_landscape_and_says_where_it_is(tmp_path: Path, monkeypat
     for energy in ENERGIES:
         assert f"{energy:.6f}" in result.stdout
     assert "5 stationary points, 4 connections" in result.stdout
-    assert "audit:   supported; nothing contradicts completeness" in result.stdout
+    assert "audit:   proved; these are all points in [-1.5, 1.2] x [-0.25, 2]" in result.stdout
     assert "store:   muller_brown.zarr" in result.stdout
     assert (tmp_path / "muller_brown.zarr").is_dir()
     assert (tmp_path / "muller_brown.png").read_bytes().startswith(b"\x89PNG")
@@ -174,8 +174,10 @@ def test_info(store: Path) -> None:
 
 
 def test_audit(store: Path) -> None:
-    assert "Nothing contradicts completeness" in call("audit", store).stdout
-    assert json.loads(call("audit", store, "--json").stdout)["contradictions"] == []
+    assert "These are all points of index 0 to 2 in the box below." in call("audit", store).stdout
+    said = json.loads(call("audit", store, "--json").stdout)
+    assert said["contradictions"] == []
+    assert said["verdict"] == "proved"
 
 
 @pytest.mark.parametrize("ending", ["graphml", "json", "mat"])

@@ -51,7 +51,7 @@ def test_slots_of_restarts_are_no_others(upper: int, lower: int, image: int) -> 
 
 def test_an_island_is_found() -> None:
     alone = ld.explore(island(), [0.3, 0.2, 0.1], max_index=3, restarts="none")
-    found = ld.explore(island(), [0.3, 0.2, 0.1], max_index=3)
+    found = ld.explore(island(), [0.3, 0.2, 0.1], max_index=3, prove="none")
     assert len(alone.points) < len(found.points)
     assert found.counts_by_index == {0: 1, 2: 2, 3: 2}
     assert sum((-1) ** p.index for p in found.points) == 1
@@ -59,7 +59,7 @@ def test_an_island_is_found() -> None:
 
 
 def test_they_say_where_they_come_from() -> None:
-    searches = ld.explore(ld.systems.get("butterfly")).searches
+    searches = ld.explore(ld.systems.get("butterfly"), prove="none").searches
     again = searches.kind >= SearchKind.RESTART
     assert again.any()
     assert (searches.parent[again] == -1).all()
@@ -70,13 +70,13 @@ def test_they_say_where_they_come_from() -> None:
 @pytest.mark.parametrize("name", ["muller_brown", "butterfly", "coupled_lattice"])
 def test_few_are_made_where_they_find_nothing(name: str) -> None:
     problem = ld.systems.get(name)
-    with_them, without = ld.explore(problem), ld.explore(problem, restarts="none")
+    with_them, without = ld.explore(problem, prove="none"), ld.explore(problem, restarts="none")
     assert as_set(with_them) == as_set(without)
     assert with_them.counters["n_gradients"] <= 1.3 * without.counters["n_gradients"]
 
 
 def test_a_number_of_them() -> None:
-    searches = ld.explore(ld.systems.get("butterfly"), restarts=40).searches
+    searches = ld.explore(ld.systems.get("butterfly"), restarts=40, prove="none").searches
     assert np.count_nonzero(searches.kind >= SearchKind.RESTART) == 40
 
 
@@ -92,27 +92,32 @@ def test_what_they_cannot_be(value: Any) -> None:
         ExploreSettings(max_index=1, restarts=value)
 
 
-def test_stopped_and_gone_on_with(tmp_path: Path) -> None:
-    whole = ld.explore(island(), [0.3, 0.2, 0.1], max_index=3)
+@pytest.mark.parametrize("prove", ["auto", "none"])
+def test_stopped_and_gone_on_with(tmp_path: Path, prove: str) -> None:
+    asked: dict[str, Any] = {"start": [0.3, 0.2, 0.1], "max_index": 3, "prove": prove}
+    whole = ld.explore(island(), **asked)
     store, n = tmp_path / "s.zarr", 0
-    while not ld.explore(island(), [0.3, 0.2, 0.1], max_index=3, store=store, max_searches=n + 150).finished:
-        n += 150
+    while not ld.explore(island(), **asked, store=store, max_searches=n + 20).finished:
+        n += 20
     landscape = ld.open(store)
     assert as_set(landscape) == as_set(whole)
     assert set(landscape.searches.slot.tolist()) == set(whole.searches.slot.tolist())
+    assert landscape.audit().verdict == whole.audit().verdict == ("proved" if prove == "auto" else "supported")
 
 
-def test_merging_makes_none_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("prove", ["auto", "none"])
+def test_merging_makes_none_twice(tmp_path: Path, prove: str) -> None:
     a, b, both = (tmp_path / name for name in ("a.zarr", "b.zarr", "c.zarr"))
-    one = ld.explore(island(), [0.3, 0.2, 0.1], max_index=3, store=a)
-    ld.explore(island(), [0.3, 0.2, 0.1], max_index=3, store=b)
+    one = ld.explore(island(), [0.3, 0.2, 0.1], max_index=3, store=a, prove=prove)
+    ld.explore(island(), [0.3, 0.2, 0.1], max_index=3, store=b, prove=prove)
     merge([a, b], both)
     merged = ld.open(both)
     assert merged.finished
     assert as_set(merged) == as_set(one)
-    assert np.count_nonzero(merged.searches.kind >= SearchKind.RESTART) == np.count_nonzero(
-        one.searches.kind >= SearchKind.RESTART
-    )
+    made, again = (np.count_nonzero(some.searches.kind >= SearchKind.RESTART) for some in (merged, one))
+    # Those from points that are proved are told as they were made; nobody else would make them.
+    assert made == (2 * again if prove == "auto" else again)
+    assert merged.audit().verdict == one.audit().verdict
 
 
 def test_what_they_found_is_kept_by_a_landscape_with_other_starts(tmp_path: Path) -> None:

@@ -36,7 +36,10 @@ def test_a_valley_takes_as_few_steps_as_with_a_trust_region(floor: str, stiffnes
     landscape = ld.explore(ld.problems.symbolic(formula, 2), start, max_index=0)
     assert [p.index for p in landscape.points] == [0]
     assert abs(landscape.columns.x[0, 0] - 1) < 1e-6
-    assert landscape.counters["n_gradients"] <= 3 * _steps_of_trust_region(formula, start) + 20
+    steps = _steps_of_trust_region(formula, start)
+    assert landscape.searches.n_steps.sum() <= 3 * steps
+    # A descent that may have gone astray is made again, finer.
+    assert landscape.counters["n_gradients"] <= 4 * steps + 20
 
 
 def test_a_bend_is_across_the_step_and_grows_with_its_square() -> None:

@@ -72,6 +72,11 @@ class Prover:
         """Whether all points of the box are proved."""
         return bool(self.record["complete"])
 
+    @property
+    def asked(self) -> bool:
+        """Whether anything was to be proved so far."""
+        return bool(self.record["last_round"]) or self.complete
+
     def adopt(self, record: dict[str, Any]) -> None:
         """Go on from what a store says of it."""
         if record.get("box") == self.record["box"]:
@@ -150,6 +155,29 @@ class Prover:
             n_unproved=int(np.count_nonzero(asked) - np.count_nonzero(asked[matched])),
             of_points=len(points),
         )
+
+
+class Proved:
+    """In place of a `Prover`, what a store says of a proof: no more is to be searched for.
+
+    Args:
+        record: of the proof.
+    """
+
+    complete = asked = True
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        self.record = record | {"round": 0, "starts": []}
+
+    def starts(self, number: int, n_steps: int, n_saved: int, find: Find, n_known: int) -> tuple[FloatArray, IntArray]:
+        """None, see `Prover.starts`."""
+        return np.empty((0, len(self.record["box"]))), np.empty(0, dtype=np.int64)
+
+    def adopt(self, record: dict[str, Any]) -> None:
+        """Nothing more is learned."""
+
+    def settle(self, points: PointColumns, find: Find) -> None:
+        """The points were compared before, and are the same or not."""
 
 
 def prover_for(problem: Problem, prove: str | int, min_index: int, max_index: int) -> Prover | None:
