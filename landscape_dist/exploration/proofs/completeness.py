@@ -13,9 +13,18 @@ from landscape_dist.errors import SettingsError
 from landscape_dist.exploration.proofs.branch_and_prune import CUT, Advanced, advance
 from landscape_dist.exploration.proofs.distinct import distinct, wrapped
 from landscape_dist.exploration.proofs.flooding import Flood, flooding
-from landscape_dist.exploration.proofs.krawczyk import UNKNOWN, Zeros, energies, indices, no_zeros, refined, together
+from landscape_dist.exploration.proofs.krawczyk import (
+    UNKNOWN,
+    Zeros,
+    energies,
+    indices,
+    no_zeros,
+    refined,
+    together,
+    without_energy,
+)
 from landscape_dist.problems.equations import Equations, exact_formulas
-from landscape_dist.records import FloatArray, IntArray
+from landscape_dist.records import BoolArray, FloatArray, IntArray
 
 # Boxes that are looked at together.
 PACK = 512
@@ -25,6 +34,8 @@ BETWEEN_LOOKS = 8
 FIRST_CUTS = 6
 # Boxes are not cut below this part of the width of the first.
 FINEST = 1e-7
+# Zeros known to within this part of the width are on a face where they may be.
+ON_FACE = 1e-9
 
 Packs = Callable[[list[FloatArray], FloatArray], Iterable[Advanced]]
 """What `advance` makes of each of some packs, in their order, wherever that is done; with the smallest widths (d,)."""
@@ -244,14 +255,17 @@ def concluded(state: State, equations: Equations, name: str, periods: FloatArray
     start = time.process_time()
     with np.errstate(all="ignore"):
         zeros = refined(equations, state.zeros)
+        inside, unclear = _inside(zeros, state.lower, state.upper)
+        none, unknown = without_energy(equations, zeros)
+        unclear |= unknown & inside
+        lost = zeros.boxes[:, :, unclear & ~none]
+        zeros = zeros.at(inside & ~unclear & ~none)
+        # after that, as those at the upper end are at the lower one, or a rounding error below
         if periods is not None:
             zeros = wrapped(zeros, state.lower, state.upper, periods)
-        zeros, unclear = distinct(zeros)
-        whole = np.stack([-state.lower, state.upper])[:, :, None]
-        inside = (np.minimum(zeros.boxes, whole).sum(axis=0) >= 0).all(axis=0)
-        zeros = zeros.at(inside)
+        zeros, doubtful = distinct(zeros)
         index, energy = indices(equations, zeros), energies(equations, zeros)
-    left = np.concatenate([state.boxes, state.small, unclear], axis=2)
+    left = np.concatenate([state.boxes, state.small, lost, doubtful], axis=2)
     order = _sorted(zeros, index, energy)
     return Proof(
         name=name,
@@ -265,6 +279,14 @@ def concluded(state: State, equations: Equations, name: str, periods: FloatArray
         is_energy=equations.symmetric,
         flood=state.flood,
     )
+
+
+def _inside(zeros: Zeros, lower: FloatArray, upper: FloatArray) -> tuple[BoolArray, BoolArray]:
+    """Which zeros (n,) are in a box or on its faces, as far as rounding lets that be said, and of which it cannot."""
+    boxes, whole = zeros.boxes, np.stack([-lower, upper])[:, :, None]
+    meet = (np.minimum(boxes, whole).sum(axis=0) >= 0).all(axis=0)
+    across = (boxes > whole).any(axis=0) & (zeros.radius > ON_FACE * (upper - lower)).T
+    return meet, meet & across.any(axis=0)
 
 
 def _sorted(zeros: Zeros, index: IntArray, energy: FloatArray) -> IntArray:

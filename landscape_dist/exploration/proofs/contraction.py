@@ -11,7 +11,7 @@ import numpy as np
 
 from landscape_dist.numerics import intervals
 from landscape_dist.problems.equations import Equations
-from landscape_dist.problems.programs.on_intervals import enclose
+from landscape_dist.problems.programs.on_intervals import enclose, has_edges
 from landscape_dist.records import BoolArray, FloatArray, IntArray
 
 EPS = 2.0**-53
@@ -45,7 +45,12 @@ def look(equations: Equations, X: FloatArray) -> tuple[Look, BoolArray]:
     d = equations.dim
     result = enclose(equations.both, X)
     g = result.values[:, :d]
-    none = result.nowhere | ((g < 0).any(axis=0)).any(axis=0)
+    nowhere = result.nowhere
+    if nowhere.any():  # the derivative has no value at some zeros, as that of sqrt(x) at 0
+        nowhere[nowhere] = enclose(equations.gradient, X[:, :, nowhere]).nowhere
+    none = nowhere | ((g < 0).any(axis=0)).any(axis=0)
+    if equations.energy is not None and has_edges(equations.energy):  # log(x) has none where its derivative has one
+        none |= enclose(equations.energy, X).nowhere
     return Look(X, g, result.values[:, d:][:, equations.entries], result.partly), none
 
 
@@ -62,6 +67,8 @@ def narrowed(equations: Equations, seen: Look) -> tuple[FloatArray, FloatArray, 
     c = intervals.midpoint(X)
     thin = np.stack([-c, c])
     at_middle = enclose(equations.gradient, thin).values
+    if not len(equations.rows):
+        return X, at_middle, np.zeros(X.shape[2], dtype=bool)
     rows = _Rows.of(equations)
     D = intervals.sub(X, thin)
     reach = np.maximum(D[0], D[1])
@@ -216,10 +223,11 @@ def narrowed_further(
     thin = np.stack([-c, c])
     D = intervals.sub(X, thin)
     reach = np.maximum(np.abs(D[0]), np.abs(D[1])).T
-    own = np.einsum("nii->ni", P.spread)
     d = len(c)
-    others = np.einsum("nij,nj->ni", P.spread, reach) - own * reach
-    others = np.maximum(others, 0.0) * (1 + (d + 6) * 4 * EPS) + error + 1e-290
+    own = np.einsum("nii->ni", P.spread)
+    # without the diagonal, not less it: what is left of a difference is rounded by more than a part of it
+    others = np.einsum("nij,nj->ni", np.where(np.eye(d, dtype=bool), 0.0, P.spread), reach)
+    others = others * (1 + (d + 6) * 4 * EPS) + error + 1e-290
     low, high = -b - others, -b + others
     # divided by all of 1 -+ own
     with np.errstate(all="ignore"):

@@ -18,9 +18,11 @@ def distinct(zeros: Zeros) -> tuple[Zeros, FloatArray]:
     unclear = np.empty((2, d, 0))
     if n < 2:
         return zeros, unclear
-    scale = np.maximum(np.ptp(zeros.x, axis=0), 1e-290)
+    d_eps = (d + 4) * 2.0**-52
+    size = np.abs(zeros.x)
+    scale = np.maximum(np.maximum(np.ptp(zeros.x, axis=0), 1e-6 * size.max(axis=0)), 1e-290)
     line = np.random.default_rng(2026).uniform(0.5, 1.0, d) / scale
-    at, shadow = zeros.x @ line, zeros.radius @ line * (1 + 1e-6) + 1e-12
+    at, shadow = zeros.x @ line, (zeros.radius + d_eps * size) @ line * (1 + 1e-6) + 1e-12
     order = np.argsort(at, kind="stable")
     zeros, at, shadow = zeros.at(order), at[order], shadow[order]
     small, around = zeros.boxes, zeros.around
@@ -49,5 +51,7 @@ def wrapped(zeros: Zeros, lower: FloatArray, upper: FloatArray, periods: FloatAr
     whole = np.isfinite(periods) & (upper - lower >= periods * (1 - 1e-12))
     turns = np.where(whole, np.floor((zeros.x - lower) / np.where(whole, periods, 1.0) + 1e-9), 0.0)
     away = np.where(whole, turns * np.where(whole, periods, 0.0), 0.0)
-    moved = np.stack([away.T, -away.T])
-    return Zeros(zeros.x - away, zeros.radius + 4e-16 * np.abs(away), zeros.around + moved)
+    # rounded, and a period such as 2 pi is a double here
+    error = np.where(turns != 0, 4e-16 * (np.abs(zeros.x) + 2 * np.abs(away)), 0.0)
+    moved = np.stack([away.T, -away.T]) - error.T
+    return Zeros(zeros.x - away, zeros.radius * (1 + 4e-16) + error, zeros.around + moved)

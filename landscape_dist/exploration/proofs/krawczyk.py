@@ -183,7 +183,7 @@ def _inertias(middle: FloatArray, spread: FloatArray) -> IntArray:
     diagonal = np.einsum("nii->ni", B)
     off = np.abs(B) + error
     radii = off.sum(axis=2) - np.abs(diagonal)
-    radii = radii * (1 + (d + 4) * 4 * EPS) + 8 * EPS * np.abs(diagonal)
+    radii = radii * (1 + (d + 4) * 4 * EPS) + (d + 8) * 2 * EPS * np.abs(diagonal)
     # T must be regular: near to orthogonal it is
     orthogonal = distance_from_identity(np.swapaxes(T, 1, 2), T, np.zeros_like(T)).sum(axis=2).max(axis=1) < 0.5
     sure = (np.abs(diagonal) > radii).all(axis=1) & orthogonal
@@ -224,3 +224,12 @@ def energies(equations: Equations, zeros: Zeros) -> FloatArray:
         return np.full((len(zeros), 2), np.nan)
     values = enclose(equations.energy, zeros.boxes).values[:, 0]
     return np.stack([-values[0], values[1]], axis=1)
+
+
+def without_energy(equations: Equations, zeros: Zeros) -> tuple[BoolArray, BoolArray]:
+    """Zeros of the derivative (n,) at which the energy has no value, and at which that is not known: of log(x) the
+    derivative has values where there is no logarithm."""
+    if equations.energy is None:
+        return np.zeros(len(zeros), dtype=bool), np.zeros(len(zeros), dtype=bool)
+    result = enclose(equations.energy, zeros.boxes)
+    return result.nowhere, result.partly & ~result.nowhere

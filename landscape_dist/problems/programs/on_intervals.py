@@ -58,6 +58,11 @@ def enclose(program: Program, X: FloatArray) -> Enclosure:
     return Enclosure(values, partly, nowhere)
 
 
+def has_edges(program: Program) -> bool:
+    """Whether a program holds functions that have a value in a part of the line only."""
+    return any(step.operation in interval_functions.DOMAINS for step in program.steps)
+
+
 def _result(step: Step, w: FloatArray, partly: BoolArray, nowhere: BoolArray) -> FloatArray:
     name = step.operation
     if name == "pi":
@@ -67,6 +72,9 @@ def _result(step: Step, w: FloatArray, partly: BoolArray, nowhere: BoolArray) ->
         some, all_of_it = interval_functions.undefined(name, operands[-1])
         partly |= some.any(axis=0)
         nowhere |= all_of_it.any(axis=0)
+    if name == "atan2":  # jumps on its cut, y = 0 and x <= 0, as it is crossed from below
+        y, x = operands
+        partly |= ~((y[0] <= 0.0) | (y[1] < 0.0) | (x[0] < 0.0)).all(axis=0)
     if name == "scale":
         assert step.constants is not None
         return intervals.scale(operands[0], step.constants[:, :, None])
@@ -75,7 +83,7 @@ def _result(step: Step, w: FloatArray, partly: BoolArray, nowhere: BoolArray) ->
     if name == "real_power":
         return interval_functions.real_power(operands[0], step.exponent)
     if name == "jump":  # the derivative of a sign: 0, and nothing is known of it where the sign changes
-        changes = intervals.holds_zero(operands[0])
+        changes = ~(operands[0] < 0.0).any(axis=0)  # also where an end is not known
         partly |= changes.any(axis=0)
         return np.where(changes, np.inf, np.zeros_like(operands[0]))
     return FUNCTIONS[name](*operands)
