@@ -1,7 +1,7 @@
 """The records that travel between the parts: tasks out, results back, points and connections kept.
 
-Everything that travels in bulk is a struct of arrays (`SearchBatch`, `ResultBatch`): a hundred thousand searches cost no
-Python each.  `SearchTask`, `SearchResult`, `StationaryPoint` and `Connection` are the same one at a time, for reading.
+Everything that travels in bulk is a struct of arrays (`SearchBatch`, `ResultBatch`): many searches cost no Python each.
+`SearchTask`, `SearchResult`, `StationaryPoint` and `Connection` are the same things one at a time, for reading.
 """
 
 from __future__ import annotations
