@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,12 +114,12 @@ class _Checkpoint:
         if not self._path.exists():
             return State.begin(lower, upper)
         try:
-            with np.load(self._path, allow_pickle=False) as kept:
+            with self._path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 about = str(kept["about"])
                 zeros = Zeros(kept["x"], kept["radius"], kept["around"])
                 counts = kept["counts"]
                 state = State(lower, upper, kept["boxes"], kept["small"], zeros, int(counts[0]), float(counts[1]), None)
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise StoreError(
                 f"{self._path} cannot be read as a checkpoint of a proof ({error}); name another file, or remove it"
             ) from error
