@@ -18,8 +18,9 @@ from landscape_dist.exploration.upward import UpwardSearches
 from landscape_dist.problems.domain import Domain, Unbounded
 from landscape_dist.records import IntArray
 
-STEPS = 12
-"""Steps that a restart takes, about, and a proof saves."""
+LEAST_BOXES, BOXES_AN_ITERATION, BOXES_A_STEP, BOXES_A_RESTART = 2000, 10, 0.01, 36
+"""Boxes that cost less than half of what searches do: of an iteration of many together, of a step of one of very many;
+and as much as a restart."""
 FIRST_LOOK = 16
 """Points at which copies are looked for first."""
 
@@ -98,10 +99,23 @@ class Rounds:
         asked = settings.prove != "auto" or (settings.upward != "none" and settings.restarts != "none")
         if prover is None or self._find is None or not asked or not settings.max_index > settings.min_index:
             return np.zeros(0, dtype=np.int64)
-        n_steps = int(self._searches.before(number).n_steps.sum())
-        n_saved = STEPS * self._restarts.planned(number)
-        starts = prover.starts(number, n_steps, n_saved, self._find, self._n_points_before(number))
+        n_known = self._n_points_before(number)
+        starts = prover.starts(number, self._worth(number), self._find, n_known)
         return self._slots.add_proved(*starts)
+
+    def _worth(self, number: int) -> int:
+        """How many boxes a proof may look at before round `number`.
+
+        Searches of a round, kind and target are made together: what they cost is mostly the steps of the longest.
+        Where nothing bounds the domain many restarts are made, which a proof saves.
+        """
+        searches = self._searches.before(number)
+        code = (searches.round.astype(np.int64) * 16 + searches.kind) * (1 + self._settings.max_index) + searches.target
+        _, group = np.unique(code, return_inverse=True)
+        longest = np.zeros(1 + int(group.max(initial=-1)))
+        np.maximum.at(longest, group, searches.n_steps)
+        saved = 0 if self._bounded else BOXES_A_RESTART * self._restarts.planned(number)
+        return int(LEAST_BOXES + BOXES_AN_ITERATION * longest.sum() + BOXES_A_STEP * searches.n_steps.sum() + saved)
 
     def look_for_copies(self) -> None:
         """Look for copies without end among the points, as often as these have doubled."""

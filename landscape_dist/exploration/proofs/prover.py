@@ -17,9 +17,10 @@ from landscape_dist.problems.equations import Equations, equations_of
 from landscape_dist.problems.programs.on_floats import evaluate
 from landscape_dist.records import FloatArray, IntArray, PointColumns
 
-# Boxes that may be looked at for each step of the searches so far, about half of what that cost; for each step that a
-# proof would save; and without any. Of formulas of more operations than these fewer.
-PER_STEP, PER_STEP_SAVED, LEAST, OPERATIONS = 1.5, 3.0, 4096, 800
+# Boxes of formulas of more operations than these cost as much more.
+OPERATIONS = 800
+# For each point that is known, a proof needs about so many boxes at least: with fewer it is not begun.
+BOXES_A_POINT = 20
 
 Find = Callable[[FloatArray, FloatArray, IntArray], IntArray]
 """Ids (n,) of known points at X (n, d), of energies (n,) and indices (n,); -1 where there is none."""
@@ -82,12 +83,12 @@ class Prover:
         if record.get("box") == self.record["box"]:
             self.record = dict(record)
 
-    def starts(self, number: int, n_steps: int, n_saved: int, find: Find, n_known: int) -> tuple[FloatArray, IntArray]:
+    def starts(self, number: int, boxes: int, find: Find, n_known: int) -> tuple[FloatArray, IntArray]:
         """Points (n, d) that are proved and not known, and their indices (n,), once all of them are proved.
 
         Args:
-            number: of the round that is to be opened. n_steps: of all searches before it. n_saved: that need not be
-                made with a proof, about.
+            number: of the round that is to be opened. boxes: how many may be looked at, in all, where no number was
+                asked for.
             find: known points. n_known: how many there were before this round.
         """
         record = self.record
@@ -98,7 +99,10 @@ class Prover:
             table = np.array(record["starts"], dtype=np.float64)
             return table[:, :-1], table[:, -1].astype(np.int64)
         record["last_round"] = number
-        self._proceed(self._worth * (LEAST + PER_STEP * n_steps + PER_STEP_SAVED * n_saved))
+        allowed = int(self._worth * boxes) if self._boxes is None else self._boxes
+        if self._boxes is None and BOXES_A_POINT * n_known > allowed:
+            return none
+        self._proceed(allowed)
         if self._proof is None or not self._proof.complete:
             return none
         X, index, energy = self._asked_for(self._proof)
@@ -108,9 +112,8 @@ class Prover:
         record.update(round=number, starts=[[*x, k] for x, k in zip(X.tolist(), index.tolist(), strict=True)])
         return X, index
 
-    def _proceed(self, budget: float) -> None:
+    def _proceed(self, allowed: int) -> None:
         state = self._state
-        allowed = int(budget) if self._boxes is None else self._boxes
         if state.flood is None and state.n_looks < allowed and (state.boxes.shape[2] or not state.n_looks):
             proceed(state, advance_here(self._equations), allowed)
             self._conclude()
@@ -169,7 +172,7 @@ class Proved:
     def __init__(self, record: dict[str, Any]) -> None:
         self.record = record | {"round": 0, "starts": []}
 
-    def starts(self, number: int, n_steps: int, n_saved: int, find: Find, n_known: int) -> tuple[FloatArray, IntArray]:
+    def starts(self, number: int, boxes: int, find: Find, n_known: int) -> tuple[FloatArray, IntArray]:
         """None, see `Prover.starts`."""
         return np.empty((0, len(self.record["box"]))), np.empty(0, dtype=np.int64)
 
