@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from landscape_dist.errors import LandscapeError, SettingsError, StoreMismatchError
 from landscape_dist.problems.base import Problem
+from landscape_dist.problems.expressions import Vocabulary, parse
 from landscape_dist.problems.mass import Mass
 from landscape_dist.spaces.kinds import space_of
 
@@ -34,18 +36,26 @@ def problem_of(header: dict[str, Any], check: bool = True) -> Problem:
             domain = domain_from_dict(definition["domain"])
             problem: Problem = systems.get(definition["name"], **definition["parameters"], domain=domain)
         elif kind == "symbolic":
-            problem = symbolic(
-                definition["formula"],
-                definition["dim"],
-                name=about["name"],
-                domain=definition["domain"],
-                euler_characteristic=about.get("euler_characteristic"),
-                check=check,
+            problem = _as_made(
+                about,
+                [str(definition["formula"])],
+                lambda formulas: symbolic(
+                    formulas[0],
+                    definition["dim"],
+                    name=about["name"],
+                    domain=definition["domain"],
+                    euler_characteristic=about.get("euler_characteristic"),
+                    check=check,
+                ),
             )
         elif kind == "field" and "formulas" in definition:
             formulas = [str(formula) for formula in definition["formulas"]]
-            problem = vector_field(
-                formulas, definition["dim"], name=about["name"], domain=definition["domain"], check=check
+            problem = _as_made(
+                about,
+                formulas,
+                lambda formulas: vector_field(
+                    formulas, definition["dim"], name=about["name"], domain=definition["domain"], check=check
+                ),
             )
         else:
             raise SettingsError(
@@ -65,6 +75,17 @@ def problem_of(header: dict[str, Any], check: bool = True) -> Problem:
     if "space" in about:
         problem.space = space_of(header)
     return problem
+
+
+def _as_made(about: dict[str, Any], formulas: list[str], make: Callable[[list[Any]], Problem]) -> Problem:
+    """The problem of these formulas.  Whole numbers with a point are whole where somebody wrote them, and doubles where
+    SymPy computed them: what the store was made with is one of both."""
+    problem = make(formulas)
+    if problem.fingerprint() == about.get("fingerprint"):
+        return problem
+    doubles = Vocabulary(None, None, whole_doubles=True)
+    other = make([parse(formula, doubles) for formula in formulas])
+    return other if other.fingerprint() == about.get("fingerprint") else problem
 
 
 def _check_size(definition: Any, dim: int) -> None:

@@ -69,9 +69,17 @@ class Vocabulary:
     Args:
         variables: the variables' names in order; None for x1, x2, ...
         parameters: names with their values.
+        whole_doubles: whether 2.0 is a double, as `text_of` writes it, and not the whole number 2.
     """
 
-    def __init__(self, variables: Sequence[str] | None, parameters: Mapping[str, float] | None) -> None:
+    def __init__(
+        self,
+        variables: Sequence[str] | None,
+        parameters: Mapping[str, float] | None,
+        *,
+        whole_doubles: bool = False,
+    ) -> None:
+        self.whole_doubles = whole_doubles
         self.variables = None if variables is None else [_checked_name(name, "variable") for name in variables]
         if self.variables is not None and len(set(self.variables)) < len(self.variables):
             raise ProblemError(f"variables {self.variables} repeat a name; give each variable once")
@@ -177,6 +185,17 @@ def from_sympy(expression: Any, vocabulary: Vocabulary) -> Any:
     return _real(expression.xreplace(replacements))
 
 
+def text_of(expression: Any) -> str:
+    """A formula that `parse` reads as the same expression: with all digits of doubles, where `str` gives fifteen."""
+    from sympy.printing.str import StrPrinter
+
+    class Printer(StrPrinter):  # type: ignore[misc]  # SymPy has no types
+        def _print_Float(self, expr: Any) -> str:
+            return repr(float(expr)) if expr._prec == 53 else str(super()._print_Float(expr))
+
+    return str(Printer().doprint(expression))
+
+
 def _check_letters(source: str, vocabulary: Vocabulary) -> None:
     """Refuse letters beyond ASCII but in declared names: they may look like others, or be read as others."""
     if source.isascii():
@@ -199,11 +218,12 @@ def _real(expression: Any) -> Any:
     return expression
 
 
-def number(value: float) -> Any:
-    """A SymPy number: whole ones exact, others with all digits of the double."""
+def number(value: float, *, whole_doubles: bool = False) -> Any:
+    """A SymPy number: whole ones exact, unless those with a point are to be doubles, others with all digits."""
     import sympy
 
-    if isinstance(value, int) or (float(value).is_integer() and abs(value) < 2**53):
+    whole = not whole_doubles and float(value).is_integer() and abs(value) < 2**53
+    if isinstance(value, int) or whole:
         return sympy.Integer(int(value))
     return sympy.Float(value)
 
@@ -223,7 +243,7 @@ class _Reader:
         if isinstance(node, ast.Constant):
             value = node.value
             if isinstance(value, int | float) and not isinstance(value, bool) and is_finite(value):
-                return bounded(number(value))
+                return bounded(number(value, whole_doubles=self._vocabulary.whole_doubles))
         if isinstance(node, ast.Name):
             return self._name(node)
         if isinstance(node, ast.Call):

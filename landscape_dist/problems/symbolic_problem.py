@@ -12,7 +12,7 @@ from landscape_dist.errors import ProblemError
 from landscape_dist.problems.base import Problem
 from landscape_dist.problems.codegen import ROWS, Output, compile_source, generate
 from landscape_dist.problems.domain import Domain, domain_from_dict
-from landscape_dist.problems.expressions import Vocabulary, canonical_symbol, from_sympy, parse
+from landscape_dist.problems.expressions import Vocabulary, canonical_symbol, from_sympy, parse, text_of
 from landscape_dist.problems.fingerprint import canonical_json, digest
 from landscape_dist.problems.starts import checked_start
 from landscape_dist.records import FloatArray
@@ -179,7 +179,7 @@ class SymbolicProblem(Problem):
         self.suggested_start = checked_start(suggested_start, dim)
         self.suggested_max_index = suggested_max_index
         self._srepr = sympy.srepr(expression)
-        self.formula = str(expression)
+        self.formula = text_of(expression)
         self._expression: Any = expression
         self._code = GeneratedCode()
 

@@ -16,7 +16,7 @@ from landscape_dist.problems.callables import DIMER_LENGTH, UserFunction, checke
 from landscape_dist.problems.checks import check_problem_once
 from landscape_dist.problems.codegen import Output, generate
 from landscape_dist.problems.domain import Domain, domain_from_dict
-from landscape_dist.problems.expressions import Vocabulary, canonical_symbol, from_sympy, parse
+from landscape_dist.problems.expressions import Vocabulary, canonical_symbol, from_sympy, parse, text_of
 from landscape_dist.problems.fingerprint import canonical_json, digest
 from landscape_dist.problems.starts import checked_start, sample_points
 from landscape_dist.problems.symbolic_problem import (
@@ -193,7 +193,7 @@ class SymbolicVectorField(VectorField):
         if len(expressions) != self.dim:
             raise ProblemError(f"F has {len(expressions)} formulas for {self.dim} variables; give one for each")
         self._sreprs = [sympy.srepr(expression) for expression in expressions]
-        self.formulas = [str(expression) for expression in expressions]
+        self.formulas = [text_of(expression) for expression in expressions]
         self._code = GeneratedCode()
 
     @property
