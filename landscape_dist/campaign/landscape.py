@@ -223,10 +223,14 @@ class Landscape:
         """
         from landscape_dist.campaign.proving import prove
 
-        return prove(self._problem(), box, **options)
+        return prove(self.known_problem(), box, **options)
 
-    def _problem(self) -> Problem:
-        """The problem, from the header where it is not at hand."""
+    def known_problem(self) -> Problem:
+        """The problem, from the header where it is not at hand.
+
+        Raises:
+            SettingsError: it is functions of Python, which a store does not hold.
+        """
         if self.problem is None:
             from landscape_dist.problems.definition import problem_of
 

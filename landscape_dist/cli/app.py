@@ -51,6 +51,7 @@ def make_app() -> typer.Typer:
         app.command(name, help=analysis.help)(analyses.command_of(name, analysis))
     app.command("report")(stores.report)
     app.command("prove")(proofs.prove)
+    app.command("certify")(proofs.certify)
     app.command("verify")(maintenance.verify)
     app.command("repair")(maintenance.repair)
     app.command("compact")(maintenance.compact)

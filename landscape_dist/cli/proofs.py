@@ -1,4 +1,4 @@
-"""The command that proves which points there are."""
+"""The commands that prove which points there are, and that those of a store are there."""
 
 from __future__ import annotations
 
@@ -70,6 +70,41 @@ def prove(
         if missing:
             typer.echo("`landscape-dist extend` with these as --start searches from them")
     if missing or not proof.complete:
+        raise typer.Exit(NOT_COMPLETE)
+
+
+@guarded
+def certify(
+    store: Store,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", metavar="FILE", help="Write them as JSON to it.", show_default=False)
+    ] = None,
+    problem: ProblemOf = None,
+    param: Parameters = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Prove of each point of a store that it is there: a tiny box with exactly one, its Morse index and energy.
+
+    Needs a problem that is a formula or a named system; the store stays as it is. Exit code 0: all are certified; 1:
+    some are not, or an index is wrong.
+    """
+    import json
+    from pathlib import Path
+
+    from landscape_dist.campaign.proving import certify as certify_landscape
+    from landscape_dist.cli.stores import opened
+    from landscape_dist.cli.tables import print_json
+
+    built = None if problem is None else given(problem, param)[0]
+    certificates = certify_landscape(opened(store), built)
+    if out is not None:
+        Path(out).write_text(json.dumps(certificates.as_dict()), encoding="utf-8")
+    if as_json:
+        print_json(certificates.as_dict())
+    else:
+        typer.echo(str(certificates))
+    if certificates.wrong or certificates.n_certified < len(certificates.points):
         raise typer.Exit(NOT_COMPLETE)
 
 

@@ -58,6 +58,16 @@ class CertifiedPoint:
     box: FloatArray
     around: FloatArray
 
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers and lists, for JSON."""
+        return {
+            "x": self.x.tolist(),
+            "index": self.index,
+            "energy": None if self.energy is None else list(self.energy),
+            "box": self.box.tolist(),
+            "around": self.around.tolist(),
+        }
+
 
 @dataclass(frozen=True)
 class Undecided:
@@ -131,16 +141,7 @@ class Proof:
             "formulas": list(self.formulas),
             "box": self.box.tolist(),
             "complete": self.complete,
-            "points": [
-                {
-                    "x": p.x.tolist(),
-                    "index": p.index,
-                    "energy": None if p.energy is None else list(p.energy),
-                    "box": p.box.tolist(),
-                    "around": p.around.tolist(),
-                }
-                for p in self.points
-            ],
+            "points": [point.as_dict() for point in self.points],
             "undecided": {"boxes": len(self.undecided), "volume": self.undecided.volume},
             "boxes": self.boxes,
             "cpu_seconds": self.cpu_seconds,
@@ -271,7 +272,7 @@ def concluded(state: State, equations: Equations, name: str, periods: FloatArray
         name=name,
         box=np.stack([state.lower, state.upper], axis=1),
         complete=left.shape[2] == 0,
-        points=tuple(_points(zeros.at(order), index[order], energy[order])),
+        points=tuple(points_of(zeros.at(order), index[order], energy[order])),
         undecided=Undecided(np.stack([-left[0].T, left[1].T], axis=2), _volume(left, state.lower, state.upper)),
         boxes=state.n_looks,
         cpu_seconds=state.cpu_seconds + time.process_time() - start,
@@ -295,8 +296,9 @@ def _sorted(zeros: Zeros, index: IntArray, energy: FloatArray) -> IntArray:
     return np.lexsort((*rounded.T[::-1], np.nan_to_num(np.round(energy[:, 0], 6)), index))
 
 
-def _points(zeros: Zeros, index: IntArray, energy: FloatArray) -> Iterable[CertifiedPoint]:
+def points_of(zeros: Zeros, index: IntArray, energy: FloatArray) -> Iterable[CertifiedPoint]:
     boxes = zeros.boxes
+    """Zeros one at a time, with their indices (n,) and energies (n, 2)."""
     for k in range(len(zeros)):
         yield CertifiedPoint(
             zeros.x[k],

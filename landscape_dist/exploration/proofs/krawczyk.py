@@ -128,23 +128,41 @@ def refined(equations: Equations, zeros: Zeros) -> Zeros:
     x, radius = zeros.x.copy(), zeros.radius.copy()
     room = 0.5 * (zeros.around[0] + zeros.around[1]).T
     polished = newton(equations, x, room)
-    left = np.ones(len(x), dtype=bool)
+    small, found = pinned(equations, polished, room)
+    which = np.flatnonzero(found)
+    # the one that is meant, and no other
+    same = (small.around <= zeros.around[:, :, which]).all(axis=(0, 1))
+    x[which[same]], radius[which[same]] = small.x[same], small.radius[same]
+    return Zeros(x, radius, zeros.around)
+
+
+def pinned(equations: Equations, x: FloatArray, room: FloatArray) -> tuple[Zeros, BoolArray]:
+    """Zeros at x (n, d), to which Newton's method has come, in boxes about as small as rounding lets them be.
+
+    Args:
+        room: (n, d) of the boxes that they were looked for in.
+
+    Returns:
+        Those that there are, each the only one in the box that was asked, and (n,) of which x.
+    """
+    n, d = x.shape
+    radius, around = np.zeros((n, d)), np.zeros((2, d, n))
+    found = np.zeros(n, dtype=bool)
+    left = np.arange(n)
     for widening in WIDENINGS:
-        which = np.flatnonzero(left)
-        here = polished[which]
+        here = x[left]
         values = evaluate(equations.both, np.ascontiguousarray(here.T))
         Y, _ = inverses(derivative(equations, values))
         b, error = products(Y, enclose(equations.gradient, np.stack([-here.T, here.T])).values)
-        r = (widening * (np.abs(b) + error) + 4 * EPS * np.abs(here) + FINEST * room[which]).T
+        r = (widening * (np.abs(b) + error) + 4 * EPS * np.abs(here) + FINEST * room[left]).T
         Z = np.stack([r - here.T, r + here.T])
         ok, moved = one_zero(equations, here, Z)
-        # the one that is meant, and no other
-        ok &= (zeros.around[:, :, which] >= Z).all(axis=(0, 1))
-        x[which[ok]], radius[which[ok]] = here[ok], moved[ok]
-        left[which[ok]] = False
-        if not left.any():
+        radius[left[ok]], around[:, :, left[ok]] = moved[ok], Z[:, :, ok]
+        found[left[ok]] = True
+        left = left[~ok]
+        if not len(left):
             break
-    return Zeros(x, radius, zeros.around)
+    return Zeros(x, radius, around).at(found), found
 
 
 def indices(equations: Equations, zeros: Zeros) -> IntArray:

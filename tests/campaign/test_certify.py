@@ -1,0 +1,98 @@
+"""Certificates of the points of landscapes, by call and by command."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import landscape_dist as ld
+from landscape_dist.cli.app import app
+from landscape_dist.errors import ProblemError
+
+SYSTEMS: dict[str, Any] = {
+    "butterfly": ld.systems.butterfly,
+    "lattice": lambda: ld.systems.coupled_lattice(4),
+    "arctan": lambda: ld.systems.arctan_3d(3.0),
+    "cosine": lambda: ld.systems.separable_cosine(2, 2),
+    "Rosenbrock": lambda: ld.systems.rosenbrock(7, [-500] * 5 + [1, 1]),
+    "small": lambda: ld.problems.symbolic(
+        "(x1**2/1e-8 - 1)**2 + 2*(x2**2/1e6 - 1)**2 + x1*x2/30", suggested_start=[1e-5, 90]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_point(name: str) -> None:
+    landscape = ld.explore(SYSTEMS[name](), prove="none")
+    certificates = ld.certify(landscape)
+    assert certificates.n_certified == len(landscape.points) > 4
+    assert certificates.wrong == ()
+    size = np.abs(landscape.columns.x).max(axis=0)
+    for point, certified in zip(landscape.points, certificates.points, strict=True):
+        assert certified is not None
+        assert certified.index == point.index
+        assert (np.abs(certified.x - point.x) < 1e-6 * size).all()
+        assert (np.ptp(certified.box, axis=1) < 1e-11 * size).all()
+        assert certified.energy is not None
+        assert abs(point.energy - np.mean(certified.energy)) < 1e-9 * (1 + abs(point.energy))
+
+
+def test_indices_of_fields() -> None:
+    field = ld.problems.vector_field(["x1*(1.2 - x1 - x2/2 - x3/3)", "x2*(1 - x2/2 - x1)", "x3*(0.9 - x3 - x2/3)"])
+    landscape = ld.explore(field, [0.7, 0.5, 0.3], max_index=3)
+    certificates = ld.certify(landscape)
+    assert certificates.n_certified == len(landscape.points) > 4
+    assert [p.index for p in certificates.points if p is not None] == landscape.columns.index.tolist()
+
+
+def test_degenerate_points_are_named() -> None:
+    problem = ld.problems.symbolic("x1**3 - 3*x1*x2**2 + (x1**2 + x2**2)**2")
+    certificates = ld.certify(ld.explore(problem, [0.2, 0.1], max_index=2))
+    assert certificates.n_certified == 3
+    assert sorted(certificates.reasons) == ["", "", "", "degenerate"]
+    assert "not certified: degenerate" in str(certificates)
+
+
+def test_what_is_wrong_is_named() -> None:
+    landscape = ld.explore(ld.systems.butterfly())
+    columns = replace(landscape.columns, index=landscape.columns.index.copy(), x=landscape.columns.x.copy())
+    columns.index[3] += 1
+    columns.x[5] += 0.4
+    landscape.columns = columns
+    certificates = ld.certify(landscape)
+    assert certificates.wrong == (3,)
+    assert certificates.points[5] is None
+    assert "leads away" in certificates.reasons[5]
+
+
+def test_functions_have_no_certificates() -> None:
+    landscape = ld.explore(ld.problems.from_callable(lambda x: float(x @ x), dim=1), [0.2], max_index=0)
+    with pytest.raises(ProblemError, match="not given by a formula"):
+        ld.certify(landscape)
+
+
+def test_the_checker_accepts_them() -> None:
+    checker = pytest.importorskip("landscape_dist.testing.proof_checker")
+    pytest.importorskip("flint", reason="python-flint is not installed")
+    certificates = ld.certify(ld.explore(ld.systems.arctan_2d()))
+    assert checker.check(json.loads(json.dumps(certificates.as_dict()))) == 0
+
+
+def test_the_command(tmp_path: Path) -> None:
+    store, out = str(tmp_path / "b.zarr"), tmp_path / "c.json"
+    ld.explore(ld.systems.butterfly(), store=store)
+    done = CliRunner().invoke(app, ["certify", store, "--out", str(out)])
+    assert done.exit_code == 0
+    assert "9 of 9 points certified" in done.stdout
+    said = json.loads(out.read_text())
+    assert [point["id"] for point in said["points"]] == list(range(9))
+    assert json.loads(CliRunner().invoke(app, ["certify", store, "--json"]).stdout) == said
+    degenerate = ld.problems.symbolic("x1**4 + x2**2")
+    ld.explore(degenerate, [0.2, 0.1], max_index=1, store=tmp_path / "d.zarr")
+    done = CliRunner().invoke(app, ["certify", str(tmp_path / "d.zarr")])
+    assert done.exit_code == 1
+    assert "degenerate" in done.stdout
