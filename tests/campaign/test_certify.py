@@ -42,7 +42,7 @@ def test_every_point(name: str) -> None:
 
 
 def test_indices_of_fields() -> None:
-    field = ld.problems.vector_field(["x1*(1.2 - x1 - x2/2 - x3/3)", "x2*(1 - x2/2 - x1)", "x3*(0.9 - x3 - x2/3)"])
+    field = ld.problems.vector_field(["x1*(1.2 - x1 - x2/2 - x3/3)", "x2*(1 - x2 - x1/3)", "x3*(0.9 - x3 - x2/3)"])
     landscape = ld.explore(field, [0.7, 0.5, 0.3], max_index=3)
     certificates = ld.certify(landscape)
     assert certificates.n_certified == len(landscape.points) > 4
