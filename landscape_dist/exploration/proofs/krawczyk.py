@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +24,8 @@ from landscape_dist.records import BoolArray, FloatArray, IntArray
 # Newton's steps from the middle of a box, or from a stored point, until they are as small as rounding lets them be.
 MOST_STEPS = 12
 UNKNOWN = -1
+# What is above the diagonal of a triangular matrix is scaled by these, the first that does.
+SCHUR_PARTS = (0.1, 0.01, 0.001)
 # Boxes around zeros are so many times the error of Newton's last step, the first that does, and this part of the box
 # that was searched.
 WIDENINGS, FINEST = (4.0, 64.0, 4096.0), 1e-14
@@ -209,31 +213,50 @@ def _inertias(middle: FloatArray, spread: FloatArray) -> IntArray:
 
 
 def _unstable(middle: FloatArray, spread: FloatArray) -> IntArray:
-    """Discs of T^-1 A T = D + T^-1 (A T - T D), whose error is bounded with an approximate inverse of T."""
-    n, d = middle.shape[:2]
+    n = len(middle)
     result = np.full(n, UNKNOWN, dtype=np.int64)
     for k in range(n):
-        w, T = np.linalg.eig(middle[k])
-        try:
-            S = np.linalg.inv(T)
-        except np.linalg.LinAlgError:
-            continue
-        sizes_S, sizes_T, sizes_A = np.abs(S), np.abs(T), np.abs(middle[k])
-        slack = (2 * d + 12) * 8 * EPS
-        # with F = S T - 1 the true inverse of T is (1 + F)^-1 S
-        F = np.abs(S @ T - np.eye(d)) + slack * (sizes_S @ sizes_T + np.eye(d))
-        norm = F.sum(axis=1).max() * (1 + slack)
-        if not norm < 0.5:
-            continue
-        residual = np.abs(middle[k] @ T - T * w) + spread[k] @ sizes_T
-        residual += slack * (sizes_A @ sizes_T + sizes_T * np.abs(w))
-        E = sizes_S @ residual * (1 + slack)
-        # |(1 + F)^-1 E| <= E + max row sum of F / (1 - it) times the largest of each column of E
-        E = E + norm / (1 - norm) * (1 + slack) * E.max(axis=0)[None, :]
-        radii = E.sum(axis=1) * (1 + slack) + slack * np.abs(w)
-        if (np.abs(w.real) > radii).all():
-            result[k] = int((w.real < 0).sum())
+        for w, T in _bases(middle[k]):
+            count = _n_left_of_axis(middle[k], spread[k], w, T)
+            if count is not None:
+                result[k] = count
+                break
     return result
+
+
+def _bases(A: FloatArray) -> Iterator[tuple[Any, Any]]:
+    """Approximate eigenvalues of a matrix and bases in which it is nearly diagonal: of eigenvectors, and where these
+    nearly coincide of Schur vectors, so scaled that what is above the diagonal is small."""
+    yield tuple(np.linalg.eig(A))
+    from scipy.linalg import schur
+
+    U, Q = schur(A, output="complex")
+    for part in SCHUR_PARTS:
+        yield np.diag(U), Q * part ** np.arange(len(A))
+
+
+def _n_left_of_axis(A: FloatArray, spread: FloatArray, w: Any, T: Any) -> int | None:
+    """How many eigenvalues have negative real parts, by the discs of T^-1 A T = D + T^-1 (A T - T D), whose error is
+    bounded with an approximate inverse of T; None where a disc is on the axis."""
+    d = len(A)
+    try:
+        S = np.linalg.inv(T)
+    except np.linalg.LinAlgError:
+        return None
+    sizes_S, sizes_T, sizes_A = np.abs(S), np.abs(T), np.abs(A)
+    slack = (2 * d + 12) * 8 * EPS
+    # with F = S T - 1 the true inverse of T is (1 + F)^-1 S
+    F = np.abs(S @ T - np.eye(d)) + slack * (sizes_S @ sizes_T + np.eye(d))
+    norm = F.sum(axis=1).max() * (1 + slack)
+    if not norm < 0.5:
+        return None
+    residual = np.abs(A @ T - T * w) + spread @ sizes_T
+    residual += slack * (sizes_A @ sizes_T + sizes_T * np.abs(w))
+    E = sizes_S @ residual * (1 + slack)
+    # |(1 + F)^-1 E| <= E + max row sum of F / (1 - it) times the largest of each column of E
+    E = E + norm / (1 - norm) * (1 + slack) * E.max(axis=0)[None, :]
+    radii = E.sum(axis=1) * (1 + slack) + slack * np.abs(w)
+    return int((w.real < 0).sum()) if (np.abs(w.real) > radii).all() else None
 
 
 def energies(equations: Equations, zeros: Zeros) -> FloatArray:
