@@ -227,7 +227,8 @@ def _unstable(middle: FloatArray, spread: FloatArray) -> IntArray:
 def _bases(A: FloatArray) -> Iterator[tuple[Any, Any]]:
     """Approximate eigenvalues of a matrix and bases in which it is nearly diagonal: of eigenvectors, and where these
     nearly coincide of Schur vectors, so scaled that what is above the diagonal is small."""
-    yield tuple(np.linalg.eig(A))
+    w, T = np.linalg.eig(A)
+    yield w, T
     from scipy.linalg import schur
 
     U, Q = schur(A, output="complex")
