@@ -17,6 +17,9 @@ from landscape_dist.records import FloatArray, IntArray
 NEWTON_RTOL = 1e-7
 # and where one more of them changes nothing.
 DEEP_RTOL = 1e-12
+# A search that begins as near as this to a point has come to it: a step by directions of the beginning, which are none of
+# a vector field's, would lead away.
+THERE_RTOL = 1e-9
 # Gradients below this part of what moving x by a rounding error makes of them are none.
 ROUNDING = 100 * np.finfo(np.float64).eps
 # At a root of multiplicity m each of Newton's steps leaves the part 1 - 1/m of the error; where more is left, time and
@@ -75,7 +78,8 @@ class Ends:
         step = row_norm(solve_each(H, g[:, :, None])[:, :, 0])
         plain = step <= NEWTON_RTOL * size
         # One step more where it tells: children start from the rounded point, whichever search found it first.
-        more = plain & (step > DEEP_RTOL * size) & ~self._more[state.row[rows]]
+        deep = THERE_RTOL if state.moved is None else DEEP_RTOL
+        more = plain & (step > deep * size) & ~self._more[state.row[rows]]
         self._more[state.row[rows[more]]] = True
         points = np.zeros(len(small), dtype=bool)
         points[rows[plain & ~more]] = True
