@@ -17,8 +17,8 @@ from landscape_dist.records import FloatArray, IntArray
 NEWTON_RTOL = 1e-7
 # and where one more of them changes nothing.
 DEEP_RTOL = 1e-12
-# A search that begins as near as this to a point has come to it: a step by directions of the beginning, which are none of
-# a vector field's, would lead away.
+# A search that begins as near as this to a point has come to it: a step by the directions of its beginning, which of a
+# vector field are no eigenvectors, would lead away.
 THERE_RTOL = 1e-9
 # Gradients below this part of what moving x by a rounding error makes of them are none.
 ROUNDING = 100 * np.finfo(np.float64).eps
