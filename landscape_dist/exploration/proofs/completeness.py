@@ -236,7 +236,7 @@ def proceed(
             last = min(some[-1] + PACK, n)
             if state.cpu_seconds >= cpu_seconds:
                 break
-        state.boxes = np.concatenate([*next_, state.boxes[:, :, last:]], axis=2)
+        state.boxes = np.concatenate([state.boxes[:, :, last:], *next_], axis=2)
         state.small = np.concatenate(small, axis=2)
         state.zeros = together(zeros, len(state.lower))
         if on_progress is not None:

@@ -63,7 +63,7 @@ class Growth:
         for m, c in self.polynomial.items():
             k = sum(e for _, e in m)
             if k < D:
-                rest[k] = rest.get(k, 0.0) + abs(float(c)) * SLACK
+                rest[k] = rest.get(k, 0.0) + _size(c) * SLACK
         t = 1.2 ** np.arange(150)
         needed = sum((C * t ** float(k - D) for k, C in rest.items()), np.zeros(len(t))) * SLACK
         # it falls with t
@@ -88,7 +88,7 @@ def growth_of(algebra: Algebra, expression: int) -> Growth | None:
         if parts is None:
             return None
         for k, C in parts.items():
-            growth.bounds[k] = growth.bounds.get(k, 0.0) + abs(float(c)) * C * SLACK
+            growth.bounds[k] = growth.bounds.get(k, 0.0) + _size(c) * C * SLACK
     return growth
 
 
@@ -166,7 +166,7 @@ def _bounded_parts(algebra: Algebra, term: int) -> dict[int, float] | None:
     result: dict[int, float] = {}
     for m, c in polynomial.items():
         k = sum(e for _, e in m)
-        result[k] = result.get(k, 0.0) + abs(float(c)) * bound * SLACK
+        result[k] = result.get(k, 0.0) + _size(c) * bound * SLACK
     return result
 
 
@@ -237,13 +237,21 @@ def bell_bound(polynomial: Polynomial, q: Polynomial) -> float | None:
                 part = _times(part, {((i, 1),): Fraction(1), (): x0[place[i]]})
         for key, value in part.items():
             shifted[key] = shifted.get(key, Fraction(0)) + value
-    if float(q0) > 700:
+    if q0 > 700:
         return None
     total = 0.0
     for m, c in shifted.items():
         k = sum(e for _, e in m)
-        total += abs(float(c)) * (1.0 if k == 0 else (k / (least * math.e)) ** (k / 2))
-    return total * math.exp(float(q0)) * SLACK
+        total += _size(c) * (1.0 if k == 0 else (k / (least * math.e)) ** (k / 2))
+    return total * math.exp(max(q0, Fraction(-700))) * SLACK
+
+
+def _size(c: Fraction) -> float:
+    """|c| as a double; infinite where it is larger than all of them, and not 0 where c is not."""
+    try:
+        return max(abs(float(c)), 5e-324) if c else 0.0
+    except OverflowError:
+        return math.inf
 
 
 def _least_eigenvalue(A: list[list[Fraction]]) -> float | None:
@@ -251,6 +259,8 @@ def _least_eigenvalue(A: list[list[Fraction]]) -> float | None:
     d = len(A)
     if d == 0:
         return 1.0
+    if max(_size(a) for row in A for a in row) == math.inf:
+        return None
     w = np.linalg.eigvalsh(np.array([[float(a) for a in row] for row in A]))
     guess = 0.99 * float(w[0])
     if not guess > 0:

@@ -71,8 +71,7 @@ def enclosed(value: Fraction) -> tuple[float, float, float]:
     try:
         nearest = value.numerator / value.denominator
     except OverflowError:
-        nearest = math.copysign(math.inf, value)
-        return (-LARGEST, math.inf, nearest) if value > 0 else (math.inf, -LARGEST, nearest)
+        return (-LARGEST, math.inf, math.inf) if value > 0 else (math.inf, -LARGEST, -math.inf)
     exact = Fraction(nearest)
     low = nearest if exact <= value else math.nextafter(nearest, -math.inf)
     high = nearest if exact >= value else math.nextafter(nearest, math.inf)
