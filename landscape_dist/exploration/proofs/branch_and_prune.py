@@ -25,6 +25,8 @@ SHRUNK = 0.4
 # Boxes are widened by this part of their width when they are asked for exactly one zero, for the zeros on their faces.
 WIDENED = 0.1
 POWERS, THINNEST, LARGEST_IMAGE = 6, 0.2, 0.9
+# They are at least so wide, in widths at which boxes are not cut; with more, zeros near one another are not told apart.
+LEAST_REACH = 1e-3
 # Steps of Newton's method to where a zero may be.
 FEW_STEPS = 6
 # A zero that is farther than so many widths from a box is not its.
@@ -74,17 +76,17 @@ def _advance(equations: Equations, X: FloatArray, smallest: FloatArray) -> Advan
     least = smallest[:, None]
     shrunk = np.prod(np.maximum(width, least) / np.maximum(old_width, least), axis=0) < SHRUNK
     cuttable = width > np.maximum(smallest[:, None], 8 * np.finfo(np.float64).eps * np.abs(new).max(axis=0))
-    small = ~cuttable.any(axis=0)
-    again = shrunk & ~small
-    cut = ~again & ~small
+    # one that has just become too small to be cut may be seen to be without zeros when it is looked at again
+    small = ~cuttable.any(axis=0) & ~shrunk
+    cut = ~shrunk & ~small
     halves = _halves(equations, seen.J[:, :, cut], new[:, :, cut], cuttable[:, cut])
-    return Advanced(np.concatenate([new[:, :, again], halves], axis=2), new[:, :, small], zeros, n_looks)
+    return Advanced(np.concatenate([new[:, :, shrunk], halves], axis=2), new[:, :, small], zeros, n_looks)
 
 
 def _decided(equations: Equations, P: Preconditioned, X: FloatArray, smallest: FloatArray) -> tuple[BoolArray, Zeros]:
     """Boxes shown to be part of one with exactly one zero."""
     done = np.zeros(X.shape[2], dtype=bool)
-    reach, contracts = _reach(P.spread, np.maximum(0.5 * (X[0] + X[1]).T, smallest))
+    reach, contracts = _reach(P.spread, np.maximum(0.5 * (X[0] + X[1]).T, LEAST_REACH * smallest))
     promising = np.flatnonzero(P.regular & contracts)
     if not len(promising):
         return done, no_zeros(equations.dim)
