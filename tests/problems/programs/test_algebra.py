@@ -66,7 +66,7 @@ def test_constants_are_exact():
     third = read(parse("x1/3 + x1/3 + x1/3", Vocabulary(None, None)), a)
     assert third == a.variable(0)
     # a tenth with a point is the double
-    assert a.show(read(parse("0.5*x1", Vocabulary(None, None)), a)) == "1/2*x1"
+    assert a.show(read(parse("0.5*x1", Vocabulary(None, None)), a)) == "(1/2)*x1"
 
 
 def test_equal_terms_and_factors_are_collected():
