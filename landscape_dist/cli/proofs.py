@@ -79,6 +79,9 @@ def certify(
     out: Annotated[
         str | None, typer.Option("--out", "-o", metavar="FILE", help="Write them as JSON to it.", show_default=False)
     ] = None,
+    arrows: Annotated[
+        bool, typer.Option("--arrows", help="Where the branches of index-1 saddles lead, too, which takes longer.")
+    ] = False,
     problem: ProblemOf = None,
     param: Parameters = None,
     as_json: AsJson = False,
@@ -87,7 +90,7 @@ def certify(
     """Prove of each point of a store that it is there: a tiny box with exactly one, its Morse index and energy.
 
     Needs a problem that is a formula or a named system; the store stays as it is. Exit code 0: all are certified; 1:
-    some are not, or an index is wrong.
+    some are not, or an index or an arrow is wrong.
     """
     import json
     from pathlib import Path
@@ -97,14 +100,14 @@ def certify(
     from landscape_dist.cli.tables import print_json
 
     built = None if problem is None else given(problem, param)[0]
-    certificates = certify_landscape(opened(store), built)
+    certificates = certify_landscape(opened(store), built, arrows=arrows)
     if out is not None:
         Path(out).write_text(json.dumps(certificates.as_dict()), encoding="utf-8")
     if as_json:
         print_json(certificates.as_dict())
     else:
         typer.echo(str(certificates))
-    if certificates.wrong or certificates.n_certified < len(certificates.points):
+    if certificates.wrong or certificates.wrong_arrows or certificates.n_certified < len(certificates.points):
         raise typer.Exit(NOT_COMPLETE)
 
 

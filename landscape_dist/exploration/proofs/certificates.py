@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,35 @@ NEAR = 1e-3
 STEPS = 4
 # Where the smallest curvature is less than this part of the largest, the reason is likely that.
 DEGENERATE = 1e-8
+# Branches that are not certified, in text.
+MOST_LINES = 20
 # Points at a time.
 TOGETHER = 4096
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One side of a saddle of index 1.
+
+    Attributes:
+        parent: id of the saddle. side: 1 or -1. child: id of the minimum it is proved to lead to, None where it is not.
+        left: whether it is proved to leave the domain. reason: why neither is proved; '' where one is.
+    """
+
+    parent: int
+    side: int
+    child: int | None
+    left: bool
+    reason: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    @property
+    def proved(self) -> bool:
+        """Whether it is known where it leads."""
+        return self.child is not None or self.left
 
 
 @dataclass(frozen=True)
@@ -31,6 +58,8 @@ class Certificates:
         name: of the problem. formulas, is_energy: what it is about, see `Proof`.
         points: by id, None where nothing is proved. reasons: by id, why not; '' where it is.
         wrong: ids of those whose stored Morse index is proved to be another.
+        branches: of saddles of index 1, where these were asked for, see `flow_tubes`.
+        wrong_arrows: in words, what of the stored arrows they contradict.
     """
 
     name: str
@@ -39,6 +68,8 @@ class Certificates:
     points: tuple[CertifiedPoint | None, ...]
     reasons: tuple[str, ...]
     wrong: tuple[int, ...]
+    branches: tuple[Branch, ...] = ()
+    wrong_arrows: tuple[str, ...] = ()
 
     @property
     def n_certified(self) -> int:
@@ -55,6 +86,13 @@ class Certificates:
             some = ", ".join(map(str, ids[:10])) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")
             lines.append(f"  not certified: {reason}: {some}")
         lines += [f"  point {k} has another index than is stored" for k in self.wrong]
+        if self.branches:
+            n = sum(branch.proved for branch in self.branches)
+            lines.append(f"{n} of {len(self.branches)} branches of index-1 points certified")
+            lines += [f"  point {b.parent}, side {b.side:+d}: {b.reason}" for b in self.branches if b.reason][
+                :MOST_LINES
+            ]
+            lines += [f"  {text}" for text in self.wrong_arrows]
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
@@ -72,6 +110,8 @@ class Certificates:
             "points": [{"id": k, **point.as_dict()} for k, point in certified],
             "not_certified": {str(k): reason for k, reason in enumerate(self.reasons) if reason},
             "wrong_index": list(self.wrong),
+            "branches": [branch.as_dict() for branch in self.branches],
+            "wrong_arrows": list(self.wrong_arrows),
         }
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from landscape_dist.exploration.proofs.certificates import Certificates
+from landscape_dist.exploration.proofs.certificates import Branch, Certificates
 from landscape_dist.exploration.proofs.completeness import CertifiedPoint
 from landscape_dist.exploration.proofs.krawczyk import derivative
 from landscape_dist.numerics import intervals
@@ -45,27 +45,6 @@ WIDER, TRIES = 1.5, 4
 SLACK = 1e-12
 
 
-@dataclass(frozen=True)
-class Branch:
-    """One side of a saddle of index 1.
-
-    Attributes:
-        parent: id of the saddle. side: 1 or -1. child: id of the minimum it is proved to lead to, None where it is not.
-        left: whether it is proved to leave the domain. reason: why neither is proved; '' where one is.
-    """
-
-    parent: int
-    side: int
-    child: int | None
-    left: bool
-    reason: str
-
-    @property
-    def proved(self) -> bool:
-        """Whether it is known where it leads."""
-        return self.child is not None or self.left
-
-
 def branches(
     equations: Equations, certificates: Certificates, lower: FloatArray | None = None, upper: FloatArray | None = None
 ) -> tuple[Branch, ...]:
@@ -74,6 +53,13 @@ def branches(
     Args:
         lower, upper: (d,) of a domain that branches may leave; None where there is none.
     """
+    with np.errstate(all="ignore"):
+        return _branches(equations, certificates, lower, upper)
+
+
+def _branches(
+    equations: Equations, certificates: Certificates, lower: FloatArray | None, upper: FloatArray | None
+) -> tuple[Branch, ...]:
     points = {k: p for k, p in enumerate(certificates.points) if p is not None}
     minima = {k: p for k, p in points.items() if p.index == 0}
     saddles = [k for k, p in points.items() if p.index == 1]
