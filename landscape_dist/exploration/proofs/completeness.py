@@ -11,7 +11,7 @@ import numpy as np
 
 from landscape_dist.errors import SettingsError
 from landscape_dist.exploration.proofs.branch_and_prune import CUT, Advanced, advance
-from landscape_dist.exploration.proofs.distinct import distinct, wrapped
+from landscape_dist.exploration.proofs.distinct import distinct, raised, wrapped
 from landscape_dist.exploration.proofs.flooding import Flood, flooding
 from landscape_dist.exploration.proofs.krawczyk import (
     UNKNOWN,
@@ -46,7 +46,7 @@ class CertifiedPoint:
     """A stationary point that is proved to be there.
 
     Attributes:
-        x: (d,) middle of a small box in which there is exactly one, and none other in a larger one around it.
+        x: (d,) in the middle of a small box with exactly one, or on the face of the whole that goes through that.
         index: its Morse index, proved; None where that could not be.
         energy: lower and upper end of its energy; None for vector fields.
         box: (d, 2) lower and upper ends of the small box. around: (d, 2) of the larger one.
@@ -265,6 +265,8 @@ def concluded(state: State, equations: Equations, name: str, periods: FloatArray
         if periods is not None:
             zeros = wrapped(zeros, state.lower, state.upper, periods)
         zeros, doubtful = distinct(zeros)
+        if periods is not None:
+            zeros = raised(zeros, state.lower, periods)
         index, energy = indices(equations, zeros), energies(equations, zeros)
     left = np.concatenate([state.boxes, state.small, lost, doubtful], axis=2)
     order = _sorted(zeros, index, energy)
@@ -272,7 +274,7 @@ def concluded(state: State, equations: Equations, name: str, periods: FloatArray
         name=name,
         box=np.stack([state.lower, state.upper], axis=1),
         complete=left.shape[2] == 0,
-        points=tuple(points_of(zeros.at(order), index[order], energy[order])),
+        points=tuple(points_of(zeros.at(order), index[order], energy[order], state.lower, state.upper)),
         undecided=Undecided(np.stack([-left[0].T, left[1].T], axis=2), _volume(left, state.lower, state.upper)),
         boxes=state.n_looks,
         cpu_seconds=state.cpu_seconds + time.process_time() - start,
@@ -296,12 +298,18 @@ def _sorted(zeros: Zeros, index: IntArray, energy: FloatArray) -> IntArray:
     return np.lexsort((*rounded.T[::-1], np.nan_to_num(np.round(energy[:, 0], 6)), index))
 
 
-def points_of(zeros: Zeros, index: IntArray, energy: FloatArray) -> Iterable[CertifiedPoint]:
+def points_of(
+    zeros: Zeros,
+    index: IntArray,
+    energy: FloatArray,
+    lower: FloatArray | float = -np.inf,
+    upper: FloatArray | float = np.inf,
+) -> Iterable[CertifiedPoint]:
+    """Zeros one at a time, with their indices (n,) and energies (n, 2), in a box of these ends."""
     boxes = zeros.boxes
-    """Zeros one at a time, with their indices (n,) and energies (n, 2)."""
     for k in range(len(zeros)):
         yield CertifiedPoint(
-            zeros.x[k],
+            np.clip(zeros.x[k], lower, upper),  # those on faces may be a rounding error outside
             None if index[k] == UNKNOWN else int(index[k]),
             None if np.isnan(energy[k, 0]) else (float(energy[k, 0]), float(energy[k, 1])),
             _ends(boxes[:, :, k]),

@@ -47,10 +47,21 @@ def distinct(zeros: Zeros) -> tuple[Zeros, FloatArray]:
 
 def wrapped(zeros: Zeros, lower: FloatArray, upper: FloatArray, periods: FloatArray) -> Zeros:
     """Zeros with their periodic coordinates in one period from `lower` on, where the box has all of it; those at the
-    upper end are at the lower."""
+    upper end, or nearly so, are at the lower, or below it."""
     whole = np.isfinite(periods) & (upper - lower >= periods * (1 - 1e-12))
     turns = np.where(whole, np.floor((zeros.x - lower) / np.where(whole, periods, 1.0) + 1e-9), 0.0)
-    away = np.where(whole, turns * np.where(whole, periods, 0.0), 0.0)
+    return _moved(zeros, turns, periods)
+
+
+def raised(zeros: Zeros, lower: FloatArray, periods: FloatArray) -> Zeros:
+    """Those that `wrapped` has put below the lower end, at the upper one."""
+    below = zeros.x + zeros.radius < lower
+    return _moved(zeros, np.where(below & np.isfinite(periods), -1.0, 0.0), periods)
+
+
+def _moved(zeros: Zeros, turns: FloatArray, periods: FloatArray) -> Zeros:
+    """Zeros (n, d) so many periods lower."""
+    away = turns * np.where(np.isfinite(periods), periods, 0.0)
     # rounded, and a period such as 2 pi is a double here
     error = np.where(turns != 0, 4e-16 * (np.abs(zeros.x) + 2 * np.abs(away)), 0.0)
     moved = np.stack([away.T, -away.T]) - error.T

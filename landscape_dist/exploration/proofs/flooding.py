@@ -8,8 +8,8 @@ import numpy as np
 
 from landscape_dist.records import FloatArray
 
-# So many boxes, and all of them smaller than this part of the whole, are looked at for it.
-FEWEST, SMALLER = 4096, 0.02
+# So many boxes, and all of them smaller than this part of where they are, are looked at for it.
+FEWEST, SMALLER = 4096, 0.04
 # The number of cells that they touch grows with this power of the fineness: 0 for single points, 1 for a curve.
 LEAST_DIMENSION = 0.6
 # A cell, in widths of the largest box, and a coarse one, in those.
@@ -42,9 +42,10 @@ def flooding(boxes: FloatArray, whole: FloatArray) -> Flood | None:
         return None
     widths = (boxes[0] + boxes[1]) / whole[:, None]
     cell = CELL * np.quantile(widths.max(axis=0), 0.9)
-    if cell > SMALLER:
-        return None
     middles = 0.5 * (boxes[1] - boxes[0]) / whole[:, None]
+    # of a whole that is far larger than where the points are, small boxes fill a part for a while
+    if cell > SMALLER * np.ptp(middles, axis=1).max():
+        return None
     fine, coarse = _cells(middles, cell), _cells(middles, cell * COARSE)
     dimension = float(np.log(fine / coarse) / np.log(COARSE))
     return Flood(dimension, n) if dimension > LEAST_DIMENSION and coarse > COARSE else None

@@ -180,6 +180,7 @@ def test_periodic_boxes(shift):
     period = 2 * np.pi
     proof = prove(E, (0, period), periods=[period, period])
     assert counts(proof) == [1, 2, 1]
+    assert all(((point.x >= 0) & (point.x <= period)).all() for point in proof.points)
     longer = prove(E, [(-1.0, 1.5 * period), (0, period)], periods=[period, period])
     assert counts(longer) == [1, 2, 1]
     assert counts(prove(E, [(-1000.0, period - 1000.0), (0, period)], periods=[period, period])) == [1, 2, 1]

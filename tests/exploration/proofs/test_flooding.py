@@ -29,5 +29,7 @@ def test_few_and_large_boxes_and_clusters_are_not():
     rng = np.random.default_rng(0)
     assert flooding(boxes(rng.uniform(-1, 1, (100, 2)), 1e-3), np.full(2, 2.0)) is None
     assert flooding(boxes(rng.uniform(-1, 1, (9000, 2)), 0.1), np.full(2, 2.0)) is None
+    # nor are small ones in a small part of a large whole
+    assert flooding(boxes(rng.uniform(-0.02, 0.02, (5000, 4)), 0.002), np.full(4, 1.0)) is None
     clusters = rng.uniform(-1, 1, (100, 1, 2)) + 1e-7 * rng.uniform(-1, 1, (1, 90, 2))
     assert flooding(boxes(clusters.reshape(-1, 2), 1e-7), np.full(2, 2.0)) is None
