@@ -237,10 +237,11 @@ def mul_nonnegative(a: FloatArray, b: FloatArray) -> FloatArray:
         >>> midpoint(mul_nonnegative(interval(1.0, 2.0), interval(-3.0, 4.0))).round(6).item()
         1.0
     """
-    low = np.maximum(-a[0], 0.0)
-    out = outward(np.where(b > 0.0, a[1], low) * b, ROUNDING, TINY)
+    least = np.maximum(-a[0], 0.0)
+    out = outward(np.where(b > 0.0, a[1], least) * b, ROUNDING, TINY)
     # what both are, the product is
-    np.minimum(out[0], 0.0, out=out[0], where=b[0] <= 0.0)
+    low = out[0, ...]
+    np.minimum(low, 0.0, out=low, where=b[0] <= 0.0)
     return out
 
 
