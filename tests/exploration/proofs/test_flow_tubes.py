@@ -29,7 +29,7 @@ def test_one_variable() -> None:
 
 def test_branches_that_leave_the_domain() -> None:
     problem = ld.problems.symbolic("x1**3/3 - x1 + x2**2", domain=ld.problems.Box((-2.0, -1.0), (2.0, 1.0)))
-    certificates = ld.certify(ld.explore(problem, [0.5, 0.1], max_index=1), arrows=True)
+    certificates = ld.certify(ld.explore(problem, [-0.8, 0.1], max_index=1), arrows=True)
     assert sorted((branch.left, branch.child is not None) for branch in certificates.branches) == [
         (False, True),
         (True, False),
