@@ -15,6 +15,8 @@ from landscape_dist.records import BoolArray, FloatArray, IntArray
 
 # Points whose zeros are farther from them than this part of the size of the coordinates are not these.
 NEAR = 1e-3
+# Coordinates of less than this part of the largest may be rounding errors.
+NOTHING = 1e-9
 # Steps of Newton's method, from where searches have come to.
 STEPS = 4
 # Where the smallest curvature is less than this part of the largest, the reason is likely that.
@@ -132,9 +134,10 @@ def certify_points(
 
 def _some(equations: Equations, X: FloatArray, degenerate: BoolArray) -> tuple[list[CertifiedPoint | None], list[str]]:
     n = len(X)
-    # the size of each coordinate: of the point's own, or if that is 0 of all points'
+    # The size of each coordinate: of the point's own, or of all points'; what is next to nothing may be rounding.
     spread = np.maximum(np.abs(X), np.abs(X).max(axis=0, initial=0.0))
-    spread = np.where(spread > 0, spread, max(float(spread.max(initial=0.0)), 1.0))
+    largest = float(spread.max(initial=0.0))
+    spread = np.maximum(spread, NOTHING * largest if largest > 0 else 1.0)
     with np.errstate(all="ignore"):
         x = newton(equations, X, spread, STEPS)
         near = np.asarray((np.abs(x - X) <= NEAR * spread).all(axis=1))

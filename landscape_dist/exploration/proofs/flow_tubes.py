@@ -31,7 +31,7 @@ from landscape_dist.problems.programs.on_intervals import enclose
 from landscape_dist.records import FloatArray, IntArray
 
 # How far from a saddle a branch is followed from, in parts of the distance to the next point: the largest first.
-DEPARTURES = (1e-4, 2e-5, 4e-6, 1e-6)
+DEPARTURES = (1e-6, 3e-7, 1e-7)
 WIDEST_CONE = 0.2
 # Steps' lengths in units of 1 / largest curvature and of the distance between points, and how many there may be: coarse
 # ones first, finer ones for what they do not prove.
@@ -41,7 +41,7 @@ ARRIVED = 0.004
 # A branch has left the domain where it is farther out than this part of its width.
 OUTSIDE = 0.005
 # The tube is made so much wider than it seems it need be, again and again.
-WIDER, TRIES = 1.5, 4
+WIDER, TRIES = 1.3, 12
 SLACK = 1e-12
 
 
@@ -326,7 +326,5 @@ def compared(found: Sequence[Branch], parent: IntArray, child: IntArray) -> list
         for end in sorted(proved - stored):
             said.append(f"a branch of point {k} leads to {end}, which no arrow says")
         if all(branch.proved for branch in both):
-            said += [
-                f"no branch of point {k} leads to {end}, to which there is an arrow" for end in sorted(stored - proved)
-            ]
+            said += [f"no branch of point {k} leads to {end}, where an arrow ends" for end in sorted(stored - proved)]
     return said
