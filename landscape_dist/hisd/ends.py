@@ -78,7 +78,8 @@ class Ends:
         step = row_norm(solve_each(H, g[:, :, None])[:, :, 0])
         plain = step <= NEWTON_RTOL * size
         # One step more where it tells: children start from the rounded point, whichever search found it first.
-        deep = THERE_RTOL if state.moved is None else DEEP_RTOL
+        at_start = (x == self._origin[state.row[rows]]).all(axis=1)
+        deep = np.where(at_start, THERE_RTOL, DEEP_RTOL)
         more = plain & (step > deep * size) & ~self._more[state.row[rows]]
         self._more[state.row[rows[more]]] = True
         points = np.zeros(len(small), dtype=bool)

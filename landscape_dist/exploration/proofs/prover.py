@@ -18,7 +18,7 @@ from landscape_dist.problems.programs.on_floats import evaluate
 from landscape_dist.records import FloatArray, IntArray, PointColumns
 
 # Boxes of formulas of more operations than these cost as much more.
-OPERATIONS = 800
+OPERATIONS = 400
 # For each point that is known, a proof needs about so many boxes at least: with fewer it is not begun.
 BOXES_A_POINT = 20
 
