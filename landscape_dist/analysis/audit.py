@@ -12,12 +12,12 @@ from landscape_dist.analysis.evidence import (
     Audit,
     HitEvidence,
     NearZero,
-    ProofEvidence,
     RestartEvidence,
     StatusCount,
     UpwardEvidence,
 )
 from landscape_dist.analysis.morse import morse_evidence, topology
+from landscape_dist.analysis.proof_evidence import CertificateEvidence, ProofEvidence
 from landscape_dist.analysis.weaknesses import weaknesses
 from landscape_dist.pathways.connections import Connections, count_hits, searches_per_branch
 from landscape_dist.records import IntArray, PointColumns, SearchColumns, SearchKind, SearchStatus
@@ -40,6 +40,7 @@ def audit(
     everywhere: bool = True,
     finished: bool = True,
     proof: dict[str, Any] | None = None,
+    certificates: dict[str, Any] | None = None,
 ) -> Audit:
     """Gather what speaks for and against completeness.
 
@@ -53,6 +54,7 @@ def audit(
         everywhere: whether the whole space was searched, and not a domain in it.
         finished: whether the exploration came to its end.
         proof: what a store keeps of a proof; None where none was tried.
+        certificates: what it keeps of the certificates of its points; None where there are none.
     """
     space = Euclidean(points.x.shape[1]) if space is None else space
     connections = Connections(searches, space.dim)
@@ -78,6 +80,7 @@ def audit(
         ),
         near_zero=_near_zero(points),
         proof=proved,
+        certificates=CertificateEvidence.of(certificates),
     )  # fmt: skip
 
 

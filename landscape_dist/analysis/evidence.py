@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from landscape_dist.analysis.morse import MorseEvidence
+from landscape_dist.analysis.proof_evidence import CertificateEvidence, ProofEvidence
 
 _WIDTH = 100
 _MOST_IDS = 10
-_MOST_SIDES = 6
 
 COVERAGE_CAVEAT = (
     "searches are no random sample: the children of one parent are spread over its branches on purpose, so these "
@@ -121,62 +121,6 @@ class NearZero:
     largest: float
 
 
-@dataclass(frozen=True, slots=True)
-class ProofEvidence:
-    """What interval arithmetic says about the points in a box, for the formula in real numbers.
-
-    Attributes:
-        box: lower and upper end of each coordinate. n_boxes: that were looked at.
-        complete: whether all points of the box are known by it.
-        n_proved: points of the box, of the indices asked for. n_missing: of these, not in the landscape.
-        n_unproved: points of the landscape in the box that are none of these.
-        volume_left: part of the box about which nothing is proved. flood: what looks like a continuum of points.
-    """
-
-    box: tuple[tuple[float, float], ...]
-    n_boxes: int
-    complete: bool
-    n_proved: int
-    n_missing: int
-    n_unproved: int
-    volume_left: float
-    flood: str | None
-
-    @classmethod
-    def of(cls, record: dict[str, Any] | None, n_points: int) -> ProofEvidence | None:
-        """From what a store keeps; None where that does not speak of this landscape."""
-        if record is None:
-            return None
-        try:
-            complete = bool(record["complete"]) and record.get("of_points") == n_points
-            counts = [int(record[name]) if complete else 0 for name in ("n_proved", "n_missing", "n_unproved")]
-            return cls(
-                box=tuple((float(a), float(b)) for a, b in record["box"]),
-                n_boxes=int(record["boxes"]),
-                complete=complete,
-                n_proved=counts[0],
-                n_missing=counts[1],
-                n_unproved=counts[2],
-                volume_left=float(record.get("volume_left", 1.0)),
-                flood=None if record.get("flood") is None else str(record["flood"]),
-            )
-        except (TypeError, ValueError, LookupError):
-            return None
-
-    @property
-    def box_text(self) -> str:
-        """The box in words, such as '[-3, 3]^7'."""
-        if len(self.box) > 1 and len(set(self.box)) == 1:
-            return f"[{self.box[0][0]:.6g}, {self.box[0][1]:.6g}]^{len(self.box)}"
-        more = " x ..." if len(self.box) > _MOST_SIDES else ""
-        return " x ".join(f"[{a:.6g}, {b:.6g}]" for a, b in self.box[:_MOST_SIDES]) + more
-
-    @property
-    def settled(self) -> bool:
-        """Whether the points of the landscape are just the points that there are."""
-        return self.complete and not self.n_missing and not self.n_unproved
-
-
 @dataclass(frozen=True)
 class Audit:
     """Evidence on completeness.
@@ -200,6 +144,7 @@ class Audit:
     weaknesses: tuple[str, ...] = ()
     near_zero: tuple[NearZero, ...] = ()
     proof: ProofEvidence | None = None
+    certificates: CertificateEvidence | None = None
 
     @property
     def contradictions(self) -> tuple[str, ...]:
@@ -210,6 +155,10 @@ class Audit:
             found.append(f"Morse sum is {m.morse_sum}, the Euler characteristic {m.euler_characteristic}")
         if self.proof is not None and self.proof.n_missing:
             found.append(f"{self.proof.n_missing} of {self.proof.n_proved} points proved to be there are missing")
+        if self.certificates is not None and self.certificates.wrong_index:
+            found.append(f"points {_ids(self.certificates.wrong_index)} are proved to have another index")
+        if self.certificates is not None:
+            found += self.certificates.wrong_arrows
         found += [f"Morse inequality at index {k} fails by {-m.slack[k]}" for k in m.violated]
         return tuple(found)
 
@@ -256,7 +205,11 @@ def _verdict(audit: Audit) -> list[str]:
 
 
 def _proof(audit: Audit) -> list[str]:
-    p = audit.proof
+    certified = [] if audit.certificates is None else [f"Certificates: {audit.certificates}"]
+    return [*_of_box(audit.proof), *certified]
+
+
+def _of_box(p: ProofEvidence | None) -> list[str]:
     if p is None:
         return ["Proof: none was tried"]
     box = p.box_text

@@ -8,6 +8,8 @@ from typing import Any
 _MOVED = {
     "explore": "campaign",
     "open_landscape": "opening",
+    "keep_certificates": "opening",
+    "open_certificates": "opening",
     "open_overview": "opening",
     "open_sessions": "opening",
     "split_settings": "arguments",

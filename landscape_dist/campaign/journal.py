@@ -44,6 +44,7 @@ class _Now:
     counters: dict[str, Any]
     finished: bool
     proof: dict[str, Any] | None
+    certificates: dict[str, Any] | None
 
 
 class Journal:
@@ -85,6 +86,7 @@ class Journal:
         listeners = ([] if log is None else [log.status]) + ([] if on_status is None else [on_status])
         self.tracker = Tracker(coordinator, listeners)
         self.log = log
+        self._certificates: dict[str, Any] | None = None
         self._new = new
         self._running = True
         self._unused = False
@@ -117,6 +119,7 @@ class Journal:
         check_rows(snapshot.points, snapshot.searches, str(self.store))
         if self.coordinator.prover is not None and snapshot.proof is not None:
             self.coordinator.prover.adopt(snapshot.proof)
+        self._certificates = snapshot.certificates
         self.coordinator.replay(snapshot.points, snapshot.searches)
         self.failures.append(snapshot.failures)
         self.counters = Counters(**{name: int(snapshot.counters.get(name, 0)) for name in Counters.__slots__})
@@ -172,8 +175,8 @@ class Journal:
             # Counting all there is takes a while in large stores: done once, for `info`.
             state = self.landscape().overview.as_state() if self.finished else {}
             state |= self.tracker.as_state(running=self._running)
-            if (proof := self._proof()) is not None:
-                state["proof"] = proof
+            kept = {"proof": self._proof(), "certificates": self._still_certified()}
+            state |= {name: value for name, value in kept.items() if value is not None}
             self.database.commit(self.counters.as_dict(), state, final=self.finished)
             self._committed_at = time.monotonic()
             if self.log is not None:
@@ -190,6 +193,11 @@ class Journal:
         prover = self.coordinator.prover
         return prover.record if prover is not None and prover.asked else None
 
+    def _still_certified(self) -> dict[str, Any] | None:
+        """What was certified of the points, where there are no others since."""
+        found = self._certificates
+        return found if found is not None and found["of_points"] == len(self.coordinator.points) else None
+
     def landscape(self) -> Landscape:
         """What there is now; paths that are in a store are read from there."""
         paths: PathSource = self.paths
@@ -205,6 +213,7 @@ class Journal:
             self.counters.as_dict(),
             self.finished,
             self._proof(),
+            self._still_certified(),
         )
         return Landscape.of(now, problem=self.problem, paths=paths)
 

@@ -55,6 +55,9 @@ class Snapshot(Protocol):
     @property
     def proof(self) -> dict[str, Any] | None: ...
 
+    @property
+    def certificates(self) -> dict[str, Any] | None: ...
+
 
 class Points(Sequence[StationaryPoint]):
     """The points of a landscape, by id; records are made when asked for."""
@@ -114,8 +117,9 @@ class Landscape:
         problem: Problem | None = None,
         paths: PathSource | None = None,
         proof: dict[str, Any] | None = None,
+        certificates: dict[str, Any] | None = None,
     ) -> None:
-        self._proof = proof
+        self._proof, self._certificates = proof, certificates
         self.header = header
         self.columns = columns
         self.searches = searches
@@ -143,6 +147,7 @@ class Landscape:
             problem=problem,
             paths=paths,
             proof=snapshot.proof,
+            certificates=snapshot.certificates,
         )
 
     def __repr__(self) -> str:
@@ -212,6 +217,7 @@ class Landscape:
             everywhere=about["domain"]["kind"] == "unbounded",
             finished=self.finished,
             proof=self._proof,
+            certificates=self._certificates,
         )
 
     def prove(self, box: Any = None, **options: Any) -> Proof:

@@ -7,6 +7,7 @@ from typing import Any
 from landscape_dist.analysis.overview import Overview
 from landscape_dist.campaign.header import check_header
 from landscape_dist.campaign.landscape import Landscape
+from landscape_dist.errors import StoreError
 
 
 def open_landscape(store: Any) -> Landscape:
@@ -39,6 +40,33 @@ def open_overview(store: Any) -> Overview:
         progress = database.progress()
         known = Overview.from_state(database.header, progress.state, progress.counters, progress.final)
     return open_landscape(store).overview if known is None else known
+
+
+def open_certificates(store: Any) -> dict[str, Any] | None:
+    """What a store keeps of the certificates of its points, see `Certificates.summary`; errors as `open_landscape`."""
+    from landscape_dist.store.database import Database
+
+    with Database.open(store) as database:
+        progress = database.progress()
+    found = progress.state.get("certificates")
+    return found if isinstance(found, dict) and found.get("of_points") == progress.n_points else None
+
+
+def keep_certificates(store: Any, summary: dict[str, Any]) -> None:
+    """Keep that in a store, beside its points.
+
+    Raises:
+        StoreInUseError: a run is writing to it. StoreError: it has other points by now, or cannot be written.
+    """
+    from landscape_dist.store.database import Database
+
+    with Database.open(store, "a", session={"action": "certify"}) as database:
+        now = database.progress()
+        if now.n_points != summary["of_points"]:
+            raise StoreError(
+                f"{store} has {now.n_points} points by now, and {summary['of_points']} were looked at; certify it again"
+            )
+        database.commit(now.counters, now.state | {"certificates": summary}, final=now.final)
 
 
 def open_sessions(store: Any) -> list[dict[str, Any]]:

@@ -89,18 +89,20 @@ def certify(
 ) -> None:
     """Prove of each point of a store that it is there: a tiny box with exactly one, its Morse index and energy.
 
-    Needs a problem that is a formula or a named system; the store stays as it is. Exit code 0: all are certified; 1:
-    some are not, or an index or an arrow is wrong.
+    Needs a problem that is a formula or a named system. How many there are is kept in the store, for `info` and
+    `audit`. Exit code 0: all are certified; 1: some are not, or an index or an arrow is wrong.
     """
     import json
     from pathlib import Path
 
+    from landscape_dist.campaign.opening import keep_certificates
     from landscape_dist.campaign.proving import certify as certify_landscape
     from landscape_dist.cli.stores import opened
     from landscape_dist.cli.tables import print_json
 
     built = None if problem is None else given(problem, param)[0]
     certificates = certify_landscape(opened(store), built, arrows=arrows)
+    keep_certificates(store, certificates.summary())
     if out is not None:
         Path(out).write_text(json.dumps(certificates.as_dict()), encoding="utf-8")
     if as_json:

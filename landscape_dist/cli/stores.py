@@ -67,12 +67,13 @@ def info_dict(overview: Overview) -> dict[str, Any]:
 @guarded
 def info(store: Store, as_json: AsJson = False, debug: Debug = False) -> None:
     """Say what is in a store: points by index, searches, evaluations, settings. Works while a run is writing to it."""
-    from landscape_dist.campaign.opening import open_overview, open_sessions
+    from landscape_dist.campaign.opening import open_certificates, open_overview, open_sessions
     from landscape_dist.cli.tables import numbers, print_json
 
     overview = open_overview(store)
     sessions = open_sessions(store)
-    said = info_dict(overview) | {"sessions": sessions}
+    certificates = open_certificates(store)
+    said = info_dict(overview) | {"certificates": certificates, "sessions": sessions}
     if as_json:
         print_json(said)
         return
@@ -87,6 +88,7 @@ def info(store: Store, as_json: AsJson = False, debug: Debug = False) -> None:
         "explore": _settings(said["explore"]),
         "solver": _settings(said["solver"]),
         "same point": _settings(said["same"]),
+        **({} if certificates is None else {"certified": _certified(certificates)}),
         "made by": ", ".join(f"{name} {version}" for name, version in said["made_by"].items()),
     }
     for label, text in rows.items():
@@ -96,6 +98,12 @@ def info(store: Store, as_json: AsJson = False, debug: Debug = False) -> None:
     for number, one in enumerate(sessions[-MOST_SESSIONS:]):
         label = "sessions:" if not number and len(sessions) <= MOST_SESSIONS else ""
         typer.echo(f"  {label:<12}{_session(one)}")
+
+
+def _certified(kept: dict[str, Any]) -> str:
+    from landscape_dist.analysis.proof_evidence import CertificateEvidence
+
+    return str(CertificateEvidence.of(kept))
 
 
 def _session(one: dict[str, Any]) -> str:

@@ -53,6 +53,12 @@ class Snapshot:
         return self.progress.final
 
     @property
+    def certificates(self) -> dict[str, Any] | None:
+        """What is certified of its points; None where nothing was, or points came later."""
+        found = self.state.get("certificates")
+        return found if isinstance(found, dict) and found.get("of_points") == len(self.points) else None
+
+    @property
     def proof(self) -> dict[str, Any] | None:
         """What was proved of its points; None where nothing was tried."""
         proof = self.state.get("proof")

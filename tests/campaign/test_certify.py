@@ -91,8 +91,29 @@ def test_the_command(tmp_path: Path) -> None:
     said = json.loads(out.read_text())
     assert [point["id"] for point in said["points"]] == list(range(9))
     assert json.loads(CliRunner().invoke(app, ["certify", store, "--json"]).stdout) == said
+    assert "certified:  9 of 9 points" in CliRunner().invoke(app, ["info", store]).stdout
+    assert "Certificates: 9 of 9 points certified" in CliRunner().invoke(app, ["audit", store]).stdout
+    ld.explore(ld.systems.butterfly(), store=store)  # nothing is left to do, and they are kept
+    assert json.loads(CliRunner().invoke(app, ["info", store, "--json"]).stdout)["certificates"]["n_certified"] == 9
+    audit = ld.open(store).audit()
+    assert (audit.verdict, audit.certificates.n_certified) == ("proved", 9)  # type: ignore[union-attr]
     degenerate = ld.problems.symbolic("x1**4 + x2**2")
     ld.explore(degenerate, [0.2, 0.1], max_index=1, store=tmp_path / "d.zarr")
     done = CliRunner().invoke(app, ["certify", str(tmp_path / "d.zarr")])
     assert done.exit_code == 1
     assert "degenerate" in done.stdout
+
+
+def test_a_wrong_index_contradicts(tmp_path: Path) -> None:
+    from landscape_dist.campaign.opening import keep_certificates
+    from landscape_dist.errors import StoreError
+
+    store = tmp_path / "b.zarr"
+    landscape = ld.explore(ld.systems.butterfly(), store=store)
+    summary = ld.certify(landscape).summary()
+    keep_certificates(store, summary | {"wrong_index": [3]})
+    audit = ld.open(store).audit()
+    assert audit.verdict == "contradicted"
+    assert "points 3 are proved to have another index" in audit.contradictions
+    with pytest.raises(StoreError, match="certify it again"):
+        keep_certificates(store, summary | {"of_points": 8})

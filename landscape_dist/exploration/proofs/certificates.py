@@ -21,6 +21,8 @@ NOTHING = 1e-9
 STEPS = 4
 # Where the smallest curvature is less than this part of the largest, the reason is likely that.
 DEGENERATE = 1e-8
+# Ids that a store keeps of points of a kind.
+MOST_IDS = 100
 # Branches that are not certified, in text.
 MOST_LINES = 20
 # Points at a time.
@@ -77,6 +79,22 @@ class Certificates:
     def n_certified(self) -> int:
         """How many points are proved to be there."""
         return sum(point is not None for point in self.points)
+
+    def summary(self) -> dict[str, Any]:
+        """What a store keeps of them, in plain values: boxes are made again in less time than they are read in."""
+        why: dict[str, list[int]] = {}
+        for k, reason in enumerate(self.reasons):
+            if reason:
+                why.setdefault(reason, []).append(k)
+        return {
+            "of_points": len(self.points),
+            "n_certified": self.n_certified,
+            "not_certified": {reason: ids[:MOST_IDS] for reason, ids in why.items()},
+            "wrong_index": list(self.wrong[:MOST_IDS]),
+            "n_branches": len(self.branches),
+            "n_branches_certified": sum(branch.proved for branch in self.branches),
+            "wrong_arrows": list(self.wrong_arrows[:MOST_IDS]),
+        }
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.n_certified} of {len(self.points)} points certified"]
