@@ -5,8 +5,8 @@ from landscape_dist import problems as problems
 from landscape_dist import spaces as spaces
 from landscape_dist import surrogates as surrogates
 from landscape_dist.campaign.campaign import explore as explore
+from landscape_dist.campaign.certifying import certify as certify
 from landscape_dist.campaign.landscape import Landscape as Landscape
-from landscape_dist.campaign.proving import certify as certify
 from landscape_dist.campaign.proving import prove as prove
 from landscape_dist.correction.correct import correct as correct
 from landscape_dist.distribute.clusters.place import Cluster as Cluster

@@ -95,8 +95,8 @@ def certify(
     import json
     from pathlib import Path
 
+    from landscape_dist.campaign.certifying import certify as certify_landscape
     from landscape_dist.campaign.opening import keep_certificates
-    from landscape_dist.campaign.proving import certify as certify_landscape
     from landscape_dist.cli.stores import opened
     from landscape_dist.cli.tables import print_json
 

@@ -1,0 +1,59 @@
+"""Certificates of the points of a landscape, wired: problem, points, arrows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from landscape_dist.exploration.proofs.certificates import Certificates, certify_points
+from landscape_dist.exploration.proofs.flow_tubes import branches, compared
+from landscape_dist.problems.domain import Box
+from landscape_dist.problems.equations import equations_of
+from landscape_dist.records import FloatArray
+
+if TYPE_CHECKING:
+    from landscape_dist.campaign.landscape import Landscape
+    from landscape_dist.problems.base import Problem
+
+
+def certify(landscape: Landscape, problem: Problem | None = None, *, arrows: bool = False) -> Certificates:
+    """Prove of each point of a landscape that it is there: a box of about rounding's width with exactly one stationary
+    point of the formula, its Morse index, and its energy.
+
+    Krawczyk's test for the zero, Gershgorin's discs of T^T H T for the index (of T^-1 H T for vector fields).
+
+    Args:
+        landscape: of a formula or a named system. problem: where a store does not say it.
+        arrows: whether to prove, too, where both branches of each saddle of index 1 of an energy lead: by a cone at the
+            saddle, a tube along the gradient flow and a ball around the minimum. That takes much longer. Arrows from
+            higher saddles are those of saddle dynamics, no gradient flow, and are not certified.
+
+    Raises:
+        ProblemError: there is no formula. SettingsError: a store does not hold the problem.
+
+    Example:
+        >>> import landscape_dist as ld
+        >>> print(ld.certify(ld.explore(ld.systems.butterfly())))
+        butterfly: 9 of 9 points certified
+    """
+    of = landscape.known_problem() if problem is None else problem
+    columns = landscape.columns
+    index, nullity = columns.index.astype(np.int64), columns.nullity.astype(np.int64)
+    equations = equations_of(of)
+    certificates = certify_points(equations, columns.x, index, nullity, landscape.name)
+    if not arrows:
+        return certificates
+    found = branches(equations, certificates, *_bounds(of))
+    pairs = np.array([(arrow.parent_id, arrow.child_id) for arrow in landscape.connections], dtype=np.int64)
+    parent, child = pairs.reshape(-1, 2).T
+    return replace(certificates, branches=found, wrong_arrows=tuple(compared(found, parent, child)))
+
+
+def _bounds(problem: Problem) -> tuple[FloatArray, FloatArray] | tuple[None, None]:
+    """Of a domain that branches may leave."""
+    if not isinstance(problem.domain, Box):
+        return None, None
+    lower, upper = (np.broadcast_to(end, problem.dim) for end in (problem.domain.lower, problem.domain.upper))
+    return lower.astype(np.float64), upper.astype(np.float64)
