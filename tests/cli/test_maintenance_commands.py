@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 import landscape_dist as ld
-from landscape_dist.cli.app import app
 from landscape_dist.store.database import Database
+from tests.cli.commands import command
 
 RUN = ["run", "coupled_lattice", "--param", "dim=2", "--serial", "--no-plot", "--quiet"]
 CODE = "import numpy as np\nimport landscape_dist as ld\n\n\ndef energy(x):\n    return ((x**2 - 1) ** 2).sum()\n\n\n"
 CODE += "problem = ld.problems.from_callable(energy, dim=2, domain=ld.problems.Box(-3.0, 3.0))\n"
-
-
-def command(*arguments: Any, code: int = 0) -> Any:
-    """What a command prints, on both streams; it must end with this exit code."""
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert done.exit_code == code, done.output
-    assert "Traceback" not in done.output
-    return done
 
 
 @pytest.fixture

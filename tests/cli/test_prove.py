@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from landscape_dist.cli.app import app
+from tests.cli.commands import command
 
 RUN = ["run", "butterfly", "--serial", "--no-plot", "--quiet"]
-
-
-def command(*arguments: Any, code: int = 0) -> Any:
-    """What a command prints, on both streams; it must end with this exit code."""
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert done.exit_code == code, done.output
-    assert "Traceback" not in done.output
-    return done
 
 
 @pytest.fixture
