@@ -15,6 +15,7 @@ Example:
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -353,7 +354,10 @@ def check(proof: dict[str, Any]) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check the files of that names."""
+    """Check the files of these names."""
+    if importlib.util.find_spec("flint") is None:
+        print("python-flint is not installed; pip install 'landscape-dist[check]'")
+        return 2
     for name in arguments:
         try:
             n = check(json.loads(Path(name).read_text()))
