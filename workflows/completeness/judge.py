@@ -110,7 +110,7 @@ def compare_arrows(instance: Instance, landscape: ld.Landscape) -> Record:
 
 
 def verdict(audit: Any) -> str:
-    """What the audit says: 'contradicted', 'weak' or 'supported'; a search that raised has 'raised' in its place."""
+    """What the audit says: 'contradicted', 'weak', 'supported' or 'proved'; of a search that raised, 'raised'."""
     if hasattr(audit, "verdict"):
         return str(audit.verdict)
     return "contradicted" if audit.contradictions else "supported"
