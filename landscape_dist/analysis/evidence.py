@@ -221,6 +221,8 @@ def _of_box(p: ProofEvidence | None) -> list[str]:
         "formula in real numbers",
         *([f"  {p.n_missing} of them are missing"] if p.n_missing else []),
         *([f"  {p.n_unproved} points of the landscape are none of them"] if p.n_unproved else []),
+        *([f"  {p.n_merged} of them are so near to others that both count as one point"] if p.n_merged else []),
+        *([f"  of {p.n_unknown} the index is not proved"] if p.n_unknown else []),
     ]
 
 

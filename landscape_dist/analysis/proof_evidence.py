@@ -6,6 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 _MOST_SIDES = 6
+_COUNTS = ("n_proved", "n_missing", "n_unproved", "n_merged", "n_unknown")
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is no list")
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +23,8 @@ class ProofEvidence:
         box: lower and upper end of each coordinate. n_boxes: that were looked at.
         complete: whether all points of the box are known by it.
         n_proved: points of the box, of the indices asked for. n_missing: of these, not in the landscape.
-        n_unproved: points of the landscape in the box that are none of these.
+        n_unproved: points of the landscape that are none of these. n_merged: of these, so near to another that both are
+            one point of the landscape. n_unknown: whose index is not proved.
         volume_left: part of the box about which nothing is proved. flood: what looks like a continuum of points.
     """
 
@@ -26,6 +34,8 @@ class ProofEvidence:
     n_proved: int
     n_missing: int
     n_unproved: int
+    n_merged: int
+    n_unknown: int
     volume_left: float
     flood: str | None
 
@@ -36,7 +46,7 @@ class ProofEvidence:
             return None
         try:
             complete = bool(record["complete"]) and record.get("of_points") == n_points
-            counts = [int(record[name]) if complete else 0 for name in ("n_proved", "n_missing", "n_unproved")]
+            counts = [int(record[name]) if complete else 0 for name in _COUNTS]
             return cls(
                 box=tuple((float(a), float(b)) for a, b in record["box"]),
                 n_boxes=int(record["boxes"]),
@@ -44,10 +54,12 @@ class ProofEvidence:
                 n_proved=counts[0],
                 n_missing=counts[1],
                 n_unproved=counts[2],
+                n_merged=counts[3],
+                n_unknown=counts[4],
                 volume_left=float(record.get("volume_left", 1.0)),
                 flood=None if record.get("flood") is None else str(record["flood"]),
             )
-        except (TypeError, ValueError, LookupError):
+        except (TypeError, ValueError, LookupError, OverflowError):
             return None
 
     @property
@@ -61,7 +73,7 @@ class ProofEvidence:
     @property
     def settled(self) -> bool:
         """Whether the points of the landscape are just the points that there are."""
-        return self.complete and not self.n_missing and not self.n_unproved
+        return self.complete and not any((self.n_missing, self.n_unproved, self.n_merged, self.n_unknown))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +101,12 @@ class CertificateEvidence:
             return cls(
                 int(kept["of_points"]),
                 int(kept["n_certified"]),
-                tuple(int(k) for k in kept["wrong_index"]),
+                tuple(int(k) for k in _list(kept["wrong_index"])),
                 int(kept["n_branches"]),
                 int(kept["n_branches_certified"]),
-                tuple(str(text) for text in kept["wrong_arrows"]),
+                tuple(str(text) for text in _list(kept["wrong_arrows"]) if str(text).isprintable()),
             )
-        except (TypeError, ValueError, LookupError):
+        except (TypeError, ValueError, LookupError, OverflowError):
             return None
 
     def __str__(self) -> str:

@@ -48,7 +48,8 @@ def weaknesses(
         proved: whether the points are proved to be all that there are, which leaves doubts about arrows.
     """
     if proved:
-        return tuple(_of_arrows(points, searches, arrows))
+        open_ = [] if finished else ["the exploration is not finished"]
+        return (*open_, *_of_arrows(points, searches, arrows))
     if not len(points):
         return ("no points were found",)
     found: list[str] = []

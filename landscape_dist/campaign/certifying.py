@@ -9,7 +9,8 @@ import numpy as np
 
 from landscape_dist.exploration.proofs.certificates import Certificates, certify_points
 from landscape_dist.exploration.proofs.flow_tubes import branches, compared
-from landscape_dist.problems.domain import Box
+from landscape_dist.problems.definition import check_same_problem
+from landscape_dist.problems.domain import Box, Unbounded
 from landscape_dist.problems.equations import equations_of
 from landscape_dist.records import FloatArray
 
@@ -38,17 +39,20 @@ def certify(landscape: Landscape, problem: Problem | None = None, *, arrows: boo
         >>> print(ld.certify(ld.explore(ld.systems.butterfly())))
         butterfly: 9 of 9 points certified
     """
+    if problem is not None:
+        check_same_problem(landscape.header, problem)
     of = landscape.known_problem() if problem is None else problem
     columns = landscape.columns
     index, nullity = columns.index.astype(np.int64), columns.nullity.astype(np.int64)
     equations = equations_of(of)
     certificates = certify_points(equations, columns.x, index, nullity, landscape.name)
-    if not arrows:
+    if not arrows or not isinstance(of.domain, Box | Unbounded):
         return certificates
     found = branches(equations, certificates, *_bounds(of))
     pairs = np.array([(arrow.parent_id, arrow.child_id) for arrow in landscape.connections], dtype=np.int64)
     parent, child = pairs.reshape(-1, 2).T
-    return replace(certificates, branches=found, wrong_arrows=tuple(compared(found, parent, child)))
+    wrong = compared(found, parent, child) if landscape.finished else []  # else some are still to come
+    return replace(certificates, branches=found, wrong_arrows=tuple(wrong))
 
 
 def _bounds(problem: Problem) -> tuple[FloatArray, FloatArray] | tuple[None, None]:

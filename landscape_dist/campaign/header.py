@@ -88,6 +88,9 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
             before, after = ({k: v for k, v in (some or {}).items() if k != "space"} for some in (before, after))
         a, b = dict(_flat(part, before)), dict(_flat(part, after))
         free = {f"{part}.{name}" for name in FREE_SETTINGS.get(part, ())}
+        if a.get("problem.fingerprint") == b.get("problem.fingerprint"):
+            # What it says may be said in other words: older versions wrote fifteen digits of a formula's numbers.
+            free |= {k for k in {**a, **b} if k.startswith("problem.definition.formula")}
         changed = [k for k in {**a, **b} if k not in free and a.get(k) != b.get(k)]
         if len(changed) > 1:
             # The fingerprint says that something differs; the others say what.

@@ -195,8 +195,9 @@ class Journal:
 
     def _still_certified(self) -> dict[str, Any] | None:
         """What was certified of the points, where there are no others since."""
-        found = self._certificates
-        return found if found is not None and found["of_points"] == len(self.coordinator.points) else None
+        from landscape_dist.store.snapshot import still_certified
+
+        return still_certified(self._certificates, len(self.coordinator.points), len(self.coordinator.searches))
 
     def landscape(self) -> Landscape:
         """What there is now; paths that are in a store are read from there."""

@@ -66,7 +66,8 @@ def keep_certificates(store: Any, summary: dict[str, Any]) -> None:
             raise StoreError(
                 f"{store} has {now.n_points} points by now, and {summary['of_points']} were looked at; certify it again"
             )
-        database.commit(now.counters, now.state | {"certificates": summary}, final=now.final)
+        kept = summary | {"of_searches": now.n_searches}
+        database.commit(now.counters, now.state | {"certificates": kept}, final=now.final)
 
 
 def open_sessions(store: Any) -> list[dict[str, Any]]:

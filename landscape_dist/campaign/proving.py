@@ -15,7 +15,7 @@ from landscape_dist.errors import SettingsError, StoreError
 from landscape_dist.exploration.proofs.completeness import Proof, State, advance_here, box_of, concluded, proceed
 from landscape_dist.exploration.proofs.krawczyk import Zeros
 from landscape_dist.exploration.proofs.region import region_of
-from landscape_dist.problems.equations import Equations, equations_of
+from landscape_dist.problems.equations import equations_of, exact_formulas
 from landscape_dist.problems.fingerprint import digest
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def prove(
     lower, upper = region
     if not (upper - lower > 1e-9 * np.maximum(np.abs(lower), np.abs(upper))).all():
         raise SettingsError(f"box is {box!r}, next to nothing beside its distance from 0; give a wider one")
-    file = None if checkpoint is None else _Checkpoint(Path(checkpoint), digest(_text(equations), lower, upper))
+    about = digest("proof 1", equations.symmetric, list(exact_formulas(equations)), lower, upper)
+    file = None if checkpoint is None else _Checkpoint(Path(checkpoint), about)
     state = State.begin(lower, upper) if file is None else file.read(lower, upper)
 
     def progress(now: State) -> None:
@@ -96,10 +97,6 @@ def prove(
         proceed(state, packs, boxes, limit, progress)
     periods = None if problem.periods is None else np.asarray(problem.periods, dtype=np.float64)
     return concluded(state, equations, problem.name, periods)
-
-
-def _text(equations: Equations) -> list[str]:
-    return [str(formula) for formula in equations.formulas]
 
 
 class _Checkpoint:

@@ -9,7 +9,7 @@ import typer
 from landscape_dist.cli.guard import Debug, guarded, note
 from landscape_dist.cli.maintenance import Parameters, ProblemOf, Workers, given
 from landscape_dist.cli.stores import AsJson, Store
-from landscape_dist.errors import SettingsError
+from landscape_dist.errors import SettingsError, StoreError
 
 if TYPE_CHECKING:
     from landscape_dist.campaign.landscape import Landscape
@@ -49,10 +49,13 @@ def prove(
     are left undecided, or points are missing.
     """
     from landscape_dist.cli.stores import opened
+    from landscape_dist.problems.definition import check_same_problem
 
     landscape = opened(store)
-    if problem is not None:
-        landscape.problem = given(problem, param)[0]
+    built = given(problem, param)[0]
+    if built is not None:
+        check_same_problem(landscape.header, built)
+        landscape.problem = built
     options: dict[str, Any] = {"cpu_seconds": cpu_seconds, "checkpoint": checkpoint, "on_progress": _progress}
     options |= {name: value for name, value in (("boxes", boxes), ("workers", workers)) if value is not None}
     proof = landscape.prove(None if box is None else _pairs(box), **options)
@@ -100,15 +103,18 @@ def certify(
     from landscape_dist.cli.stores import opened
     from landscape_dist.cli.tables import print_json
 
-    built = None if problem is None else given(problem, param)[0]
+    built = given(problem, param)[0]
     certificates = certify_landscape(opened(store), built, arrows=arrows)
-    keep_certificates(store, certificates.summary())
     if out is not None:
         Path(out).write_text(json.dumps(certificates.as_dict()), encoding="utf-8")
     if as_json:
         print_json(certificates.as_dict())
     else:
         typer.echo(str(certificates))
+    try:
+        keep_certificates(store, certificates.summary())
+    except StoreError as error:
+        note(f"not kept in the store: {error}")
     if certificates.wrong or certificates.wrong_arrows or certificates.n_certified < len(certificates.points):
         raise typer.Exit(NOT_COMPLETE)
 
@@ -132,13 +138,17 @@ def _missing(landscape: Landscape, proof: Proof) -> list[int]:
     """Which points of a proof, of the indices that were searched for, are not in a landscape."""
     import numpy as np
 
+    from landscape_dist.problems.domain import domain_from_dict
     from landscape_dist.spaces.kinds import judgement_of
 
     asked = landscape.header["explore"]
     same = judgement_of(landscape.header)
+    domain = domain_from_dict(landscape.header["problem"]["domain"])
     columns = landscape.columns
     missing = []
     for k, point in enumerate(proof.points):
+        if not domain.contains(point.x[None])[0]:
+            continue
         if point.index is not None and not asked["min_index"] <= point.index <= asked["max_index"]:
             continue
         alike = np.flatnonzero(columns.index == point.index) if point.index is not None else np.arange(len(columns))

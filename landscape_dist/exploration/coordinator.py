@@ -48,6 +48,8 @@ from landscape_dist.spaces.flat import Euclidean
 from landscape_dist.spaces.judgement import SameJudgement
 from landscape_dist.spaces.space import Space
 
+BY_DISTANCE = ("distance", "per_coordinate", "periodic_coordinates")
+"""Kinds of judgements by which points are the same only where they are near."""
 BLOCK = 65536
 """Points whose searches are looked at together; bounds the memory."""
 
@@ -272,7 +274,8 @@ class Coordinator:
     def settle(self) -> None:
         """Compare what is proved with what is known, for the audit."""
         if self.prover is not None:
-            self.prover.settle(self.points.view(), self._find)
+            kind = self.judgement.as_dict().get("kind")
+            self.prover.settle(self.points.view(), self._find, by_distance=kind in BY_DISTANCE)
 
     def _number(self, points: PointColumns) -> None:
         self._slots.add(points)

@@ -56,10 +56,19 @@ class Snapshot:
     def certificates(self) -> dict[str, Any] | None:
         """What is certified of its points; None where nothing was, or points came later."""
         found = self.state.get("certificates")
-        return found if isinstance(found, dict) and found.get("of_points") == len(self.points) else None
+        return still_certified(found, len(self.points), len(self.searches))
 
     @property
     def proof(self) -> dict[str, Any] | None:
         """What was proved of its points; None where nothing was tried."""
         proof = self.state.get("proof")
         return proof if isinstance(proof, dict) else None
+
+
+def still_certified(kept: Any, n_points: int, n_searches: int) -> dict[str, Any] | None:
+    """What a store keeps of certificates, for so many points and searches; nothing of arrows where there are others."""
+    if not isinstance(kept, dict) or kept.get("of_points") != n_points:
+        return None
+    if kept.get("of_searches") == n_searches:
+        return kept
+    return kept | {"wrong_arrows": [], "n_branches": 0, "n_branches_certified": 0}

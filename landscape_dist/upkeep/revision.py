@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from landscape_dist.analysis.proof_evidence import ProofEvidence
 from landscape_dist.campaign.arguments import split_settings
 from landscape_dist.campaign.campaign import explore
 from landscape_dist.campaign.header import check_header, differences, session_details
@@ -223,7 +224,8 @@ def _proved(known: Sequence[_Known], explore: ExploreSettings) -> Proved | None:
     """What one of these has proved, if that is what is asked for."""
     for one in known:
         asked = (one.explore.min_index, one.explore.max_index) == (explore.min_index, explore.max_index)
-        if one.proof is not None and one.proof.get("complete") and asked and explore.prove != "none":
+        found = None if one.n_dropped else ProofEvidence.of(one.proof, len(one.made.points))
+        if one.proof is not None and found is not None and found.settled and asked and explore.prove != "none":
             return Proved(one.proof)
     return None
 

@@ -117,3 +117,22 @@ def test_a_wrong_index_contradicts(tmp_path: Path) -> None:
     assert "points 3 are proved to have another index" in audit.contradictions
     with pytest.raises(StoreError, match="certify it again"):
         keep_certificates(store, summary | {"of_points": 8})
+
+
+def test_another_problem_is_refused(tmp_path: Path) -> None:
+    from landscape_dist.errors import StoreMismatchError
+
+    landscape = ld.explore(ld.systems.butterfly(), store=tmp_path / "b.zarr")
+    with pytest.raises(StoreMismatchError, match="not the problem of the store"):
+        ld.certify(landscape, ld.systems.muller_brown())
+    for name in ("certify", "prove"):
+        done = CliRunner().invoke(app, [name, str(tmp_path / "b.zarr"), "--problem", "coupled_lattice"])
+        assert done.exit_code == 2
+
+
+def test_arrows_of_a_run_that_is_not_finished_are_not_wrong(tmp_path: Path) -> None:
+    store = tmp_path / "b.zarr"
+    ld.explore(ld.systems.butterfly(), store=store, max_searches=9)
+    CliRunner().invoke(app, ["certify", str(store), "--arrows"])
+    ld.explore(ld.systems.butterfly(), store=store)
+    assert ld.open(store).audit().verdict == "proved"

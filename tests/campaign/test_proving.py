@@ -177,3 +177,87 @@ def test_a_vector_field() -> None:
     assert proof.complete
     assert proof.counts_by_index == {0: 1, 1: 2, 2: 1}
     assert all(point.energy is None for point in proof.points)
+
+
+def test_a_checkpoint_tells_energies_from_fields(tmp_path: Path) -> None:
+    text, file = "x1^3/3 - x1", tmp_path / "proof.npz"
+    assert len(ld.prove(ld.problems.symbolic(text), (-3, 3), checkpoint=file).points) == 2
+    with pytest.raises(SettingsError, match="another problem or box"):
+        ld.prove(ld.problems.vector_field([text]), (-3, 3), checkpoint=file)
+
+
+def test_stores_with_fewer_digits_go_on() -> None:
+    """As versions before wrote them: the fingerprint says that the formula is the same."""
+    from landscape_dist.campaign.header import differences
+
+    problem = ld.problems.symbolic("x1**4 - 2*x1**2*0.12345678901234567 + x2**2/3.3333333333333335")
+    header = ld.explore(problem, [0.3, 0.2], max_index=1).header
+    before = {**header, "problem": {**header["problem"], "definition": {**header["problem"]["definition"]}}}
+    before["problem"]["definition"]["formula"] = "x1**4 - 0.246913578024691*x1**2 + 0.3*x2**2"
+    assert differences(before, header) == []
+    before["problem"]["fingerprint"] = "0"
+    assert differences(before, header)
+
+
+ISLANDS = (
+    "0.15*x1**2 + 0.2*x2**2 - 2*exp(-4*(x1-0.5)**2 - 3*x2**2)"
+    " + 3*exp(-5*(x1+1.5)**2 - 4*(x2-1)**2) + 2*exp(-3*(x1-1.5)**2 - 4*(x2+1)**2)"
+)
+
+
+def test_a_store_that_is_extended_between_a_proof_and_its_searches(tmp_path: Path) -> None:
+    from landscape_dist.upkeep.revision import extend
+
+    problem = ld.problems.symbolic(ISLANDS)
+    asked: dict[str, Any] = {"start": [0.3, 0.2], "max_index": 2}
+    whole = ld.explore(problem, **asked)
+    assert whole.audit().verdict == "proved"
+    for n in range(4, len(whole.searches), 4):
+        store = tmp_path / f"{n}.zarr"
+        ld.explore(problem, **asked, store=store, max_searches=n)
+        extend(store, starts=[[0.1, 0.1]])
+        landscape = ld.explore(problem, [[0.3, 0.2], [0.1, 0.1]], max_index=2, store=store)
+        assert len(landscape.points) == len(whole.points), n
+        assert landscape.audit().verdict == "proved"
+
+
+def test_points_outside_of_the_box_need_proofs_too() -> None:
+    from landscape_dist.exploration.proofs.prover import prover_for
+
+    problem = ld.systems.separable_cosine(2, 2)
+    columns = ld.explore(problem).columns
+    prover = prover_for(problem, "auto", 0, 2)
+    assert prover is not None
+    prover.starts(1, 10_000, lambda X, energy, index: np.zeros(len(X), dtype=np.int64), 1)
+    columns.x[3] = [-1.1, 0.7]  # no point at all
+    prover.settle(columns, lambda X, energy, index: np.array([k for k in range(16) if k != 3] + [-1]))
+    assert (prover.record["n_missing"], prover.record["n_unproved"]) == (1, 1)
+
+
+def test_points_that_are_merged_are_not_proved() -> None:
+    box = ld.problems.Box((-2.0, -1e-3), (2.0, 1e-3))
+    problem = ld.problems.symbolic("(x1**2 - 1)**2 + 1e8*(x2**2 - 1e-10)**2", domain=box)
+    landscape = ld.explore(problem, [0.1, 2e-6], max_index=2, prove=200_000, same=1e-2)
+    audit = landscape.audit()
+    assert audit.proof is not None
+    assert audit.proof.complete
+    assert len(landscape.points) < audit.proof.n_proved == 9
+    assert audit.verdict != "proved"
+    assert "count as one point" in str(audit)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"boxes": float("inf")}, {"box": 3}, {"starts": [[1]]}, {"round": "a"}, {"complete": 1}, {"last_round": None}],
+)
+def test_odd_records_of_proofs(odd: dict[str, Any]) -> None:
+    from landscape_dist.analysis.proof_evidence import ProofEvidence
+    from landscape_dist.exploration.proofs.prover import prover_for
+
+    prover = prover_for(ld.systems.butterfly(), "auto", 0, 2)
+    assert prover is not None
+    before = dict(prover.record)
+    prover.adopt(before | {"complete": True} | odd)
+    assert prover.record == before
+    evidence = ProofEvidence.of(before | {"complete": True, "of_points": 9} | odd, 9)
+    assert evidence is None or not evidence.settled

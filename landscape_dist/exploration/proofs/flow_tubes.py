@@ -246,7 +246,7 @@ def _followed(equations: Equations, parent: int, side: int, r0: float, path: _Pa
     minimum = around.minima[path.end]
     uncertain = float(np.linalg.norm(np.ptp(minimum.box, axis=1)))
     distance = float(np.linalg.norm(path.y[-1] - minimum.x)) + float(r[-1]) + uncertain
-    middle, spread = _hessians(equations, _ball(minimum.x[None], distance * 1.01))
+    middle, spread = _hessians(equations, _ball(minimum.x[None], (distance + uncertain) * 1.01))
     if _least_eigenvalues(middle, spread)[0] > 0:
         return Branch(parent, side, path.end, False, "")
     return Branch(parent, side, None, False, "its tube is too wide for the minimum")
@@ -325,6 +325,7 @@ def compared(found: Sequence[Branch], parent: IntArray, child: IntArray) -> list
         proved = {branch.child for branch in both if branch.child is not None}
         for end in sorted(proved - stored):
             said.append(f"a branch of point {k} leads to {end}, which no arrow says")
-        if all(branch.proved for branch in both):
+        # one that has left the domain may come back to it
+        if all(branch.child is not None for branch in both):
             said += [f"no branch of point {k} leads to {end}, where an arrow ends" for end in sorted(stored - proved)]
     return said

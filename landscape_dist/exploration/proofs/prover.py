@@ -22,6 +22,11 @@ OPERATIONS = 400
 # For each point that is known, a proof needs about so many boxes at least: with fewer it is not begun.
 BOXES_A_POINT = 20
 
+# Where there are symmetries, proved points nearer than this part of their spread are merged by a tolerance.
+CLOSE = 1e-2
+# Of more variables than these no proof is tried unasked.
+MOST_VARIABLES = 24
+
 Find = Callable[[FloatArray, FloatArray, IntArray], IntArray]
 """Ids (n,) of known points at X (n, d), of energies (n,) and indices (n,); -1 where there is none."""
 
@@ -79,8 +84,20 @@ class Prover:
         return bool(self.record["last_round"]) or self.complete
 
     def adopt(self, record: dict[str, Any]) -> None:
-        """Go on from what a store says of it."""
-        if record.get("box") == self.record["box"]:
+        """Go on from what a store says of it, where that is what this would have said."""
+        d = self._equations.dim
+        try:
+            starts = np.array(record["starts"], dtype=np.float64).reshape(-1, d + 1)
+            sound = (
+                record["box"] == self.record["box"]
+                and type(record["complete"]) is bool
+                and all(type(record[name]) is int for name in ("boxes", "last_round"))
+                and (record["round"] is None or type(record["round"]) is int)
+                and bool(np.isfinite(starts).all() and ((starts[:, -1] >= 0) & (starts[:, -1] <= d)).all())
+            )
+        except (LookupError, TypeError, ValueError):
+            sound = False
+        if sound:
             self.record = dict(record)
 
     def starts(self, number: int, boxes: int, find: Find, n_known: int) -> tuple[FloatArray, IntArray]:
@@ -138,8 +155,12 @@ class Prover:
         some = np.asarray(self._domain.contains(X)) & (index >= self._indices[0]) & (index <= self._indices[1])
         return X[some], index[some], energy[some]
 
-    def settle(self, points: PointColumns, find: Find) -> None:
-        """Compare what is proved with the points of a landscape, for its audit."""
+    def settle(self, points: PointColumns, find: Find, *, by_distance: bool = True) -> None:
+        """Compare what is proved with the points of a landscape, for its audit.
+
+        Args:
+            by_distance: whether points are the same only where they are near, and not by a symmetry.
+        """
         record = self.record
         if not record["complete"] or record.get("of_points") == len(points):
             return
@@ -151,13 +172,25 @@ class Prover:
         ids = find(X, energy, index)
         matched = np.unique(ids[ids >= 0])
         asked = (points.index >= self._indices[0]) & (points.index <= self._indices[1])
-        asked &= ((points.x >= self._lower) & (points.x <= self._upper)).all(axis=1)
         record.update(
             n_proved=len(X),
             n_missing=int(np.count_nonzero(ids < 0)),
             n_unproved=int(np.count_nonzero(asked) - np.count_nonzero(asked[matched])),
+            n_merged=_n_merged(X, ids, np.inf if by_distance else CLOSE),
+            n_unknown=sum(p.index is None for p in self._proof.points),
             of_points=len(points),
         )
+
+
+def _n_merged(X: FloatArray, ids: IntArray, close: float) -> int:
+    """How many of points X (n, d) are nearer than `close`, in parts of their spread, to another that is the same point
+    of the landscape, ids (n,), for its judgement."""
+    spread = np.maximum(np.ptp(X, axis=0), 1e-300) if len(X) else np.ones(X.shape[1])
+    merged = 0
+    for k in np.unique(ids[ids >= 0]).tolist():
+        some = X[ids == k] / spread
+        merged += sum(bool((np.abs(some[:i] - x).max(axis=1) < close).any()) for i, x in enumerate(some) if i)
+    return merged
 
 
 class Proved:
@@ -179,7 +212,7 @@ class Proved:
     def adopt(self, record: dict[str, Any]) -> None:
         """Nothing more is learned."""
 
-    def settle(self, points: PointColumns, find: Find) -> None:
+    def settle(self, points: PointColumns, find: Find, *, by_distance: bool = True) -> None:
         """The points were compared before, and are the same or not."""
 
 
@@ -189,7 +222,7 @@ def prover_for(problem: Problem, prove: str | int, min_index: int, max_index: in
     Args:
         prove: the setting of that name.
     """
-    if prove == "none":
+    if prove == "none" or (prove == "auto" and problem.dim > MOST_VARIABLES):
         return None
     try:
         equations = equations_of(problem)
