@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from landscape_dist.errors import SettingsError
 from landscape_dist.exploration.proofs.certificates import Certificates, certify_points
 from landscape_dist.exploration.proofs.flow_tubes import branches, compared
 from landscape_dist.problems.definition import check_same_problem
@@ -29,10 +30,12 @@ def certify(landscape: Landscape, problem: Problem | None = None, *, arrows: boo
         landscape: of a formula or a named system. problem: where a store does not say it.
         arrows: whether to prove, too, where both branches of each saddle of index 1 of an energy lead: by a cone at the
             saddle, a tube along the gradient flow and a ball around the minimum. That takes much longer. Arrows from
-            higher saddles are those of saddle dynamics, no gradient flow, and are not certified.
+            higher saddles are those of saddle dynamics, no gradient flow, and are not certified; nor are those with
+            periods, in a ball, or of vector fields, and those along valleys much stiffer than soft.
 
     Raises:
-        ProblemError: there is no formula. SettingsError: a store does not hold the problem.
+        ProblemError: there is no formula. StoreMismatchError: `problem` is another one.
+        SettingsError: a store does not hold the problem, or its arrows cannot be certified.
 
     Example:
         >>> import landscape_dist as ld
@@ -46,8 +49,12 @@ def certify(landscape: Landscape, problem: Problem | None = None, *, arrows: boo
     index, nullity = columns.index.astype(np.int64), columns.nullity.astype(np.int64)
     equations = equations_of(of)
     certificates = certify_points(equations, columns.x, index, nullity, landscape.name)
-    if not arrows or not isinstance(of.domain, Box | Unbounded):
+    if not arrows:
         return certificates
+    if of.periods is not None or not isinstance(of.domain, Box | Unbounded):
+        raise SettingsError(
+            f"arrows of {of.name} cannot be certified: that is done in R^d and in boxes, not with periods or in a ball"
+        )
     found = branches(equations, certificates, *_bounds(of))
     pairs = np.array([(arrow.parent_id, arrow.child_id) for arrow in landscape.connections], dtype=np.int64)
     parent, child = pairs.reshape(-1, 2).T

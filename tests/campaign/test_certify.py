@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import landscape_dist as ld
 from landscape_dist.cli.app import app
-from landscape_dist.errors import ProblemError
+from landscape_dist.errors import ProblemError, SettingsError
 
 SYSTEMS: dict[str, Any] = {
     "butterfly": ld.systems.butterfly,
@@ -136,3 +136,8 @@ def test_arrows_of_a_run_that_is_not_finished_are_not_wrong(tmp_path: Path) -> N
     CliRunner().invoke(app, ["certify", str(store), "--arrows"])
     ld.explore(ld.systems.butterfly(), store=store)
     assert ld.open(store).audit().verdict == "proved"
+
+
+def test_arrows_are_of_plain_coordinates() -> None:
+    with pytest.raises(SettingsError, match="not with periods"):
+        ld.certify(ld.explore(ld.systems.separable_cosine(1)), arrows=True)
