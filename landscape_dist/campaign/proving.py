@@ -76,6 +76,8 @@ def prove(
     lower, upper = region
     if not (upper - lower > 1e-9 * np.maximum(np.abs(lower), np.abs(upper))).all():
         raise SettingsError(f"box is {box!r}, next to nothing beside its distance from 0; give a wider one")
+    if checkpoint is not None and not Path(checkpoint).absolute().parent.is_dir():
+        raise SettingsError(f"checkpoint is {os.fspath(checkpoint)!r}, in a folder that is not there; make it first")
     about = digest("proof 1", equations.symmetric, list(exact_formulas(equations)), lower, upper)
     file = None if checkpoint is None else _Checkpoint(Path(checkpoint), about)
     state = State.begin(lower, upper) if file is None else file.read(lower, upper)

@@ -103,6 +103,8 @@ def certify(
     from landscape_dist.cli.stores import opened
     from landscape_dist.cli.tables import print_json
 
+    if out is not None and not Path(out).absolute().parent.is_dir():
+        raise SettingsError(f"--out is {out!r}, in a folder that is not there; make it first")
     built = given(problem, param)[0]
     certificates = certify_landscape(opened(store), built, arrows=arrows)
     if out is not None:

@@ -60,3 +60,9 @@ def test_no_formula(folder: Path) -> None:
     command("run", "mine.toml", "--serial", "--no-plot", "--quiet", "--store", "m.zarr")
     assert "--problem" in command("prove", "m.zarr", code=2).stderr
     assert "not given by a formula" in command("prove", "m.zarr", "--problem", "mine.toml", code=2).stderr
+
+
+def test_folders_that_are_not_there(folder: Path) -> None:
+    command(*RUN, "--store", "b.zarr")
+    assert "in a folder that is not there" in command("prove", "b.zarr", "--checkpoint", "no/p.npz", code=2).stderr
+    assert "in a folder that is not there" in command("certify", "b.zarr", "--out", "no/c.json", code=2).stderr
