@@ -124,8 +124,9 @@ class SparseCurvatures(Curvatures):
         w, Q = np.abs(w[within]), Q[:, within]
         change = np.abs(np.sum(Q * (after @ Q - H @ Q), axis=0))
         unsure = w <= np.maximum(least, CERTAIN * change)
-        border = max(least, 1.01 * float(w[unsure].max(initial=0.0)))
-        return border if (w[~unsure] > border).all() else zero
+        asked = w <= self.settings.nullity_atol
+        border = max(least, self.settings.nullity_atol, 1.01 * float(w[unsure | asked].max(initial=0.0)))
+        return border if (w[~(unsure | asked)] > border).all() else zero
 
 
 def sparse_hessians(problem: Problem, X: FloatArray) -> SparseHessians:
