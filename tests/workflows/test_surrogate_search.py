@@ -56,7 +56,7 @@ def test_counts_on_a_worker() -> None:
     assert large["bytes_sent_to_each_worker"] == pytest.approx(8e6, rel=0.01)
     assert row["same_landscape"]
     assert row["points"] == [5, 5]
-    assert row["searches"][0] == 27
+    assert row["searches"][0] == 22
     assert 1 <= row["surrogate"]["searches_per_piece"] <= 27
     bench.print_futures([small, large])
     bench.print_searches({"plane": row})
