@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from landscape_dist.errors import SettingsError
 from landscape_dist.exploration.identification import Identification
-from landscape_dist.exploration.tables import PointTable
 from landscape_dist.pathways.pathway_map import PathwayMap
 from landscape_dist.records import FloatArray, IntArray, PointColumns
 from landscape_dist.spaces.flat import space_with
@@ -133,11 +132,7 @@ def _arrows(pathways: PathwayMap, rows: NDArray[np.bool_]) -> tuple[tuple[int, i
 
 def _judged(a: PointColumns, b: PointColumns, judgement: SameJudgement) -> tuple[IntArray, IntArray]:
     """Rows of a, ascending, and the rows of b that are the same points; each row at most once."""
-    table = PointTable(a.x.shape[1], a.eigenvalues.shape[1])
-    table.adopt(a)
-    known = Identification(judgement, table)
-    known.add(a)
-    of_b = known.find(b.x, b.energy, b.index)
+    of_b = Identification.of(judgement, a).find(b.x, b.energy, b.index)
     rows_b = np.flatnonzero(of_b >= 0)
     rows_a, once = np.unique(of_b[rows_b], return_index=True)
     return rows_a, rows_b[once]

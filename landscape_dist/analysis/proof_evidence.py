@@ -46,16 +46,11 @@ class ProofEvidence:
             return None
         try:
             complete = bool(record["complete"]) and record.get("of_points") == n_points
-            counts = [int(record[name]) if complete else 0 for name in _COUNTS]
             return cls(
                 box=tuple((float(a), float(b)) for a, b in record["box"]),
                 n_boxes=int(record["boxes"]),
                 complete=complete,
-                n_proved=counts[0],
-                n_missing=counts[1],
-                n_unproved=counts[2],
-                n_merged=counts[3],
-                n_unknown=counts[4],
+                **{name: int(record[name]) if complete else 0 for name in _COUNTS},
                 volume_left=float(record.get("volume_left", 1.0)),
                 flood=None if record.get("flood") is None else str(record["flood"]),
             )

@@ -22,6 +22,7 @@ from landscape_dist.numerics.plain_json import plain_json
 from landscape_dist.pathways.trajectories import PathList, PathSource
 from landscape_dist.records import Counters, FailureColumns, PointColumns, ResultBatch, SearchColumns, TrajectoryColumns
 from landscape_dist.store.settings import Lease
+from landscape_dist.store.snapshot import still_certified
 
 if TYPE_CHECKING:
     from landscape_dist.distribute.runs.runner import RunReport
@@ -195,8 +196,6 @@ class Journal:
 
     def _still_certified(self) -> dict[str, Any] | None:
         """What was certified of the points, where there are no others since."""
-        from landscape_dist.store.snapshot import still_certified
-
         return still_certified(self._certificates, len(self.coordinator.points), len(self.coordinator.searches))
 
     def landscape(self) -> Landscape:

@@ -8,6 +8,7 @@ from landscape_dist.analysis.overview import Overview
 from landscape_dist.campaign.header import check_header
 from landscape_dist.campaign.landscape import Landscape
 from landscape_dist.errors import StoreError
+from landscape_dist.store.snapshot import still_certified
 
 
 def open_landscape(store: Any) -> Landscape:
@@ -48,8 +49,7 @@ def open_certificates(store: Any) -> dict[str, Any] | None:
 
     with Database.open(store) as database:
         progress = database.progress()
-    found = progress.state.get("certificates")
-    return found if isinstance(found, dict) and found.get("of_points") == progress.n_points else None
+    return still_certified(progress.state.get("certificates"), progress.n_points, progress.n_searches)
 
 
 def keep_certificates(store: Any, summary: dict[str, Any]) -> None:

@@ -12,15 +12,19 @@ import numpy as np
 
 from landscape_dist.distribute.clusters.shorthands import place_and_lease
 from landscape_dist.errors import SettingsError, StoreError
+from landscape_dist.exploration.identification import Identification
 from landscape_dist.exploration.proofs.completeness import Proof, State, advance_here, box_of, concluded, proceed
 from landscape_dist.exploration.proofs.krawczyk import Zeros
 from landscape_dist.exploration.proofs.region import region_of
+from landscape_dist.problems.domain import domain_from_dict
 from landscape_dist.problems.equations import equations_of, exact_formulas
 from landscape_dist.problems.fingerprint import digest
+from landscape_dist.spaces.kinds import judgement_of
 
 if TYPE_CHECKING:
     from landscape_dist.distribute.clusters.place import On
     from landscape_dist.problems.base import Problem
+    from landscape_dist.records import PointColumns
 
 BOXES = 1_000_000
 
@@ -99,6 +103,25 @@ def prove(
         proceed(state, packs, boxes, limit, progress)
     periods = None if problem.periods is None else np.asarray(problem.periods, dtype=np.float64)
     return concluded(state, equations, problem.name, periods)
+
+
+def missing_points(proof: Proof, points: PointColumns, header: dict[str, Any]) -> list[int]:
+    """Which points of a proof, of the indices that were searched for, are not among those of a landscape."""
+    asked = header["explore"]
+    span = range(asked["min_index"], asked["max_index"] + 1)
+    X = np.array([p.x for p in proof.points]).reshape(-1, points.x.shape[1])
+    inside = domain_from_dict(header["problem"]["domain"]).contains(X)
+    known = Identification.of(judgement_of(header), points)
+    missing = []
+    for k, point in enumerate(proof.points):
+        indices = np.array(span if point.index is None else [point.index] * (point.index in span), dtype=np.int32)
+        if not inside[k] or not len(indices):
+            continue
+        here = np.broadcast_to(X[k], (len(indices), X.shape[1]))
+        energy = np.full(len(indices), np.nan if point.energy is None else sum(point.energy) / 2)
+        if (known.find(here, energy, indices) < 0).all():
+            missing.append(k)
+    return missing
 
 
 class _Checkpoint:

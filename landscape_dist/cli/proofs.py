@@ -12,8 +12,7 @@ from landscape_dist.cli.stores import AsJson, Store
 from landscape_dist.errors import SettingsError, StoreError
 
 if TYPE_CHECKING:
-    from landscape_dist.campaign.landscape import Landscape
-    from landscape_dist.exploration.proofs.completeness import Proof, State
+    from landscape_dist.exploration.proofs.completeness import State
 
 NOT_COMPLETE = 1
 """Exit code where boxes are left, or the store lacks points."""
@@ -48,6 +47,7 @@ def prove(
     Needs a problem that is a formula or a named system. Exit code 0: all points are proved and in the store; 1: boxes
     are left undecided, or points are missing.
     """
+    from landscape_dist.campaign.proving import missing_points
     from landscape_dist.cli.stores import opened
     from landscape_dist.problems.definition import check_same_problem
 
@@ -59,7 +59,7 @@ def prove(
     options: dict[str, Any] = {"cpu_seconds": cpu_seconds, "checkpoint": checkpoint, "on_progress": _progress}
     options |= {name: value for name, value in (("boxes", boxes), ("workers", workers)) if value is not None}
     proof = landscape.prove(None if box is None else _pairs(box), **options)
-    missing = _missing(landscape, proof)
+    missing = missing_points(proof, landscape.columns, landscape.header)
     if as_json:
         from landscape_dist.cli.tables import print_json
 
@@ -134,27 +134,3 @@ def _pairs(text: str) -> Any:
 def _progress(state: State) -> None:
     if state.n_looks > 50_000:
         note(f"{state.n_looks} boxes, {len(state.zeros)} with a point, {100 * state.volume_left:.2g} % undecided")
-
-
-def _missing(landscape: Landscape, proof: Proof) -> list[int]:
-    """Which points of a proof, of the indices that were searched for, are not in a landscape."""
-    import numpy as np
-
-    from landscape_dist.problems.domain import domain_from_dict
-    from landscape_dist.spaces.kinds import judgement_of
-
-    asked = landscape.header["explore"]
-    same = judgement_of(landscape.header)
-    domain = domain_from_dict(landscape.header["problem"]["domain"])
-    columns = landscape.columns
-    missing = []
-    for k, point in enumerate(proof.points):
-        if not domain.contains(point.x[None])[0]:
-            continue
-        if point.index is not None and not asked["min_index"] <= point.index <= asked["max_index"]:
-            continue
-        alike = np.flatnonzero(columns.index == point.index) if point.index is not None else np.arange(len(columns))
-        here = np.broadcast_to(point.x, (len(alike), len(point.x)))
-        if not len(alike) or not np.asarray(same.same(here, columns.x[alike])).any():
-            missing.append(k)
-    return missing

@@ -67,6 +67,7 @@ def info_dict(overview: Overview) -> dict[str, Any]:
 @guarded
 def info(store: Store, as_json: AsJson = False, debug: Debug = False) -> None:
     """Say what is in a store: points by index, searches, evaluations, settings. Works while a run is writing to it."""
+    from landscape_dist.analysis.proof_evidence import CertificateEvidence
     from landscape_dist.campaign.opening import open_certificates, open_overview, open_sessions
     from landscape_dist.cli.tables import numbers, print_json
 
@@ -80,6 +81,7 @@ def info(store: Store, as_json: AsJson = False, debug: Debug = False) -> None:
     typer.echo(str(overview))
     problem = said["problem"]
     domain = dict(problem["domain"])
+    certified = CertificateEvidence.of(certificates)
     rows = {
         "store": store,
         "finished": "yes" if overview.finished else "no: run the same command again to go on",
@@ -88,7 +90,7 @@ def info(store: Store, as_json: AsJson = False, debug: Debug = False) -> None:
         "explore": _settings(said["explore"]),
         "solver": _settings(said["solver"]),
         "same point": _settings(said["same"]),
-        **({} if certificates is None else {"certified": _certified(certificates)}),
+        **({} if certified is None else {"certified": str(certified)}),
         "made by": ", ".join(f"{name} {version}" for name, version in said["made_by"].items()),
     }
     for label, text in rows.items():
@@ -98,12 +100,6 @@ def info(store: Store, as_json: AsJson = False, debug: Debug = False) -> None:
     for number, one in enumerate(sessions[-MOST_SESSIONS:]):
         label = "sessions:" if not number and len(sessions) <= MOST_SESSIONS else ""
         typer.echo(f"  {label:<12}{_session(one)}")
-
-
-def _certified(kept: dict[str, Any]) -> str:
-    from landscape_dist.analysis.proof_evidence import CertificateEvidence
-
-    return str(CertificateEvidence.of(kept))
 
 
 def _session(one: dict[str, Any]) -> str:

@@ -29,6 +29,13 @@ class Identification:
         self.points = points
         self._index = CellIndex(judgement)
 
+    @classmethod
+    def of(cls, judgement: SameJudgement, points: PointColumns) -> Identification:
+        """Of points that are all there, which are not copied."""
+        known = cls(judgement, PointTable.of(points))
+        known.add(points)
+        return known
+
     def add(self, points: PointColumns) -> None:
         """Register points that were appended to the table."""
         self._index.add(self._index.locate(points.x, points.energy, points.index).own)

@@ -64,6 +64,13 @@ class PointTable:
             "round": Column(np.int32),
         }
 
+    @classmethod
+    def of(cls, points: PointColumns) -> PointTable:
+        """With these points, which are not copied."""
+        table = cls(points.x.shape[1], points.eigenvalues.shape[1])
+        table.adopt(points)
+        return table
+
     def __len__(self) -> int:
         return len(self.columns["index"])
 

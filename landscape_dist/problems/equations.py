@@ -75,22 +75,18 @@ def _is_flat(problem: Problem) -> bool:
 
 
 def expressions_of(equations: Equations) -> tuple[Algebra, list[int]]:
-    """The components of g as expressions, in an algebra of their own."""
+    """The components of g as expressions, in their algebra, to which more may be added."""
     algebra, _, g = _read(equations.symmetric, equations.formulas, equations.dim)
     return algebra, g
 
 
-@lru_cache(maxsize=16)
-def _texts(energy: bool, formulas: tuple[Any, ...], dim: int) -> tuple[str, ...]:
-    algebra, expressions, _ = _read(energy, formulas, dim)
+def exact_formulas(equations: Equations) -> tuple[str, ...]:
+    """The energy, or the components of a vector field, with all numbers as fractions: what is proved is about these."""
+    algebra, expressions, _ = _read(equations.symmetric, equations.formulas, equations.dim)
     return tuple(algebra.show(expression) for expression in expressions)
 
 
-def exact_formulas(equations: Equations) -> tuple[str, ...]:
-    """The energy, or the components of a vector field, with all numbers as fractions: what is proved is about these."""
-    return _texts(equations.symmetric, equations.formulas, equations.dim)
-
-
+@lru_cache(maxsize=16)
 def _read(energy: bool, formulas: tuple[Any, ...], dim: int) -> tuple[Algebra, list[int], list[int]]:
     algebra = Algebra()
     expressions = [

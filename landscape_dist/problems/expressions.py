@@ -19,7 +19,7 @@ from typing import Any
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems.constants import bounded, bounded_product, bounded_sum, is_finite, shortened, shown
 
-_FUNCTIONS = {
+KNOWN_FUNCTIONS = {
     "sin": "sin",
     "cos": "cos",
     "tan": "tan",
@@ -48,6 +48,7 @@ _FUNCTIONS = {
     "Abs": "Abs",
     "erf": "erf",
 }
+"""Names of functions in formulas, and SymPy\'s."""
 _ARITY = {"atan2": 2}
 _CONSTANTS = {"pi": "pi", "E": "E"}
 _OPERATORS: dict[type[ast.operator], str] = {
@@ -105,7 +106,7 @@ class Vocabulary:
         parameters = f"; parameters {', '.join(self.parameters)}" if self.parameters else ""
         return (
             f"variables {variables}{parameters}; constants pi, E; numbers; + - * / ** ^ and parentheses; "
-            f"functions {', '.join(sorted({name.lower() for name in _FUNCTIONS.values()}))}"
+            f"functions {', '.join(sorted({name.lower() for name in KNOWN_FUNCTIONS.values()}))}"
         )
 
 
@@ -309,7 +310,7 @@ class _Reader:
         if node.id in _CONSTANTS:
             return getattr(sympy, _CONSTANTS[node.id])
         cure = "give it in variables=[...] or parameters={...}"
-        if node.id in _FUNCTIONS:
+        if node.id in KNOWN_FUNCTIONS:
             cure = "give its argument in parentheses"
         elif node.id == "x0":
             cure = "variables count from x1"
@@ -323,16 +324,16 @@ class _Reader:
         if not isinstance(node.func, ast.Name) or node.keywords:
             raise self._refusal(node)
         name = node.func.id
-        if name not in _FUNCTIONS:
+        if name not in KNOWN_FUNCTIONS:
             raise ProblemError(
                 f"the formula calls the unknown function {name!r}: allowed are {self._vocabulary.allowed()}"
             )
         with self._nested():
             arguments = [self.read(argument) for argument in node.args]
-        arity = _ARITY.get(_FUNCTIONS[name], 1)
+        arity = _ARITY.get(KNOWN_FUNCTIONS[name], 1)
         if len(arguments) != arity:
             raise ProblemError(f"{name} has {len(arguments)} arguments in {self._text(node)!r}; it takes {arity}")
-        return bounded(getattr(sympy, _FUNCTIONS[name])(*arguments))
+        return bounded(getattr(sympy, KNOWN_FUNCTIONS[name])(*arguments))
 
     @contextmanager
     def _nested(self) -> Iterator[None]:
@@ -377,6 +378,6 @@ def _splitbounded_sum(source: str) -> list[tuple[str, str]]:
 
 def _checked_name(name: str, what: str) -> str:
     usable = isinstance(name, str) and name.isidentifier() and unicodedata.is_normalized("NFKC", name)
-    if not usable or keyword.iskeyword(name) or name in _FUNCTIONS or name in _CONSTANTS:
+    if not usable or keyword.iskeyword(name) or name in KNOWN_FUNCTIONS or name in _CONSTANTS:
         raise ProblemError(f"{what} name {name!r} cannot be used; give a word that is no function or constant")
     return name

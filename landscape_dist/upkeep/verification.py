@@ -156,7 +156,7 @@ def _slots(snapshot: Snapshot, problem: Problem | None, skipped: list[str]) -> l
     except SettingsError as error:
         skipped.append(f"numbers of searches: {error}")
         return []
-    table = _table(points)
+    table = PointTable.of(points)
     slots = Slots(np.array(header["start"], dtype=np.float64), settings, table, space)
     if len(points):  # none yet, before the first commit of a run
         slots.add(points)
@@ -180,16 +180,9 @@ def _twins(snapshot: Snapshot, same: SameJudgement | None, skipped: list[str]) -
     except SettingsError as error:
         skipped.append(f"points that are the same: {error}")
         return []
-    known = Identification(judgement, _table(points))
-    known.add(points)
+    known = Identification.of(judgement, points)
     twins = np.flatnonzero(known.find(points.x, points.energy, points.index) != np.arange(len(points)))
     return [f"points: {len(twins)} are the same as one before ({twins[0]}, ...)"] if len(twins) else []
-
-
-def _table(points: PointColumns) -> PointTable:
-    table = PointTable(points.x.shape[1], points.eigenvalues.shape[1])
-    table.adopt(points)
-    return table
 
 
 def _gradients(problem: Problem, points: PointColumns, header: dict[str, Any]) -> tuple[float, list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,20 +15,12 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
-def advanced(equations: Equations, pack: FloatArray, smallest: FloatArray) -> Advanced:
-    """The task: `advance`, with the time that it took."""
-    start = time.process_time()
-    result = advance(equations, pack, smallest)
-    result.cpu_seconds = time.process_time() - start
-    return result
-
-
 def packs_on(client: Client, equations: Equations) -> Packs:
     """Packs looked at by a client's workers; what comes of them, and its order, is as in one process."""
     (there,) = client.scatter([replace(equations, formulas=())], broadcast=True, hash=False)
 
     def run(packs: list[FloatArray], smallest: FloatArray) -> Iterable[Advanced]:
-        futures = [client.submit(advanced, there, pack, smallest, pure=False) for pack in packs]
+        futures = [client.submit(advance, there, pack, smallest, pure=False) for pack in packs]
         try:
             for future in futures:
                 yield future.result()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from landscape_dist.exploration.proofs.contraction import (
     Preconditioned,
+    in_two,
     look,
     narrowed,
     narrowed_further,
     preconditioned,
 )
-from landscape_dist.exploration.proofs.krawczyk import Zeros, newton, no_zeros, one_zero
+from landscape_dist.exploration.proofs.krawczyk import Zeros, at_points, newton, no_zeros, one_zero
 from landscape_dist.numerics import intervals
 from landscape_dist.problems.equations import Equations
 from landscape_dist.records import BoolArray, FloatArray
@@ -39,7 +41,7 @@ class Advanced:
 
     Attributes:
         boxes: (2, d, n) to look at next. small: (2, d, k) too small to be cut and undecided. zeros: in boxes that are
-            done. n_looks: how many boxes were looked at. cpu_seconds: that it took, where it was measured.
+            done. n_looks: how many boxes were looked at. cpu_seconds: that it took.
     """
 
     boxes: FloatArray
@@ -55,8 +57,11 @@ def advance(equations: Equations, X: FloatArray, smallest: FloatArray) -> Advanc
     Args:
         X: (2, d, n) boxes. smallest: (d,) widths at which a box is not cut any more.
     """
+    start = time.process_time()
     with np.errstate(all="ignore"):
-        return _advance(equations, X, smallest)
+        result = _advance(equations, X, smallest)
+    result.cpu_seconds = time.process_time() - start
+    return result
 
 
 def _advance(equations: Equations, X: FloatArray, smallest: FloatArray) -> Advanced:
@@ -97,7 +102,7 @@ def _decided(equations: Equations, P: Preconditioned, X: FloatArray, smallest: F
     if not len(promising):
         return done, no_zeros(equations.dim)
     Z = np.maximum(box, np.stack([reach.T - x.T, x.T + reach.T]))
-    ok, radius = one_zero(equations, x, Z)
+    ok, radius = one_zero(equations, x, at_points(equations, x), Z)
     done[promising[ok]] = True
     return done, Zeros(x[ok], radius[ok], Z[:, :, ok])
 
@@ -131,12 +136,6 @@ def _halves(equations: Equations, J: FloatArray, X: FloatArray, cuttable: BoolAr
     np.add.at(smear, columns, np.nan_to_num(relative, nan=0.0, posinf=0.0))
     known = np.isfinite(of_row).all(axis=0) & np.isfinite(smear).all(axis=0)
     smear = np.where(known, smear, width)
-    which = np.argmax(np.where(cuttable, smear, -1.0), axis=0)
-    at = np.arange(n)
-    lower, upper = -X[0, which, at], X[1, which, at]
-    cut = lower + CUT * (upper - lower)
-    first, second = X.copy(), X.copy()
-    first[1, which, at] = cut
-    second[0, which, at] = -cut
+    first, second = in_two(X, np.argmax(np.where(cuttable, smear, -1.0), axis=0), CUT)
     # a box and its other half stand together, so that packs hold neighbours
     return np.stack([first, second], axis=3).reshape(2, d, 2 * n)

@@ -44,10 +44,6 @@ class Branch:
     left: bool
     reason: str
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
-
     @property
     def proved(self) -> bool:
         """Whether it is known where it leads."""
@@ -80,16 +76,21 @@ class Certificates:
         """How many points are proved to be there."""
         return sum(point is not None for point in self.points)
 
-    def summary(self) -> dict[str, Any]:
-        """What a store keeps of them, in plain values: boxes are made again in less time than they are read in."""
-        why: dict[str, list[int]] = {}
+    @property
+    def not_certified(self) -> dict[str, list[int]]:
+        """Ids of the points that are not certified, by reason."""
+        ids: dict[str, list[int]] = {}
         for k, reason in enumerate(self.reasons):
             if reason:
-                why.setdefault(reason, []).append(k)
+                ids.setdefault(reason, []).append(k)
+        return ids
+
+    def summary(self) -> dict[str, Any]:
+        """What a store keeps of them, in plain values: boxes are made again in less time than they are read in."""
         return {
             "of_points": len(self.points),
             "n_certified": self.n_certified,
-            "not_certified": {reason: ids[:MOST_IDS] for reason, ids in why.items()},
+            "not_certified": {reason: ids[:MOST_IDS] for reason, ids in self.not_certified.items()},
             "wrong_index": list(self.wrong[:MOST_IDS]),
             "n_branches": len(self.branches),
             "n_branches_certified": sum(branch.proved for branch in self.branches),
@@ -98,20 +99,15 @@ class Certificates:
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.n_certified} of {len(self.points)} points certified"]
-        counts: dict[str, list[int]] = {}
-        for k, reason in enumerate(self.reasons):
-            if reason:
-                counts.setdefault(reason, []).append(k)
-        for reason, ids in counts.items():
+        for reason, ids in self.not_certified.items():
             some = ", ".join(map(str, ids[:10])) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")
             lines.append(f"  not certified: {reason}: {some}")
         lines += [f"  point {k} has another index than is stored" for k in self.wrong]
         if self.branches:
             n = sum(branch.proved for branch in self.branches)
             lines.append(f"{n} of {len(self.branches)} branches of index-1 points certified")
-            lines += [f"  point {b.parent}, side {b.side:+d}: {b.reason}" for b in self.branches if b.reason][
-                :MOST_LINES
-            ]
+            open_ = [branch for branch in self.branches if not branch.proved]
+            lines += [f"  point {b.parent}, side {b.side:+d}: {b.reason}" for b in open_[:MOST_LINES]]
             lines += [f"  {text}" for text in self.wrong_arrows]
         return "\n".join(lines)
 
@@ -130,7 +126,7 @@ class Certificates:
             "points": [{"id": k, **point.as_dict()} for k, point in certified],
             "not_certified": {str(k): reason for k, reason in enumerate(self.reasons) if reason},
             "wrong_index": list(self.wrong),
-            "branches": [branch.as_dict() for branch in self.branches],
+            "branches": [asdict(branch) for branch in self.branches],
             "wrong_arrows": list(self.wrong_arrows),
         }
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from landscape_dist.errors import SettingsError
 from landscape_dist.exploration.proofs.branch_and_prune import CUT, Advanced, advance
+from landscape_dist.exploration.proofs.contraction import in_two
 from landscape_dist.exploration.proofs.distinct import distinct, raised, wrapped
 from landscape_dist.exploration.proofs.flooding import Flood, flooding
 from landscape_dist.exploration.proofs.krawczyk import (
@@ -165,18 +166,14 @@ class State:
     zeros: Zeros
     n_looks: int = 0
     cpu_seconds: float = 0.0
-    flood: Flood | None = field(default=None)
+    flood: Flood | None = None
 
     @classmethod
     def begin(cls, lower: FloatArray, upper: FloatArray) -> State:
         """All of a box, cut into as many as cost no more than one: calls of NumPy take longer than few numbers."""
         boxes = np.stack([-lower, upper])[:, :, None]
         for k in range(FIRST_CUTS):
-            i = k % len(lower)
-            middle = CUT * boxes[1, i] - (1 - CUT) * boxes[0, i]
-            first, second = boxes.copy(), boxes.copy()
-            first[1, i], second[0, i] = middle, -middle
-            boxes = np.concatenate([first, second], axis=2)
+            boxes = np.concatenate(in_two(boxes, k % len(lower), CUT), axis=2)
         return cls(lower, upper, boxes, boxes[:, :, :0], no_zeros(len(lower)))
 
     @property
@@ -194,10 +191,7 @@ def advance_here(equations: Equations) -> Packs:
 
     def run(packs: list[FloatArray], smallest: FloatArray) -> Iterable[Advanced]:
         for pack in packs:
-            start = time.process_time()
-            result = advance(equations, pack, smallest)
-            result.cpu_seconds = time.process_time() - start
-            yield result
+            yield advance(equations, pack, smallest)
 
     return run
 

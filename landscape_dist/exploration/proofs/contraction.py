@@ -21,6 +21,16 @@ SWEEPS = 3
 BETTER = 0.9
 
 
+def in_two(X: FloatArray, which: IntArray | int, part: float) -> tuple[FloatArray, FloatArray]:
+    """Boxes (2, d, n), each cut in two across variable `which`, (n,) or one for all, at this part of its width."""
+    at = np.arange(X.shape[2])
+    lower, upper = -X[0, which, at], X[1, which, at]
+    cut = lower + part * (upper - lower)
+    first, second = X.copy(), X.copy()
+    first[1, which, at], second[0, which, at] = cut, -cut
+    return first, second
+
+
 @dataclass
 class Look:
     """n boxes and what is known of the equations there.
@@ -158,15 +168,22 @@ class Preconditioned:
 
 def preconditioned(equations: Equations, J: FloatArray) -> Preconditioned:
     """Y, and how far Y J is from the identity, for derivatives J (2, m, n) in boxes."""
+    middle, spread = matrices(equations, J)
+    Y, regular = inverses(middle)
+    regular &= np.isfinite(spread).all(axis=(1, 2))
+    spread[~regular] = 0.0
+    return Preconditioned(Y, distance_from_identity(Y, middle, spread), regular)
+
+
+def matrices(equations: Equations, J: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Middles and spreads (n, d, d) of derivatives J (2, m, n); 0 and infinite where part of one is not bounded."""
     d, n = equations.dim, J.shape[2]
     middle, spread = np.zeros((n, d, d)), np.zeros((n, d, d))
-    m = intervals.midpoint(J)
-    finite = np.isfinite(J).all(axis=(0, 1))
-    middle[:, equations.rows, equations.columns] = np.where(finite, m, 0.0).T
-    spread[:, equations.rows, equations.columns] = np.where(finite, intervals.radius(J), 0.0).T
-    Y, regular = inverses(middle)
-    regular &= finite
-    return Preconditioned(Y, distance_from_identity(Y, middle, spread), regular)
+    middle[:, equations.rows, equations.columns] = intervals.midpoint(J).T
+    spread[:, equations.rows, equations.columns] = intervals.radius(J).T
+    unbounded = ~np.isfinite(J).all(axis=(0, 1))
+    middle[unbounded], spread[unbounded] = 0.0, np.inf
+    return middle, spread
 
 
 def inverses(A: FloatArray) -> tuple[FloatArray, BoolArray]:

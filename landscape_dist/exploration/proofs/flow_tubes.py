@@ -23,7 +23,8 @@ import numpy as np
 
 from landscape_dist.exploration.proofs.certificates import Branch, Certificates
 from landscape_dist.exploration.proofs.completeness import CertifiedPoint
-from landscape_dist.exploration.proofs.krawczyk import derivative
+from landscape_dist.exploration.proofs.contraction import matrices
+from landscape_dist.exploration.proofs.krawczyk import at_points, derivative
 from landscape_dist.numerics import intervals
 from landscape_dist.problems.equations import Equations
 from landscape_dist.problems.programs.on_floats import evaluate
@@ -103,14 +104,9 @@ def _room(x: FloatArray, X: FloatArray) -> float:
 
 def _hessians(equations: Equations, box: FloatArray) -> tuple[FloatArray, FloatArray]:
     """(n, d, d) middles and spreads of the Hessian in boxes (2, d, n); infinite where part of it has no value."""
-    d, n = box.shape[1:]
     result = enclose(equations.both, box)
-    J = result.values[:, d:][:, equations.entries]
-    middle, spread = np.zeros((n, d, d)), np.zeros((n, d, d))
-    middle[:, equations.rows, equations.columns] = intervals.midpoint(J).T
-    spread[:, equations.rows, equations.columns] = intervals.radius(J).T
-    bad = result.partly | ~np.isfinite(spread).all(axis=(1, 2))
-    middle[bad], spread[bad] = 0.0, np.inf
+    middle, spread = matrices(equations, result.values[:, equations.dim :][:, equations.entries])
+    middle[result.partly], spread[result.partly] = 0.0, np.inf
     return middle, spread
 
 
@@ -267,9 +263,9 @@ def _tube(equations: Equations, path: _Path, r0: float) -> FloatArray | None:
     control = np.stack([y[:-1], y[:-1] + h * f[:-1] / 3, y[1:] - h * f[1:] / 3, y[1:]])
     low, high = control.min(axis=0), control.max(axis=0)
     middle_x, half = (low + high) / 2, (high - low) / 2
-    delta = _defects(equations, control, path.h, middle_x, half)
-    center, _ = _hessians(equations, _ball(middle_x, half))
-    mu = -_least_eigenvalues(center, np.zeros_like(center))
+    M, S = _hessians(equations, _ball(middle_x, half))
+    delta = _defects(at_points(equations, middle_x), M, S, control, path.h, middle_x, half)
+    mu = -_least_eigenvalues(M, np.zeros_like(M))
     r = _radii(mu, delta, path.h, r0)
     for _ in range(TRIES):
         if not np.isfinite(r).all():
@@ -295,16 +291,21 @@ def _radii(mu: FloatArray, delta: FloatArray, h: FloatArray, r0: float) -> Float
 
 
 def _defects(
-    equations: Equations, control: FloatArray, h: FloatArray, middle_x: FloatArray, half: FloatArray
+    at_middle: FloatArray,
+    M: FloatArray,
+    S: FloatArray,
+    control: FloatArray,
+    h: FloatArray,
+    middle_x: FloatArray,
+    half: FloatArray,
 ) -> FloatArray:
-    """Bounds (m,) of |y' + grad E(y)| along cubics with Bernstein coefficients (4, m, d).
+    """Bounds (m,) of |y' + grad E(y)| along cubics with Bernstein coefficients `control` (4, m, d), in boxes
+    `middle_x` -+ `half` (m, d) with gradients `at_middle` (2, d, m).
 
     With H in [M -+ S] and m between: grad E(y) = grad E(m) + M (y - m) up to S |y - m|, and y' + grad E(m) + M (y - m)
     is a cubic, bounded by its coefficients.
     """
-    thin = enclose(equations.gradient, np.stack([-middle_x.T, middle_x.T])).values
-    g, g_error = intervals.midpoint(thin).T, intervals.radius(thin).T
-    M, S = _hessians(equations, _ball(middle_x, half))
+    g, g_error = intervals.midpoint(at_middle).T, intervals.radius(at_middle).T
     slopes = 3 * np.diff(control, axis=0) / h[:, None]
     # of degree two, written as of degree three
     raised = np.stack([slopes[0], (slopes[0] + 2 * slopes[1]) / 3, (2 * slopes[1] + slopes[2]) / 3, slopes[2]])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from landscape_dist.exploration.proofs.contraction import in_two
 from landscape_dist.numerics import intervals
 from landscape_dist.problems.equations import Equations, expressions_of
 from landscape_dist.problems.programs import program_of
@@ -60,7 +61,8 @@ def outer_radius(equations: Equations) -> float | None:
         T, hoped = _from_where(sizes, leading), _from_where(at_middle, leading)
         done = np.maximum(GOOD_ENOUGH * hoped, largest) >= T
         largest = max(largest, T[done].max(initial=0.0))
-        boxes = _halves(boxes[:, :, ~done])
+        boxes = boxes[:, :, ~done]
+        boxes = np.concatenate(in_two(boxes, np.argmax(boxes[0] + boxes[1], axis=0), 0.5), axis=2)
     return float(largest * SLACK) if largest < LARGEST else None
 
 
@@ -70,15 +72,6 @@ def _faces(d: int) -> FloatArray:
     at = np.arange(d)
     faces[0, at, at] = -1.0
     return faces
-
-
-def _halves(boxes: FloatArray) -> FloatArray:
-    """Each cut in two where it is widest."""
-    which, at = np.argmax(boxes[0] + boxes[1], axis=0), np.arange(boxes.shape[2])
-    middle = 0.5 * (boxes[1, which, at] - boxes[0, which, at])
-    first, second = boxes.copy(), boxes.copy()
-    first[1, which, at], second[0, which, at] = middle, -middle
-    return np.concatenate([first, second], axis=2)
 
 
 def _sizes(values: FloatArray) -> FloatArray:

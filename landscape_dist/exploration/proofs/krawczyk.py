@@ -12,6 +12,7 @@ from landscape_dist.exploration.proofs.contraction import (
     EPS,
     distance_from_identity,
     inverses,
+    matrices,
     preconditioned,
     products,
 )
@@ -103,10 +104,18 @@ def newton(equations: Equations, X: FloatArray, lengths: FloatArray, steps: int 
     return x
 
 
-def one_zero(equations: Equations, x: FloatArray, Z: FloatArray) -> tuple[BoolArray, FloatArray]:
+def at_points(equations: Equations, x: FloatArray) -> FloatArray:
+    """(2, d, n) enclosures of the equations at points x (n, d)."""
+    return enclose(equations.gradient, np.stack([-x.T, x.T])).values
+
+
+def one_zero(equations: Equations, x: FloatArray, g: FloatArray, Z: FloatArray) -> tuple[BoolArray, FloatArray]:
     """Whether boxes Z (2, d, n) hold exactly one zero, with x (n, d) near it (Krawczyk 1969; Rump 1983).
 
     Z is met by K = x - Y g(x) + (1 - Y J(Z)) (Z - x); where K lies inside of Z, Z has one zero, and it is in K.
+
+    Args:
+        g: (2, d, n) the equations at x.
 
     Returns:
         (n,), and the radii (n, d) around x that hold the zero where there is one.
@@ -114,11 +123,10 @@ def one_zero(equations: Equations, x: FloatArray, Z: FloatArray) -> tuple[BoolAr
     d = equations.dim
     result = enclose(equations.both, Z)
     P = preconditioned(equations, result.values[:, d:][:, equations.entries])
-    thin = np.stack([-x.T, x.T])
-    b, error = products(P.Y, enclose(equations.gradient, thin).values)
-    reach = np.maximum(np.abs(intervals.sub(Z, thin)[0]), np.abs(intervals.sub(Z, thin)[1])).T
+    b, error = products(P.Y, g)
+    ends = intervals.sub(Z, np.stack([-x.T, x.T]))
+    reach = np.abs(ends).max(axis=0).T
     moved = (np.abs(b) + error + np.einsum("nij,nj->ni", P.spread, reach)) * (1 + (d + 8) * 4 * EPS) + 1e-290
-    ends = intervals.sub(Z, thin)
     within = (np.nextafter(ends[0] * (1 - 4 * EPS), -np.inf) > moved.T) & (
         np.nextafter(ends[1] * (1 - 4 * EPS), -np.inf) > moved.T
     )
@@ -153,14 +161,15 @@ def pinned(equations: Equations, x: FloatArray, room: FloatArray) -> tuple[Zeros
     radius, around = np.zeros((n, d)), np.zeros((2, d, n))
     found = np.zeros(n, dtype=bool)
     left = np.arange(n)
+    g = at_points(equations, x)
+    Y, _ = inverses(derivative(equations, evaluate(equations.both, np.ascontiguousarray(x.T))))
+    b, error = products(Y, g)
+    off = np.abs(b) + error
     for widening in WIDENINGS:
         here = x[left]
-        values = evaluate(equations.both, np.ascontiguousarray(here.T))
-        Y, _ = inverses(derivative(equations, values))
-        b, error = products(Y, enclose(equations.gradient, np.stack([-here.T, here.T])).values)
-        r = (widening * (np.abs(b) + error) + 4 * EPS * np.abs(here) + FINEST * room[left]).T
+        r = (widening * off[left] + 4 * EPS * np.abs(here) + FINEST * room[left]).T
         Z = np.stack([r - here.T, r + here.T])
-        ok, moved = one_zero(equations, here, Z)
+        ok, moved = one_zero(equations, here, g[:, :, left], Z)
         radius[left[ok]], around[:, :, left[ok]] = moved[ok], Z[:, :, ok]
         found[left[ok]] = True
         left = left[~ok]
@@ -180,10 +189,8 @@ def indices(equations: Equations, zeros: Zeros) -> IntArray:
     if n == 0:
         return np.empty(0, dtype=np.int64)
     J = enclose(equations.both, zeros.boxes).values[:, d:][:, equations.entries]
-    middle, spread = np.zeros((n, d, d)), np.zeros((n, d, d))
-    middle[:, equations.rows, equations.columns] = intervals.midpoint(J).T
-    spread[:, equations.rows, equations.columns] = intervals.radius(J).T
-    known = np.isfinite(middle).all(axis=(1, 2)) & np.isfinite(spread).all(axis=(1, 2))
+    middle, spread = matrices(equations, J)
+    known = np.isfinite(spread).all(axis=(1, 2))
     result = np.full(n, UNKNOWN, dtype=np.int64)
     if known.any():
         of = _inertias if equations.symmetric else _unstable

@@ -59,7 +59,6 @@ class Prover:
         self._periods = None if problem.periods is None else np.asarray(problem.periods, dtype=np.float64)
         self._boxes = boxes
         self._indices = (min_index, equations.dim if max_index is None else max_index)
-        self._lower, self._upper = lower, upper
         self._state = State.begin(lower, upper)
         self._proof: Proof | None = None
         self.record: dict[str, Any] = {

@@ -84,7 +84,7 @@ class Algebra:
             depends = 1 << node.index
         else:
             depends = 0
-            for part in _parts(node):
+            for part in parts_of(node):
                 depends |= self.depends[part]
         self.nodes.append(node)
         self.depends.append(depends)
@@ -104,8 +104,8 @@ class Algebra:
         """constant + sum of coefficient * expression."""
         total = Fraction(constant)
         collected: dict[int, Fraction] = {}
-        waiting = [(Fraction(c), term) for c, term in terms]
-        for c, term in waiting:
+        for coefficient, term in terms:
+            c = Fraction(coefficient)
             node = self.nodes[term]
             if isinstance(node, Number):
                 total += c * node.value
@@ -160,7 +160,8 @@ class Algebra:
         exponent = Fraction(exponent)
         if exponent.denominator == 1:
             return self.product([(base, int(exponent))])
-        return self._enter(Function("sqrt", (base,)) if exponent == Fraction(1, 2) else _power(base, exponent))
+        root = exponent == Fraction(1, 2)
+        return self._enter(Function("sqrt", (base,)) if root else Function("power", (base,), exponent))
 
     def function(self, name: str, *arguments: int) -> int:
         """name(expression, ...)."""
@@ -193,18 +194,19 @@ class Algebra:
             return self.sum(terms)
         assert isinstance(node, Function)
         outer = self._outer(expression, node)
-        return self.sum(
-            [(1, self.product([(slope, 1), (self.derivative(u, index), 1)])) for slope, u in outer if slope is not None]
-        )
+        return self.sum((1, self.product([(slope, 1), (self.derivative(u, index), 1)])) for slope, u in outer)
 
     def _outer(self, expression: int, node: Function) -> list[tuple[int, int]]:
         """Derivatives of a function by its arguments, each with that argument."""
         u = node.arguments[0]
         name = node.name
-        square = self.power(u, 2)
+
+        def one_and(sign: int, constant: int = 1) -> int:
+            return self.sum([(sign, self.power(u, 2))], constant)
+
         if name == "atan2":
             v = node.arguments[1]
-            norm = self.sum([(1, square), (1, self.power(v, 2))])
+            norm = self.sum([(1, self.power(u, 2)), (1, self.power(v, 2))])
             return [(self.product([(v, 1), (norm, -1)]), u), (self.product([(u, 1), (norm, -1)], -1), v)]
         slopes = {
             "exp": lambda: expression,
@@ -215,12 +217,12 @@ class Algebra:
             "sinh": lambda: self.function("cosh", u),
             "cosh": lambda: self.function("sinh", u),
             "tanh": lambda: self.sum([(-1, self.power(expression, 2))], 1),
-            "asin": lambda: self.power(self.sum([(-1, square)], 1), Fraction(-1, 2)),
-            "acos": lambda: self.sum([(-1, self.power(self.sum([(-1, square)], 1), Fraction(-1, 2)))]),
-            "atan": lambda: self.power(self.sum([(1, square)], 1), -1),
-            "asinh": lambda: self.power(self.sum([(1, square)], 1), Fraction(-1, 2)),
-            "acosh": lambda: self.power(self.sum([(1, square)], -1), Fraction(-1, 2)),
-            "atanh": lambda: self.power(self.sum([(-1, square)], 1), -1),
+            "asin": lambda: self.power(one_and(-1), Fraction(-1, 2)),
+            "acos": lambda: self.sum([(-1, self.power(one_and(-1), Fraction(-1, 2)))]),
+            "atan": lambda: self.power(one_and(1), -1),
+            "asinh": lambda: self.power(one_and(1), Fraction(-1, 2)),
+            "acosh": lambda: self.power(one_and(1, -1), Fraction(-1, 2)),
+            "atanh": lambda: self.power(one_and(-1), -1),
             "sqrt": lambda: self.product([(expression, -1)], Fraction(1, 2)),
             "power": lambda: self.sum([(node.exponent, self.power(u, node.exponent - 1))]),
             "absolute": lambda: self.function("sign", u),
@@ -259,11 +261,8 @@ class Algebra:
         return text if exponent == 1 else f"{text}^({exponent})" if exponent < 0 else f"{text}^{exponent}"
 
 
-def _power(base: int, exponent: Fraction) -> Function:
-    return Function("power", (base,), exponent)
-
-
-def _parts(node: Node) -> list[int]:
+def parts_of(node: Node) -> list[int]:
+    """The expressions that one is made of."""
     if isinstance(node, Sum):
         return [term for term, _ in node.terms]
     if isinstance(node, Product):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape_dist.problems.programs.algebra import Algebra, Function, Number, Product, Sum, Variable
+from landscape_dist.problems.programs.algebra import Algebra, Function, Number, Product, Sum, Variable, parts_of
 from landscape_dist.records import FloatArray
 
 IntArray = NDArray[np.intp]
@@ -58,7 +58,11 @@ class Program:
     values: FloatArray
     steps: tuple[Step, ...]
     outputs: IntArray
-    n_operations: int = field(default=0)
+
+    @property
+    def n_operations(self) -> int:
+        """How many operations there are."""
+        return sum(step.results[1] - step.results[0] for step in self.steps)
 
 
 def program_of(algebra: Algebra, expressions: Sequence[int], dim: int) -> Program:
@@ -133,21 +137,13 @@ class _Writer:
             if here in self._done:
                 waiting.pop()
                 continue
-            missing = [part for part in self._parts(here) if part not in self._done]
+            missing = [part for part in parts_of(self._algebra.nodes[here]) if part not in self._done]
             if missing:
                 waiting.extend(missing)
             else:
                 self._done[here] = self._enter(here)
                 waiting.pop()
         return self._done[expression]
-
-    def _parts(self, expression: int) -> list[int]:
-        node = self._algebra.nodes[expression]
-        if isinstance(node, Sum):
-            return [term for term, _ in node.terms]
-        if isinstance(node, Product):
-            return [factor for factor, _ in node.factors]
-        return list(node.arguments) if isinstance(node, Function) else []
 
     def _enter(self, expression: int) -> int:
         node = self._algebra.nodes[expression]
@@ -281,5 +277,4 @@ class _Writer:
             )
             n_slots += len(members)
         table = np.array([enclosed(value) for value, _ in constants], dtype=np.float64).reshape(-1, 3).T
-        n_operations = sum(step.results[1] - step.results[0] for step in steps)
-        return Program(self._dim, n_slots, table[:2], table[2], tuple(steps), slots[ends], n_operations)
+        return Program(self._dim, n_slots, table[:2], table[2], tuple(steps), slots[ends])

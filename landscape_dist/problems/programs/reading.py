@@ -8,28 +8,10 @@ from typing import Any
 
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems.constants import shown
+from landscape_dist.problems.expressions import KNOWN_FUNCTIONS
 from landscape_dist.problems.programs.algebra import Algebra, Number
 
-FUNCTIONS = {
-    "sin": "sin",
-    "cos": "cos",
-    "tan": "tan",
-    "asin": "asin",
-    "acos": "acos",
-    "atan": "atan",
-    "atan2": "atan2",
-    "sinh": "sinh",
-    "cosh": "cosh",
-    "tanh": "tanh",
-    "asinh": "asinh",
-    "acosh": "acosh",
-    "atanh": "atanh",
-    "exp": "exp",
-    "log": "log",
-    "Abs": "absolute",
-    "sign": "sign",
-    "erf": "erf",
-}
+FUNCTIONS = {name: name for name in (*KNOWN_FUNCTIONS.values(), "sign") if name != "sqrt"} | {"Abs": "absolute"}
 """SymPy's names of functions, and ours."""
 
 

@@ -10,6 +10,7 @@ import pytest
 from landscape_dist.exploration.proofs.krawczyk import (
     UNKNOWN,
     Zeros,
+    at_points,
     energies,
     indices,
     newton,
@@ -37,7 +38,7 @@ def check_one_zero(seed: int) -> int:
     full = (Z[0] + Z[1] > 0).all(axis=0)
     Z, x = Z[:, :, full], x[full]
     with np.errstate(all="ignore"):
-        ok, radius = one_zero(equations, x, Z)
+        ok, radius = one_zero(equations, x, at_points(equations, x), Z)
     for k in np.flatnonzero(ok):
         held: list[Exact] = [z for z in zeros if within(z, Z[:, :, k])]
         assert len(held) == 1, seed
@@ -76,8 +77,9 @@ def test_refined_boxes_hold_their_zeros():
 def test_a_box_with_a_zero_on_its_face_is_none_of_one_zero():
     equations = field(["x1*(1 + x1^2)"])
     with np.errstate(all="ignore"):
-        ok, _ = one_zero(equations, np.array([[0.0]]), np.array([[[0.0]], [[0.01]]]))
-        wider, _ = one_zero(equations, np.array([[0.0]]), np.array([[[1e-4]], [[0.01]]]))
+        x = np.array([[0.0]])
+        ok, _ = one_zero(equations, x, at_points(equations, x), np.array([[[0.0]], [[0.01]]]))
+        wider, _ = one_zero(equations, x, at_points(equations, x), np.array([[[1e-4]], [[0.01]]]))
     assert not ok[0]
     assert wider[0]
 

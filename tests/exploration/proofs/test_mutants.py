@@ -61,8 +61,8 @@ def no_spread(real: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def half_of_it(real: Callable[..., Any]) -> Callable[..., Any]:
-    def mutant(equations: Any, x: Any, Z: Any) -> Any:
-        ok, radius = real(equations, x, Z)
+    def mutant(equations: Any, x: Any, g: Any, Z: Any) -> Any:
+        ok, radius = real(equations, x, g, Z)
         return ok, 0.5 * radius
 
     return mutant
@@ -71,8 +71,8 @@ def half_of_it(real: Callable[..., Any]) -> Callable[..., Any]:
 def whatever_contracts(real: Callable[..., Any]) -> Callable[..., Any]:
     """Without asking whether the image lies inside."""
 
-    def mutant(equations: Any, x: Any, Z: Any) -> Any:
-        radius = real(equations, x, Z)[1]
+    def mutant(equations: Any, x: Any, g: Any, Z: Any) -> Any:
+        radius = real(equations, x, g, Z)[1]
         return np.isfinite(radius).all(axis=1), radius
 
     return mutant
