@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from landscape_dist.exploration.proofs.contraction import (
+    Gaps,
     Preconditioned,
     in_two,
     look,
@@ -24,6 +25,8 @@ from landscape_dist.records import BoolArray, FloatArray
 CUT = 0.4736
 # A box that has become smaller than this part of its volume is looked at again before it is cut.
 SHRUNK = 0.4
+# A gap of more than this part of a box is where it is cut.
+WIDE = 0.01
 # Boxes are widened by this part of their width when they are asked for exactly one zero, for the zeros on their faces.
 WIDENED = 0.1
 POWERS, THINNEST, LARGEST_IMAGE = 6, 0.2, 0.9
@@ -68,15 +71,15 @@ def _advance(equations: Equations, X: FloatArray, smallest: FloatArray) -> Advan
     n_looks = X.shape[2]
     seen, none = look(equations, X)
     seen = seen.at(~none)
-    new, at_middle, none = narrowed(equations, seen)
-    seen, new, at_middle = seen.at(~none), new[:, :, ~none], at_middle[:, :, ~none]
+    new, at_middle, none, gaps = narrowed(equations, seen)
+    seen, new, at_middle, gaps = seen.at(~none), new[:, :, ~none], at_middle[:, :, ~none], gaps.at(~none)
     P = preconditioned(equations, seen.J)
     P.regular &= ~seen.partly
     newer, none = narrowed_further(P, new, intervals.midpoint(seen.X), at_middle)
-    seen, new = seen.at(~none), newer[:, :, ~none]
+    seen, new, gaps = seen.at(~none), newer[:, :, ~none], gaps.at(~none)
     P = Preconditioned(P.Y[~none], P.spread[~none], P.regular[~none])
     done, zeros = _decided(equations, P, new, smallest)
-    seen, new = seen.at(~done), new[:, :, ~done]
+    seen, new, gaps = seen.at(~done), new[:, :, ~done], gaps.at(~done)
     old_width, width = seen.X[0] + seen.X[1], new[0] + new[1]
     least = smallest[:, None]
     shrunk = np.prod(np.maximum(width, least) / np.maximum(old_width, least), axis=0) < SHRUNK
@@ -84,7 +87,7 @@ def _advance(equations: Equations, X: FloatArray, smallest: FloatArray) -> Advan
     # one that has just become too small to be cut may be seen to be without zeros when it is looked at again
     small = ~cuttable.any(axis=0) & ~shrunk
     cut = ~shrunk & ~small
-    halves = _halves(equations, seen.J[:, :, cut], new[:, :, cut], cuttable[:, cut])
+    halves = _halves(equations, seen.J[:, :, cut], new[:, :, cut], cuttable[:, cut], gaps.at(cut))
     return Advanced(np.concatenate([new[:, :, shrunk], halves], axis=2), new[:, :, small], zeros, n_looks)
 
 
@@ -96,7 +99,7 @@ def _decided(equations: Equations, P: Preconditioned, X: FloatArray, smallest: F
     if not len(promising):
         return done, no_zeros(equations.dim)
     box, reach = X[:, :, promising], reach[promising]
-    x = newton(equations, intervals.midpoint(box).T, reach, FEW_STEPS)
+    x, _ = newton(equations, intervals.midpoint(box).T, reach, FEW_STEPS)
     near = ((x >= -box[0].T - FAR * reach) & (x <= box[1].T + FAR * reach)).all(axis=1)
     promising, x, box, reach = promising[near], x[near], box[:, :, near], reach[near]
     if not len(promising):
@@ -121,8 +124,9 @@ def _reach(spread: FloatArray, r: FloatArray) -> tuple[FloatArray, BoolArray]:
     return v, np.isfinite(v).all(axis=1) & (image < LARGEST_IMAGE * v).all(axis=1)
 
 
-def _halves(equations: Equations, J: FloatArray, X: FloatArray, cuttable: BoolArray) -> FloatArray:
-    """Each box cut where the equations change most across it (Trombettoni et al., sum of relative smears)."""
+def _halves(equations: Equations, J: FloatArray, X: FloatArray, cuttable: BoolArray, gaps: Gaps) -> FloatArray:
+    """Each box cut where the equations change most across it (Trombettoni et al., sum of relative smears), or at a gap
+    that is wide enough."""
     d, n = X.shape[1:]
     if not n:
         return X
@@ -137,5 +141,12 @@ def _halves(equations: Equations, J: FloatArray, X: FloatArray, cuttable: BoolAr
     known = np.isfinite(of_row).all(axis=0) & np.isfinite(smear).all(axis=0)
     smear = np.where(known, smear, width)
     first, second = in_two(X, np.argmax(np.where(cuttable, smear, -1.0), axis=0), CUT)
+    at, column = np.arange(n), gaps.column
+    lower, upper = -X[0, column, at], X[1, column, at]
+    part = (np.minimum(gaps.above, upper) - np.maximum(gaps.below, lower)) / (upper - lower)
+    wide = np.flatnonzero((gaps.part > 0) & (part > WIDE) & (gaps.below > lower) & (gaps.above < upper))
+    first[:, :, wide] = second[:, :, wide] = X[:, :, wide]
+    first[1, column[wide], wide] = gaps.below[wide]
+    second[0, column[wide], wide] = -gaps.above[wide]
     # a box and its other half stand together, so that packs hold neighbours
     return np.stack([first, second], axis=3).reshape(2, d, 2 * n)

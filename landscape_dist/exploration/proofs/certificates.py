@@ -153,9 +153,9 @@ def _some(equations: Equations, X: FloatArray, degenerate: BoolArray) -> tuple[l
     largest = float(spread.max(initial=0.0))
     spread = np.maximum(spread, NOTHING * largest if largest > 0 else 1.0)
     with np.errstate(all="ignore"):
-        x = newton(equations, X, spread, STEPS)
+        x, Y = newton(equations, X, spread, STEPS)
         near = np.asarray((np.abs(x - X) <= NEAR * spread).all(axis=1))
-        zeros, ok = pinned(equations, x, spread)
+        zeros, ok = pinned(equations, x, Y, spread)
         zeros, ok = zeros.at(near[ok]), ok & near
         index, energy = indices(equations, zeros), energies(equations, zeros)
     reasons = [""] * n
@@ -164,7 +164,7 @@ def _some(equations: Equations, X: FloatArray, degenerate: BoolArray) -> tuple[l
             reasons[k] = "degenerate"
         else:
             reasons[k] = _reason(equations, X[k]) if near[k] else "Newton's method leads away from it"
-    found = list(points_of(zeros, index, energy))
+    found = points_of(zeros, index, energy)
     points: list[CertifiedPoint | None] = [None] * n
     for k, point in zip(np.flatnonzero(ok).tolist(), found, strict=True):
         points[k] = point

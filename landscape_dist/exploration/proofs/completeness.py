@@ -298,22 +298,19 @@ def points_of(
     energy: FloatArray,
     lower: FloatArray | float = -np.inf,
     upper: FloatArray | float = np.inf,
-) -> Iterable[CertifiedPoint]:
-    """Zeros one at a time, with their indices (n,) and energies (n, 2), in a box of these ends."""
-    boxes = zeros.boxes
-    for k in range(len(zeros)):
-        yield CertifiedPoint(
-            np.clip(zeros.x[k], lower, upper),  # those on faces may be a rounding error outside
-            None if index[k] == UNKNOWN else int(index[k]),
-            None if np.isnan(energy[k, 0]) else (float(energy[k, 0]), float(energy[k, 1])),
-            _ends(boxes[:, :, k]),
-            _ends(zeros.around[:, :, k]),
-        )
+) -> list[CertifiedPoint]:
+    """Zeros as points, with their indices (n,) and energies (n, 2), in a box of these ends."""
+    x = np.clip(zeros.x, lower, upper)  # those on faces may be a rounding error outside
+    boxes, around = _ends(zeros.boxes), _ends(zeros.around)
+    known = [None if k == UNKNOWN else k for k in index.tolist()]
+    # nan is not itself
+    between = [(low, high) if low == low else None for low, high in energy.tolist()]
+    return [CertifiedPoint(*parts) for parts in zip(x, known, between, boxes, around, strict=True)]
 
 
-def _ends(box: FloatArray) -> FloatArray:
-    """(2, d) interval -> (d, 2) lower and upper ends."""
-    return np.stack([-box[0], box[1]], axis=1)
+def _ends(boxes: FloatArray) -> FloatArray:
+    """(2, d, n) intervals -> (n, d, 2) lower and upper ends."""
+    return np.stack([-boxes[0].T, boxes[1].T], axis=2)
 
 
 def box_of(box: Any, dim: int) -> tuple[FloatArray, FloatArray]:

@@ -16,7 +16,7 @@ from landscape_dist.records import BoolArray, FloatArray, IntArray
 
 EPS = 2.0**-53
 # Rows of equations are gone through so often with one enclosure of the derivative.
-SWEEPS = 3
+SWEEPS = 2
 # again only where one of the variables has become less than this part of what it was.
 BETTER = 0.9
 
@@ -58,27 +58,61 @@ def look(equations: Equations, X: FloatArray) -> tuple[Look, BoolArray]:
     nowhere = result.nowhere
     if nowhere.any():  # the derivative has no value at some zeros, as that of sqrt(x) at 0
         nowhere[nowhere] = enclose(equations.gradient, X[:, :, nowhere]).nowhere
-    none = nowhere | ((g < 0).any(axis=0)).any(axis=0)
+    none = nowhere | ((g[0] < 0) | (g[1] < 0)).any(axis=0)
     if equations.energy is not None and has_edges(equations.energy):  # log(x) has none where its derivative has one
         none |= enclose(equations.energy, X).nowhere
     return Look(X, g, result.values[:, d:][:, equations.entries], result.partly), none
 
 
-def narrowed(equations: Equations, seen: Look) -> tuple[FloatArray, FloatArray, BoolArray]:
+@dataclass
+class Gaps:
+    """What of each of n boxes holds no zero although both sides of it may: the widest part that one equation shows.
+
+    Attributes:
+        column: (n,) the variable. below, above: (n,) its ends. part: (n,) of the box's width; 0 where there is none.
+    """
+
+    column: IntArray
+    below: FloatArray
+    above: FloatArray
+    part: FloatArray
+
+    @classmethod
+    def none(cls, n: int) -> Gaps:
+        """No gaps in n boxes."""
+        return cls(np.zeros(n, dtype=np.intp), np.zeros(n), np.zeros(n), np.zeros(n))
+
+    def at(self, which: BoolArray) -> Gaps:
+        """Those of these boxes."""
+        return Gaps(self.column[which], self.below[which], self.above[which], self.part[which])
+
+    def add(self, box: IntArray, column: IntArray, below: FloatArray, above: FloatArray, part: FloatArray) -> None:
+        """Some more, each of the box of that number: of a box's the widest is kept."""
+        order = np.lexsort((part, box))
+        last = order[np.flatnonzero(np.r_[box[order][1:] != box[order][:-1], True])]
+        last = last[part[last] > self.part[box[last]]]
+        which = box[last]
+        self.column[which], self.part[which] = column[last], part[last]
+        self.below[which], self.above[which] = below[last], above[last]
+
+
+def narrowed(equations: Equations, seen: Look) -> tuple[FloatArray, FloatArray, BoolArray, Gaps]:
     """Boxes within the given ones that hold all zeros of these, row by row of the equations.
 
     From g_i(x) = g_i(c) + sum_j J_ij (x_j - c_j), with J_ij of the box, each x_j of each equation, divisions by
     intervals that hold 0 included (Hansen and Walster, Global Optimization Using Interval Analysis, 2004, chapter 11).
 
     Returns:
-        The boxes (2, d, n); the equations at the middles c of the given ones, (2, d, n); which hold no zero (n,).
+        The boxes (2, d, n); the equations at the middles c of the given ones, (2, d, n); which hold no zero (n,); gaps.
     """
     X = seen.X
     c = intervals.midpoint(X)
     thin = np.stack([-c, c])
     at_middle = enclose(equations.gradient, thin).values
+    n = X.shape[2]
+    gaps = Gaps.none(n)
     if not len(equations.rows):
-        return X, at_middle, np.zeros(X.shape[2], dtype=bool)
+        return X, at_middle, np.zeros(n, dtype=bool), gaps
     rows = _Rows.of(equations)
     D = intervals.sub(X, thin)
     reach = np.maximum(D[0], D[1])
@@ -89,7 +123,7 @@ def narrowed(equations: Equations, seen: Look) -> tuple[FloatArray, FloatArray, 
     error = rows.longest * 2 * EPS * (np.abs(g).max(axis=0) + total)
     none = ((g + total + error) < 0).any(axis=(0, 1))
     rest = g[:, rows.of_entry] + (total[rows.of_entry] - size + error[rows.of_entry])
-    D, better = _solved(equations, seen.J, rest, D)
+    better = _solve(equations, seen.J, rest, D, gaps, np.arange(n))
     again = np.flatnonzero(better & ~none)
     for _ in range(SWEEPS - 1):
         if not len(again):
@@ -101,12 +135,21 @@ def narrowed(equations: Equations, seen: Look) -> tuple[FloatArray, FloatArray, 
         error = rows.longest * 2 * EPS * (np.abs(g) + np.add.reduceat(np.abs(terms), rows.starts, axis=1))
         none[again] |= ((sums + error) < 0).any(axis=(0, 1))
         rest = (sums[:, rows.of_entry] - terms) + error[:, rows.of_entry]
-        D[:, :, again], better = _solved(equations, J, rest, part)
+        better = _solve(equations, J, rest, part, gaps, again)
+        D[:, :, again] = part
         again = again[better]
     # an empty interval is one whose lower end is above its upper one
     none |= (D[0] + D[1] < 0).any(axis=0)
     none &= ~seen.partly  # where something has no value the mean value theorem does not hold
-    return np.where(seen.partly | none, X, np.minimum(X, intervals.add(thin, D))), at_middle, none
+    gaps.part[seen.partly] = 0.0
+    at = np.arange(n)
+    middle = c[gaps.column, at]
+    for ends in (gaps.below, gaps.above):
+        ends += middle
+    size_of = 4 * EPS * (np.abs(middle) + np.maximum(np.abs(gaps.below), np.abs(gaps.above)))
+    gaps.below += size_of
+    gaps.above -= size_of
+    return np.where(seen.partly | none, X, np.minimum(X, intervals.add(thin, D))), at_middle, none, gaps
 
 
 @dataclass(frozen=True)
@@ -127,22 +170,47 @@ class _Rows:
         return cls(starts, rows[starts], np.repeat(np.arange(len(starts)), lengths), int(lengths.max()) + 6)
 
 
-def _solved(equations: Equations, J: FloatArray, rest: FloatArray, D: FloatArray) -> tuple[FloatArray, BoolArray]:
-    """What of D (2, d, n) is left by J_ij D_j = -rest_ij (2, m, n), and in which boxes (n,) that is much less."""
+def _solve(
+    equations: Equations, J: FloatArray, rest: FloatArray, D: FloatArray, gaps: Gaps, which: IntArray
+) -> BoolArray:
+    """Narrow D (2, d, n) in place by J_ij D_j = -rest_ij (2, m, n); note the gaps of boxes `which` (n,).
+
+    Returns:
+        In which boxes (n,) D has become much less.
+    """
     rest[np.isnan(rest)] = np.inf
-    # only where one of both is not around zero is anything excluded
-    entry, box = np.nonzero((J < 0).any(axis=0) | (rest < 0).any(axis=0))
-    new = D.copy()
-    if len(entry):
-        column = equations.columns[entry]
-        first, second = intervals.extended_division(intervals.neg(rest[:, entry, box]), J[:, entry, box])
-        old = D[:, column, box]
-        met = np.maximum(_met(first, old), _met(second, old))
-        met[np.isnan(met)] = np.inf
-        for end in (0, 1):
-            np.minimum.at(new[end], (column, box), met[end])
-    better = (new[0] + new[1] < BETTER * (D[0] + D[1])).any(axis=0)
-    return new, better
+    old_width = D[0] + D[1]
+    entry, box = np.nonzero(_tells(J, rest, D[:, equations.columns]))
+    if not len(entry):
+        return np.zeros(D.shape[2], dtype=bool)
+    column = equations.columns[entry]
+    first, second = intervals.extended_division(intervals.neg(rest[:, entry, box]), J[:, entry, box])
+    old = D[:, column, box]
+    first, second = _met(first, old), _met(second, old)
+    met = np.maximum(first, second)
+    met[np.isnan(met)] = np.inf
+    for end in (0, 1):
+        np.minimum.at(D[end], (column, box), met[end])
+    two = np.flatnonzero(np.isfinite(first[1]) & np.isfinite(second[0]))
+    if len(two):
+        below, above = first[1, two], -second[0, two]
+        part = (above - below) / old_width[column[two], box[two]]
+        gaps.add(which[box[two]], column[two], below, above, part)
+    return np.asarray((D[0] + D[1] < BETTER * old_width).any(axis=0))
+
+
+def _tells(J: FloatArray, rest: FloatArray, D: FloatArray) -> BoolArray:
+    """For which of J D = -rest (2, m, n) a part of D is no solution: one of its ends is none, or there is a gap.
+
+    As good as that is in rounded numbers: what is passed over is only not made use of.
+    """
+    tells = ((rest[0] < 0) | (rest[1] < 0)) & (J[0] >= 0) & (J[1] >= 0)
+    for end in (-D[0], D[1]):
+        low, high = J[0] * end, J[1] * end
+        np.negative(low, out=low)
+        tells |= np.maximum(low, high) < -rest[1]
+        tells |= np.minimum(low, high) > rest[0]
+    return tells
 
 
 def _met(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -166,11 +234,13 @@ class Preconditioned:
     regular: BoolArray
 
 
-def preconditioned(equations: Equations, J: FloatArray) -> Preconditioned:
-    """Y, and how far Y J is from the identity, for derivatives J (2, m, n) in boxes."""
+def preconditioned(equations: Equations, J: FloatArray, Y: FloatArray | None = None) -> Preconditioned:
+    """Y, where it is not given, and how far Y J is from the identity, for derivatives J (2, m, n) in boxes."""
     middle, spread = matrices(equations, J)
-    Y, regular = inverses(middle)
-    regular &= np.isfinite(spread).all(axis=(1, 2))
+    regular = np.asarray(np.isfinite(spread).all(axis=(1, 2)))
+    if Y is None:
+        Y, good = inverses(middle)
+        regular &= good
     spread[~regular] = 0.0
     return Preconditioned(Y, distance_from_identity(Y, middle, spread), regular)
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from landscape_dist.exploration.proofs.contraction import (
     EPS,
-    distance_from_identity,
     inverses,
     matrices,
     preconditioned,
@@ -24,6 +23,8 @@ from landscape_dist.records import BoolArray, FloatArray, IntArray
 
 # Newton's steps from the middle of a box, or from a stored point, until they are as small as rounding lets them be.
 MOST_STEPS = 12
+# Steps that are this part of those before are small enough for the inverse that made them.
+FAST = 1e-3
 UNKNOWN = -1
 # What is above the diagonal of a triangular matrix is scaled by these, the first that does.
 SCHUR_PARTS = (0.1, 0.01, 0.001)
@@ -83,25 +84,38 @@ def derivative(equations: Equations, values: FloatArray) -> FloatArray:
     return J
 
 
-def newton(equations: Equations, X: FloatArray, lengths: FloatArray, steps: int = MOST_STEPS) -> FloatArray:
-    """Where Newton's method on floats ends from X (n, d), whose steps become smaller in units of `lengths` (n, d)."""
+def newton(
+    equations: Equations, X: FloatArray, lengths: FloatArray, steps: int = MOST_STEPS
+) -> tuple[FloatArray, FloatArray]:
+    """Where Newton's method on floats ends from X (n, d), whose steps become smaller in units of `lengths` (n, d), and
+    approximate inverses (n, d, d) of the derivative there.
+
+    An inverse is used again as long as that makes steps much smaller.
+    """
+    n, d = X.shape
     x = X.copy()
-    size = np.full(len(X), np.inf)
-    running = np.ones(len(X), dtype=bool)
+    Y = np.zeros((n, d, d))
+    good = np.zeros(n, dtype=bool)
+    size = np.full(n, np.inf)
+    running, stale = np.ones(n, dtype=bool), np.ones(n, dtype=bool)
     for _ in range(steps):
         which = np.flatnonzero(running)
         if not len(which):
             break
-        values = evaluate(equations.both, np.ascontiguousarray(x[which].T))
-        Y, good = inverses(derivative(equations, values))
-        step = np.einsum("nij,nj->ni", Y, values[: equations.dim].T)
+        new = which[stale[which]]
+        if len(new):
+            values = evaluate(equations.both, np.ascontiguousarray(x[new].T))
+            Y[new], good[new] = inverses(derivative(equations, values))
+        g = values[:d] if len(new) == len(which) else evaluate(equations.gradient, np.ascontiguousarray(x[which].T))
+        step = np.einsum("nij,nj->ni", Y[which], g.T)
         with np.errstate(all="ignore"):
             now = (np.abs(step) / lengths[which]).max(axis=1)
-        better = good & np.isfinite(now) & (now < size[which])
+            stale[which] = now > FAST * size[which]
+        better = good[which] & np.isfinite(now) & (now < size[which])
         x[which[better]] -= step[better]
         size[which[better]] = now[better]
         running[which] = better & (now > 0)
-    return x
+    return x, Y
 
 
 def at_points(equations: Equations, x: FloatArray) -> FloatArray:
@@ -109,20 +123,23 @@ def at_points(equations: Equations, x: FloatArray) -> FloatArray:
     return enclose(equations.gradient, np.stack([-x.T, x.T])).values
 
 
-def one_zero(equations: Equations, x: FloatArray, g: FloatArray, Z: FloatArray) -> tuple[BoolArray, FloatArray]:
+def one_zero(
+    equations: Equations, x: FloatArray, g: FloatArray, Z: FloatArray, Y: FloatArray | None = None
+) -> tuple[BoolArray, FloatArray]:
     """Whether boxes Z (2, d, n) hold exactly one zero, with x (n, d) near it (Krawczyk 1969; Rump 1983).
 
     Z is met by K = x - Y g(x) + (1 - Y J(Z)) (Z - x); where K lies inside of Z, Z has one zero, and it is in K.
 
     Args:
-        g: (2, d, n) the equations at x.
+        g: (2, d, n) the equations at x. Y: (n, d, d) approximate inverses of the derivative; made of its middle in Z
+            where they are not given.
 
     Returns:
         (n,), and the radii (n, d) around x that hold the zero where there is one.
     """
     d = equations.dim
     result = enclose(equations.both, Z)
-    P = preconditioned(equations, result.values[:, d:][:, equations.entries])
+    P = preconditioned(equations, result.values[:, d:][:, equations.entries], Y)
     b, error = products(P.Y, g)
     ends = intervals.sub(Z, np.stack([-x.T, x.T]))
     reach = np.abs(ends).max(axis=0).T
@@ -139,8 +156,8 @@ def refined(equations: Equations, zeros: Zeros) -> Zeros:
         return zeros
     x, radius = zeros.x.copy(), zeros.radius.copy()
     room = 0.5 * (zeros.around[0] + zeros.around[1]).T
-    polished = newton(equations, x, room)
-    small, found = pinned(equations, polished, room)
+    polished, Y = newton(equations, x, room)
+    small, found = pinned(equations, polished, Y, room)
     which = np.flatnonzero(found)
     # the one that is meant, and no other
     same = (small.around <= zeros.around[:, :, which]).all(axis=(0, 1))
@@ -148,11 +165,11 @@ def refined(equations: Equations, zeros: Zeros) -> Zeros:
     return Zeros(x, radius, zeros.around)
 
 
-def pinned(equations: Equations, x: FloatArray, room: FloatArray) -> tuple[Zeros, BoolArray]:
+def pinned(equations: Equations, x: FloatArray, Y: FloatArray, room: FloatArray) -> tuple[Zeros, BoolArray]:
     """Zeros at x (n, d), to which Newton's method has come, in boxes about as small as rounding lets them be.
 
     Args:
-        room: (n, d) of the boxes that they were looked for in.
+        Y: (n, d, d) inverses that this took there. room: (n, d) of the boxes that they were looked for in.
 
     Returns:
         Those that there are, each the only one in the box that was asked, and (n,) of which x.
@@ -162,14 +179,13 @@ def pinned(equations: Equations, x: FloatArray, room: FloatArray) -> tuple[Zeros
     found = np.zeros(n, dtype=bool)
     left = np.arange(n)
     g = at_points(equations, x)
-    Y, _ = inverses(derivative(equations, evaluate(equations.both, np.ascontiguousarray(x.T))))
     b, error = products(Y, g)
     off = np.abs(b) + error
     for widening in WIDENINGS:
         here = x[left]
         r = (widening * off[left] + 4 * EPS * np.abs(here) + FINEST * room[left]).T
         Z = np.stack([r - here.T, r + here.T])
-        ok, moved = one_zero(equations, here, g[:, :, left], Z)
+        ok, moved = one_zero(equations, here, g[:, :, left], Z, Y[left])
         radius[left[ok]], around[:, :, left[ok]] = moved[ok], Z[:, :, ok]
         found[left[ok]] = True
         left = left[~ok]
@@ -208,14 +224,14 @@ def _inertias(middle: FloatArray, spread: FloatArray) -> IntArray:
     T = np.linalg.eigh((A + A.mT) / 2)[1]
     B = T.mT @ A @ T
     size = np.abs(T)
-    error = size.mT @ (R + (2 * d + 8) * 2 * EPS * np.abs(A)) @ size * (1 + (2 * d + 12) * 4 * EPS) + 1e-290
+    R += (2 * d + 8) * 2 * EPS * np.abs(A)
+    error = size.mT @ R @ size * (1 + (2 * d + 12) * 4 * EPS) + 1e-290
     diagonal = np.einsum("nii->ni", B)
-    off = np.abs(B) + error
-    radii = off.sum(axis=2) - np.abs(diagonal)
+    radii = (np.abs(B) + error).sum(axis=2) - np.abs(diagonal)
     radii = radii * (1 + (d + 4) * 4 * EPS) + (d + 8) * 2 * EPS * np.abs(diagonal)
-    # T must be regular: near to orthogonal it is
-    orthogonal = distance_from_identity(np.swapaxes(T, 1, 2), T, np.zeros_like(T)).sum(axis=2).max(axis=1) < 0.5
-    sure = (np.abs(diagonal) > radii).all(axis=1) & orthogonal
+    # T must be regular: near to orthogonal it is, and rounding is far less than what that leaves
+    away = np.abs(T.mT @ T - np.eye(d)).sum(axis=2).max(axis=1)
+    sure = (np.abs(diagonal) > radii).all(axis=1) & (away < 0.25)
     return np.where(sure, (diagonal < 0).sum(axis=1), UNKNOWN)
 
 

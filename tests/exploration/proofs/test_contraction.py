@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landscape_dist.exploration.proofs.contraction import (
+    Gaps,
     Preconditioned,
     distance_from_identity,
     inverses,
@@ -61,14 +62,20 @@ def known(draw: st.DrawFn) -> tuple[Equations, Exact, np.ndarray]:
     return field(texts), z, np.stack([-pairs[:, 0], pairs[:, 1]])
 
 
+def in_gap(z: Exact, gaps: Gaps, box: int = 0) -> bool:
+    """Whether a zero is where there is said to be none."""
+    low, high = Fraction(float(gaps.below[box])), Fraction(float(gaps.above[box]))
+    return bool(gaps.part[box] > 0) and low < z[int(gaps.column[box])] < high
+
+
 def lost(equations: Equations, z: Exact, X: np.ndarray) -> bool:
     """Whether a zero of a box (2, d) is in nothing of what is left of it."""
     with np.errstate(all="ignore"):
         seen, none = look(equations, X[:, :, None])
         if none[0]:
             return True
-        new, at_middle, none = narrowed(equations, seen)
-        if none[0] or not within(z, new[:, :, 0]):
+        new, at_middle, none, gaps = narrowed(equations, seen)
+        if none[0] or not within(z, new[:, :, 0]) or in_gap(z, gaps):
             return True
         P = preconditioned(equations, seen.J)
         P.regular &= ~seen.partly
@@ -80,6 +87,23 @@ def lost(equations: Equations, z: Exact, X: np.ndarray) -> bool:
 @given(known())
 def test_no_zero_is_dropped(case):
     assert not lost(*case)
+
+
+def test_gaps_hold_no_zero():
+    """Of products (x1 - a)(x1 - b)... in one variable, whose zeros are close to the gaps between them."""
+    rng = np.random.default_rng(0)
+    n_gaps = 0
+    for _ in range(60):
+        roots = sorted({Fraction(int(k), 8) for k in rng.integers(-16, 17, int(rng.integers(1, 4)))})
+        formula = "*".join(f"(x1 - {rational(root)})" for root in roots)
+        equations = field([f"{formula} + (1/9)*(x2 - 1/3)", "x2 - 1/3 + 0*x1"])
+        ends = rng.uniform(-2.5, 2.5, (2, 200))
+        X = np.stack([-np.stack([ends.min(axis=0), np.zeros(200)]), np.stack([ends.max(axis=0), np.ones(200)])])
+        with np.errstate(all="ignore"):
+            gaps = narrowed(equations, look(equations, X)[0])[3]
+        n_gaps += int((gaps.part > 0).sum())
+        assert not any(in_gap((root, Fraction(1, 3)), gaps, k) for root in roots for k in range(200))
+    assert n_gaps > 1000
 
 
 def exactly(A: np.ndarray) -> list[list[Fraction]]:
@@ -138,7 +162,7 @@ def test_equations_without_a_derivative_are_looked_at():
     X = np.ones((2, 2, 4))
     seen, none = look(equations, X)
     assert none.all()
-    new, _, none = narrowed(equations, seen)
+    new, _, none, _ = narrowed(equations, seen)
     assert not none.any()
     np.testing.assert_array_equal(new, X)
 

@@ -33,7 +33,7 @@ def test_no_zero_is_outside(formula):
     d = equations.dim
     rng = np.random.default_rng(0)
     for reach in (3, R, 5 * R):
-        X = newton(equations, rng.uniform(-reach, reach, (300, d)), np.ones((300, d)), 60)
+        X, _ = newton(equations, rng.uniform(-reach, reach, (300, d)), np.ones((300, d)), 60)
         size = np.abs(evaluate(equations.gradient, np.ascontiguousarray(X.T))).max(axis=0)
         zeros = X[np.isfinite(size) & (size < 1e-8)]
         assert (np.abs(zeros) <= R).all()

@@ -86,7 +86,7 @@ def test_a_box_with_a_zero_on_its_face_is_none_of_one_zero():
 
 def test_newton_ends_at_the_zero():
     equations = energy("x1^4 - 2*x1^2 + (x2 - x1)^2")
-    x = newton(equations, np.array([[1.2, 0.7], [-0.8, -1.0]]), np.ones((2, 2)))
+    x, _ = newton(equations, np.array([[1.2, 0.7], [-0.8, -1.0]]), np.ones((2, 2)))
     np.testing.assert_allclose(x, [[1, 1], [-1, -1]], atol=1e-15)
 
 

@@ -43,6 +43,10 @@ def all_zeros() -> None:
         assert not lies(proof, zeros)
 
 
+def gaps_of_systems() -> None:
+    narrowing.test_gaps_hold_no_zero()
+
+
 def cuts_of_atan2() -> None:
     whole.test_jumps_hide_no_zero()
 
@@ -61,8 +65,8 @@ def no_spread(real: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def half_of_it(real: Callable[..., Any]) -> Callable[..., Any]:
-    def mutant(equations: Any, x: Any, g: Any, Z: Any) -> Any:
-        ok, radius = real(equations, x, g, Z)
+    def mutant(*arguments: Any) -> Any:
+        ok, radius = real(*arguments)
         return ok, 0.5 * radius
 
     return mutant
@@ -71,8 +75,8 @@ def half_of_it(real: Callable[..., Any]) -> Callable[..., Any]:
 def whatever_contracts(real: Callable[..., Any]) -> Callable[..., Any]:
     """Without asking whether the image lies inside."""
 
-    def mutant(equations: Any, x: Any, g: Any, Z: Any) -> Any:
-        radius = real(equations, x, g, Z)[1]
+    def mutant(*arguments: Any) -> Any:
+        radius = real(*arguments)[1]
         return np.isfinite(radius).all(axis=1), radius
 
     return mutant
@@ -114,6 +118,17 @@ def only_below(real: Callable[..., Any]) -> Callable[..., Any]:
     return lambda n, d: (real(n, d)[0], np.full_like(real(n, d)[1], -np.inf))
 
 
+def wider_gaps(real: Callable[..., Any]) -> Callable[..., Any]:
+    """What holds no zero is said to be wider than it is."""
+
+    def mutant(equations: Any, seen: Any) -> Any:
+        new, at_middle, none, gaps = real(equations, seen)
+        more = 2 * (gaps.above - gaps.below)
+        return new, at_middle, none, dataclasses.replace(gaps, below=gaps.below - more, above=gaps.above + more)
+
+    return mutant
+
+
 def one_half(real: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *arguments: real(*arguments)[:, :, ::2]
 
@@ -143,12 +158,15 @@ MUTANTS: list[tuple[str, Any, Callable[..., Any], Callable[[], None]]] = [
     ("look", branch_and_prune, at_the_middle, all_zeros),
     ("extended_division", contraction.intervals, only_below, all_zeros),
     ("_halves", branch_and_prune, one_half, all_zeros),
+    ("narrowed", branch_and_prune, wider_gaps, all_zeros),
+    ("narrowed", branch_and_prune, wider_gaps, gaps_of_systems),
     ("real_power", interval_functions, turned, random_programs),
     ("real_power", interval_functions, turned, lambda: whole.test_classics("Coulomb")),
     ("distinct", completeness, all_the_same, all_zeros),
 ]
 # which module's name of `one_zero` and others the checks call
 CALLERS = {"one_zero": (krawczyk, one), "products": (contraction, krawczyk, narrowing)}
+CALLERS["narrowed"] = (branch_and_prune, narrowing)
 CALLERS["distance_from_identity"] = (contraction, krawczyk, narrowing)
 
 
