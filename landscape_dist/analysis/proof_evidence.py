@@ -76,12 +76,14 @@ class CertificateEvidence:
     """Which points are proved to be there, by `landscape-dist certify`.
 
     Attributes:
-        n_points: that there are. n_certified: of these. wrong_index: ids of those whose index is proved to be another.
+        n_points: that there are. n_certified: of these. not_certified: ids of the others, as far as they are kept.
+        wrong_index: ids of those whose index is proved to be another.
         n_branches: of index-1 points that were followed. n_branches_certified: of these. wrong_arrows: in words.
     """
 
     n_points: int
     n_certified: int
+    not_certified: tuple[int, ...]
     wrong_index: tuple[int, ...]
     n_branches: int
     n_branches_certified: int
@@ -96,6 +98,7 @@ class CertificateEvidence:
             return cls(
                 int(kept["of_points"]),
                 int(kept["n_certified"]),
+                tuple(sorted(int(k) for ids in dict(kept["not_certified"]).values() for k in _list(ids))),
                 tuple(int(k) for k in _list(kept["wrong_index"])),
                 int(kept["n_branches"]),
                 int(kept["n_branches_certified"]),
@@ -103,6 +106,13 @@ class CertificateEvidence:
             )
         except (TypeError, ValueError, LookupError, OverflowError):
             return None
+
+    def is_certified(self, point: int) -> bool | None:
+        """Whether that point is, with the index that is stored; None where a store of very many that are not does not
+        say which these are."""
+        if point in self.not_certified or point in self.wrong_index:
+            return False
+        return True if len(self.not_certified) == self.n_points - self.n_certified else None
 
     def __str__(self) -> str:
         arrows = (

@@ -19,7 +19,7 @@ from landscape_dist.distribute.clusters.shorthands import LEASE, PLACE, place_an
 from landscape_dist.distribute.runs.settings import HANG_SECONDS, check_hang_seconds
 from landscape_dist.errors import SettingsError, StoreNotFoundError
 from landscape_dist.exploration.coordinator import Coordinator
-from landscape_dist.exploration.proofs.prover import prover_for
+from landscape_dist.exploration.proofs.prover import Prover, prover_for
 from landscape_dist.exploration.settings import BEFORE, ExploreSettings
 from landscape_dist.hisd.settings import SolverSettings
 from landscape_dist.hisd.solver import check_settings, eigenvalue_columns, steps_use_hessians
@@ -199,6 +199,7 @@ def _run(
 ) -> None:
     if coordinator.finished:
         return
+    from landscape_dist.distribute.runs.proof_packs import packs_on
     from landscape_dist.distribute.runs.runner import DaskRunner, run_serial
 
     with place.connect() as client:
@@ -206,5 +207,7 @@ def _run(
             run_serial(coordinator, problem, settings, on_decisions=journal.write, on_progress=journal.report)
             return
         journal.cluster(client)
+        if isinstance(coordinator.prover, Prover):
+            coordinator.prover.packs = packs_on(client, coordinator.prover.equations)
         runner = DaskRunner(client, problem, settings, hang_seconds=hang_seconds)
         runner.run(coordinator, on_decisions=journal.write, on_progress=journal.report)

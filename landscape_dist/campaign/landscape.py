@@ -100,6 +100,7 @@ class Landscape:
         finished: whether the exploration had nothing left to do.
         columns, searches, failures: the tables themselves, as arrays.
         pathways: the arrows as a `PathwayMap`.
+        proof, certificates: what is known to be proved of it, in plain values; None where nothing is.
         trajectories: the paths of the searches by slot, as `Trajectory`; empty unless the run was asked to
             `keep_trajectories`. Read from the store when asked for.
         problem: the problem, where it is at hand; None for a landscape opened from a store.
@@ -119,7 +120,7 @@ class Landscape:
         proof: dict[str, Any] | None = None,
         certificates: dict[str, Any] | None = None,
     ) -> None:
-        self._proof, self._certificates = proof, certificates
+        self.proof, self.certificates = proof, certificates
         self.header = header
         self.columns = columns
         self.searches = searches
@@ -216,8 +217,8 @@ class Landscape:
             images=images_in_store(self.header, self.columns.x),
             everywhere=about["domain"]["kind"] == "unbounded",
             finished=self.finished,
-            proof=self._proof,
-            certificates=self._certificates,
+            proof=self.proof,
+            certificates=self.certificates,
         )
 
     def prove(self, box: Any = None, **options: Any) -> Proof:

@@ -126,15 +126,21 @@ def points(
     """Print the stationary points.
 
     JSON: a list of {id, x, energy, index, nullity, gradient_norm, eigenvalues, hits}; energy is null in vector fields.
+    After `certify` with `certified`, too: whether the point and its index are proved; null where that is not kept.
     """
     import numpy as np
 
+    from landscape_dist.analysis.proof_evidence import CertificateEvidence
     from landscape_dist.cli import tables
     from landscape_dist.pathways.export import iter_point_dicts
 
     _one_format(as_json, as_csv)
-    pathways = opened(store).pathways
+    landscape = opened(store)
+    pathways = landscape.pathways
     found = iter_point_dicts(pathways, None if index is None else np.flatnonzero(pathways.points.index == index))
+    certificates = CertificateEvidence.of(landscape.certificates)
+    if certificates is not None:
+        found = (point | {"certified": certificates.is_certified(point["id"])} for point in found)
     show = tables.print_json_list if as_json else tables.point_csv if as_csv else tables.point_table
     show(found)
 

@@ -72,7 +72,10 @@ def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 # -- points and connections -------------------------------------------------------------------------------------
 def point_table(points: Iterable[dict[str, Any]]) -> None:
-    """Points, as `pathways.export.point_dicts` gives them, for reading."""
+    """Points, as `pathways.export.point_dicts` gives them, for reading; with `certified` where they have that."""
+    points = iter(points)
+    first = list(islice(points, 1))
+    certified = bool(first) and "certified" in first[0]
     rows = (
         [
             str(p["id"]),
@@ -83,11 +86,16 @@ def point_table(points: Iterable[dict[str, Any]]) -> None:
             "-" if p["gradient_norm"] is None else f"{p['gradient_norm']:.1e}",
             numbers(spectrum(p), MOST_EIGENVALUES, ".4g"),
             str(p["hits"]),
+            *([SAID[p["certified"]]] if certified else []),
         ]
-        for p in points
+        for p in chain(first, points)
     )
     names = ("id", "index", "energy", "x", "nullity", "|gradient|", "lowest eigenvalues", "hits")
-    print_table(names, rows, (True, True, True, False, True, True, False, True))
+    right = (True, True, True, False, True, True, False, True)
+    print_table((*names, "certified") if certified else names, rows, (*right, False) if certified else right)
+
+
+SAID = {True: "yes", False: "no", None: "-"}
 
 
 def spectrum(point: dict[str, Any]) -> list[Any]:
@@ -109,11 +117,17 @@ def point_csv(points: Iterable[dict[str, Any]]) -> None:
     columns = [*scalars, *(f"x{i + 1}" for i in range(d)), *(f"eigenvalue{i + 1}" for i in range(m))]
     if first and "eigenvalues_imag" in first[0]:
         columns += [f"eigenvalue{i + 1}_imag" for i in range(m)]
+    if first and "certified" in first[0]:
+        columns.append("certified")
     rows = (
-        [*(p[name] for name in scalars), *p["x"], *p["eigenvalues"], *p.get("eigenvalues_imag", ())]
+        [*(p[name] for name in scalars), *p["x"], *p["eigenvalues"], *p.get("eigenvalues_imag", ()), *_certified(p)]
         for p in chain(first, points)
     )
     print_csv(columns, rows)
+
+
+def _certified(point: dict[str, Any]) -> list[Any]:
+    return [point["certified"]] if "certified" in point else []
 
 
 def connection_table(connections: Iterable[dict[str, Any]], index: Sequence[int]) -> None:

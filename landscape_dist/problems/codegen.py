@@ -31,6 +31,32 @@ class Output:
     times: int | None = None
 
 
+def derivatives(expression: Any) -> dict[int, Any]:
+    """Non-zero first derivatives by 0-based variable; a sum is differentiated term by term."""
+    import sympy
+
+    terms: dict[int, list[Any]] = {}
+    for term in sympy.Add.make_args(expression):
+        for symbol in sorted(term.free_symbols, key=lambda s: int(str(s)[1:])):
+            terms.setdefault(int(str(symbol)[1:]) - 1, []).append(sympy.diff(term, symbol))
+    result = {index: sympy.Add(*parts) for index, parts in sorted(terms.items())}
+    return {index: derivative for index, derivative in result.items() if derivative != 0}
+
+
+def split_constants(outputs: list[Output]) -> tuple[list[Output], list[tuple[tuple[int, ...], float]]]:
+    """Separate entries without variables: they are written once, not computed."""
+    varying, constants = [], []
+    for output in outputs:
+        if output.expression.free_symbols:
+            varying.append(output)
+        else:
+            value = float(output.expression)
+            constants.append((output.index, value))
+            if output.mirror is not None:
+                constants.append((output.mirror, value))
+    return varying, constants
+
+
 def generate(outputs: Sequence[Output], arrays: Sequence[str], symbols: Sequence[Any]) -> str:
     """Source of `evaluate(X, <arrays>)`, which fills preallocated arrays from the columns of X.
 

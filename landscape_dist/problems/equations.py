@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 from typing import Any
-
-import numpy as np
 
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems.base import Problem
 from landscape_dist.problems.programs import Algebra, Program, program_of, read, read_text
-from landscape_dist.problems.programs.algebra import Number
+from landscape_dist.problems.programs.derivatives import gradient, jacobian
 from landscape_dist.problems.programs.instructions import IntArray
 
 
@@ -93,36 +90,23 @@ def _read(energy: bool, formulas: tuple[Any, ...], dim: int) -> tuple[Algebra, l
         read_text(formula, algebra) if isinstance(formula, str) else read(formula, algebra) for formula in formulas
     ]
     if energy:
-        return algebra, expressions, [algebra.derivative(expressions[0], i) for i in range(dim)]
+        slopes = gradient(algebra, expressions[0])
+        zero = algebra.number(0)
+        return algebra, expressions, [slopes.get(i, zero) for i in range(dim)]
     return algebra, expressions, [algebra.sum([(-1, e)]) for e in expressions]
 
 
 @lru_cache(maxsize=16)
 def _written(energy: bool, formulas: tuple[Any, ...], dim: int) -> Equations:
     algebra, expressions, g = _read(energy, formulas, dim)
-    places: list[tuple[int, int, int]] = []
-    wanted: list[int] = []
-    seen: dict[tuple[int, int], int] = {}
-    for i in range(dim):
-        for j in range(dim):
-            if energy and j < i:
-                known = seen.get((j, i))
-            else:
-                entry = algebra.derivative(g[i], j)
-                known = None
-                if algebra.nodes[entry] != Number(Fraction(0)):
-                    known = seen[i, j] = len(wanted)
-                    wanted.append(entry)
-            if known is not None:
-                places.append((i, j, known))
-    table = np.array(places, dtype=np.intp).reshape(-1, 3).T
+    entries = jacobian(algebra, g, symmetric=energy)
     return Equations(
         dim,
         program_of(algebra, g, dim),
-        program_of(algebra, [*g, *wanted], dim),
+        program_of(algebra, [*g, *entries.expressions], dim),
         program_of(algebra, expressions, dim) if energy else None,
-        table[0],
-        table[1],
-        table[2],
+        entries.rows,
+        entries.columns,
+        entries.which,
         formulas,
     )

@@ -1,8 +1,8 @@
-"""Energies given as a formula: derivatives by SymPy, once; evaluation by generated NumPy code."""
+"""Energies given as a formula."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems.base import Problem
-from landscape_dist.problems.codegen import ROWS, Output, compile_source, generate
 from landscape_dist.problems.domain import Domain, domain_from_dict
-from landscape_dist.problems.expressions import Vocabulary, canonical_symbol, from_sympy, parse, text_of
+from landscape_dist.problems.expressions import Vocabulary, from_sympy, parse, text_of
 from landscape_dist.problems.fingerprint import canonical_json, digest
+from landscape_dist.problems.formula_code import code_of
 from landscape_dist.problems.starts import checked_start
 from landscape_dist.records import FloatArray
 
@@ -94,67 +94,11 @@ def dimension_of(expressions: Sequence[Any], dim: int | None, vocabulary: Vocabu
     return int(dim)
 
 
-def derivatives(expression: Any) -> dict[int, Any]:
-    """Non-zero first derivatives by 0-based variable; a sum is differentiated term by term."""
-    import sympy
-
-    terms: dict[int, list[Any]] = {}
-    for term in sympy.Add.make_args(expression):
-        for symbol in sorted(term.free_symbols, key=lambda s: int(str(s)[1:])):
-            terms.setdefault(int(str(symbol)[1:]) - 1, []).append(sympy.diff(term, symbol))
-    result = {index: sympy.Add(*parts) for index, parts in sorted(terms.items())}
-    return {index: derivative for index, derivative in result.items() if derivative != 0}
-
-
-class GeneratedCode:
-    """Generated functions of one set of expressions; pickles as their text and is compiled again on arrival."""
-
-    def __init__(self) -> None:
-        self._texts: dict[str, tuple[str, list[tuple[tuple[int, ...], float]]]] = {}
-        self._compiled: dict[str, tuple[Callable[..., None], list[tuple[tuple[int, ...], float]]]] = {}
-
-    def get(
-        self, kind: str, make: Callable[[], tuple[str, list[tuple[tuple[int, ...], float]]]]
-    ) -> tuple[Callable[..., None], list[tuple[tuple[int, ...], float]]]:
-        """The function of that kind and the constant entries of its last array; made at the first call."""
-        if kind not in self._compiled:
-            if kind not in self._texts:
-                self._texts[kind] = make()
-            text, constants = self._texts[kind]
-            self._compiled[kind] = (compile_source(text), constants)
-        return self._compiled[kind]
-
-    def source(self, kind: str) -> str | None:
-        """Text of a function that has been generated."""
-        return self._texts[kind][0] if kind in self._texts else None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"texts": self._texts}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._texts = state["texts"]
-        self._compiled = {}
-
-
-def split_constants(outputs: list[Output]) -> tuple[list[Output], list[tuple[tuple[int, ...], float]]]:
-    """Separate entries without variables: they are written once, not computed."""
-    varying, constants = [], []
-    for output in outputs:
-        if output.expression.free_symbols:
-            varying.append(output)
-        else:
-            value = float(output.expression)
-            constants.append((output.index, value))
-            if output.mirror is not None:
-                constants.append((output.mirror, value))
-    return varying, constants
-
-
 class SymbolicProblem(Problem):
-    """An energy with generated code; made by `symbolic`.
+    """An energy from a formula; made by `symbolic`.
 
-    Gradient and Hessian code is generated at first use; both come from one function with shared sub-expressions.
-    Pickles as text: the formula, and the code generated so far (another process then needs no SymPy).
+    What evaluates it is made at first use, gradient and Hessian with shared sub-expressions, and pickles: another
+    process then needs no SymPy.
     """
 
     def __init__(
@@ -181,7 +125,7 @@ class SymbolicProblem(Problem):
         self._srepr = sympy.srepr(expression)
         self.formula = text_of(expression)
         self._expression: Any = expression
-        self._code = GeneratedCode()
+        self._code = code_of([self._srepr], [expression], dim, energy=True)
 
     @property
     def expression(self) -> Any:
@@ -215,85 +159,16 @@ class SymbolicProblem(Problem):
 
     # -- evaluation -----------------------------------------------------------------------------------------
     def _energy(self, X: FloatArray) -> FloatArray:
-        E = np.zeros(len(X))
-        self._run("energy", X, E)
-        return E
+        return self._code.values(X)[:, 0]
 
     def _gradient(self, X: FloatArray) -> FloatArray:
-        g = np.zeros((len(X), self.dim))
-        self._run("gradient", X, g)
-        return g
+        return self._code.gradient(X)
 
     def _hessian(self, X: FloatArray) -> FloatArray:
-        H = np.zeros((len(X), self.dim, self.dim))
-        self._run("hessian", X, H)
-        return H
+        return self._code.jacobian(X)
 
     def _gradient_hessian(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
-        g = np.zeros((len(X), self.dim))
-        H = np.zeros((len(X), self.dim, self.dim))
-        self._run("gradient_hessian", X, g, H)
-        return g, H
+        return self._code.gradient_jacobian(X)
 
     def _hvp(self, X: FloatArray, V: FloatArray) -> FloatArray:
-        Y = np.zeros(V.shape)
-        self._run("hvp", X, Y, V=V)
-        return Y
-
-    def _run(self, kind: str, X: FloatArray, *arrays: FloatArray, V: FloatArray | None = None) -> None:
-        evaluate, constants = self._code.get(kind, lambda: self._generate(kind))
-        fill_in_blocks(evaluate, constants, X, arrays, V)
-
-    def _generate(self, kind: str) -> tuple[str, list[tuple[tuple[int, ...], float]]]:
-        symbols = [canonical_symbol(i) for i in range(self.dim)]
-        if kind == "energy":
-            return generate([Output("E", (), self.expression)], ["E"], symbols), []
-        gradient = derivatives(self.expression)
-        g = [Output("g", (i,), entry) for i, entry in gradient.items()]
-        if kind == "gradient":
-            return generate(g, ["g"], symbols), []
-        array = "Y" if kind == "hvp" else "H"
-        H = []
-        for i, entry in gradient.items():
-            for j, second in derivatives(entry).items():
-                if j == i:
-                    H.append(_entry(array, i, i, second))
-                elif j > i:
-                    H.append(_entry(array, i, j, second))
-        if kind == "hvp":
-            return generate(H, ["Y"], symbols), []
-        varying, constants = split_constants(H)
-        if kind == "hessian":
-            return generate(varying, ["H"], symbols), constants
-        return generate(g + varying, ["g", "H"], symbols), constants
-
-
-def _entry(array: str, i: int, j: int, expression: Any) -> Output:
-    if array == "Y":
-        return Output(array, (i,), expression, mirror=(j,) if i != j else None, times=j)
-    return Output(array, (i, j), expression, mirror=(j, i) if i != j else None)
-
-
-def fill_in_blocks(
-    evaluate: Callable[..., None],
-    constants: list[tuple[tuple[int, ...], float]],
-    X: FloatArray,
-    arrays: tuple[FloatArray, ...],
-    V: FloatArray | None = None,
-) -> None:
-    """Fill the arrays row block by row block; constants go into the last of them.
-
-    Where the formula overflows or leaves its range the values are infinite or NaN, without warnings: a search
-    that meets them ends as `not_finite`.
-    """
-    last: Any = arrays[-1]
-    for index, value in constants:
-        last[(slice(None), *index)] = value
-    with np.errstate(all="ignore"):
-        if len(X) <= ROWS:
-            evaluate(np.ascontiguousarray(X.T), *arrays, V=V)
-            return
-        for start in range(0, len(X), ROWS):
-            rows = slice(start, start + ROWS)
-            columns = np.ascontiguousarray(X[rows].T)
-            evaluate(columns, *(array[rows] for array in arrays), V=None if V is None else V[rows])
+        return self._code.products(X, V)

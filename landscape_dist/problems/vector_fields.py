@@ -14,18 +14,12 @@ from landscape_dist.numerics.differences import dimer_products
 from landscape_dist.problems.autodiff import MAX_HESSIAN_DIM, TorchFunction, like
 from landscape_dist.problems.callables import DIMER_LENGTH, UserFunction, checked_dim
 from landscape_dist.problems.checks import check_problem_once
-from landscape_dist.problems.codegen import Output, generate
 from landscape_dist.problems.domain import Domain, domain_from_dict
-from landscape_dist.problems.expressions import Vocabulary, canonical_symbol, from_sympy, parse, text_of
+from landscape_dist.problems.expressions import Vocabulary, from_sympy, parse, text_of
 from landscape_dist.problems.fingerprint import canonical_json, digest
+from landscape_dist.problems.formula_code import code_of
 from landscape_dist.problems.starts import checked_start, sample_points
-from landscape_dist.problems.symbolic_problem import (
-    GeneratedCode,
-    derivatives,
-    dimension_of,
-    fill_in_blocks,
-    split_constants,
-)
+from landscape_dist.problems.symbolic_problem import dimension_of
 from landscape_dist.problems.user_problem import Labels, UserProblem
 from landscape_dist.records import Counters, Directions, Energies, FloatArray, Gradients, Hessians, Points
 
@@ -184,7 +178,7 @@ def is_gradient(field: VectorField) -> bool:
 
 
 class SymbolicVectorField(VectorField):
-    """F from formulas, code generated as for `SymbolicProblem`."""
+    """F from formulas, evaluated as those of `SymbolicProblem`."""
 
     def __init__(self, expressions: Sequence[Any], dim: int, **common: Any) -> None:
         super().__init__(dim, **common)
@@ -194,7 +188,7 @@ class SymbolicVectorField(VectorField):
             raise ProblemError(f"F has {len(expressions)} formulas for {self.dim} variables; give one for each")
         self._sreprs = [sympy.srepr(expression) for expression in expressions]
         self.formulas = [text_of(expression) for expression in expressions]
-        self._code = GeneratedCode()
+        self._code = code_of(self._sreprs, expressions, self.dim, energy=False)
 
     @property
     def xp(self) -> Any:
@@ -213,32 +207,14 @@ class SymbolicVectorField(VectorField):
     def fingerprint(self) -> str:
         return digest("field", self._sreprs, self.dim, canonical_json(self.domain.as_dict()))
 
-    def _generate(self, kind: str) -> tuple[str, list[tuple[tuple[int, ...], float]]]:
-
-        symbols = [canonical_symbol(i) for i in range(self.dim)]
-        F = self.formulas_of_equations()
-        if kind == "force":
-            varying, constants = split_constants([Output("F", (i,), f) for i, f in enumerate(F) if f != 0])
-            return generate(varying, ["F"], symbols), constants
-        entries = [(i, j, e) for i, f in enumerate(F) for j, e in derivatives(f).items()]
-        if kind == "jvp":
-            return generate([Output("Y", (i,), e, times=j) for i, j, e in entries], ["Y"], symbols), []
-        varying, constants = split_constants([Output("J", (i, j), e) for i, j, e in entries])
-        return generate(varying, ["J"], symbols), constants
-
-    def _run(self, kind: str, X: FloatArray, array: FloatArray, V: FloatArray | None = None) -> FloatArray:
-        evaluate, constants = self._code.get(kind, lambda: self._generate(kind))
-        fill_in_blocks(evaluate, constants, X, (array,), V)
-        return array
-
     def _force(self, X: FloatArray) -> FloatArray:
-        return self._run("force", X, np.zeros((len(X), self.dim)))
+        return self._code.values(X)
 
     def _jacobian(self, X: FloatArray) -> FloatArray:
-        return self._run("jacobian", X, np.zeros((len(X), self.dim, self.dim)))
+        return self._code.jacobian(X)
 
     def _jvp(self, X: FloatArray, V: FloatArray) -> FloatArray:
-        return self._run("jvp", X, np.zeros(V.shape), V)
+        return self._code.products(X, V)
 
 
 class CallableVectorField(VectorField):

@@ -69,6 +69,26 @@ def test_what_is_wrong_is_named() -> None:
     assert "leads away" in certificates.reasons[5]
 
 
+def test_which_points_are_certified_of_what_is_kept() -> None:
+    from landscape_dist.analysis.proof_evidence import CertificateEvidence
+
+    kept = {
+        "of_points": 5,
+        "n_certified": 3,
+        "not_certified": {"degenerate": [1], "other": [4]},
+        "wrong_index": [2],
+        "n_branches": 0,
+        "n_branches_certified": 0,
+        "wrong_arrows": [],
+    }
+    evidence = CertificateEvidence.of(kept)
+    assert evidence is not None
+    assert [evidence.is_certified(k) for k in range(5)] == [True, False, False, True, False]
+    some = CertificateEvidence.of(kept | {"n_certified": 1})  # of four that are not, two are named
+    assert some is not None
+    assert [some.is_certified(k) for k in range(5)] == [None, False, False, None, False]
+
+
 def test_functions_have_no_certificates() -> None:
     landscape = ld.explore(ld.problems.from_callable(lambda x: float(x @ x), dim=1), [0.2], max_index=0)
     with pytest.raises(ProblemError, match="not given by a formula"):
@@ -92,6 +112,11 @@ def test_the_command(tmp_path: Path) -> None:
     assert [point["id"] for point in said["points"]] == list(range(9))
     assert json.loads(CliRunner().invoke(app, ["certify", store, "--json"]).stdout) == said
     assert "certified:  9 of 9 points" in CliRunner().invoke(app, ["info", store]).stdout
+    table = CliRunner().invoke(app, ["points", store]).stdout
+    assert "certified" in table.splitlines()[0]
+    assert all(line.rstrip().endswith("yes") for line in table.splitlines()[2:11])
+    assert all(p["certified"] for p in json.loads(CliRunner().invoke(app, ["points", store, "--json"]).stdout))
+    assert CliRunner().invoke(app, ["points", store, "--csv"]).stdout.splitlines()[0].endswith(",certified")
     assert "Certificates: 9 of 9 points certified" in CliRunner().invoke(app, ["audit", store]).stdout
     ld.explore(ld.systems.butterfly(), store=store)  # nothing is left to do, and they are kept
     assert json.loads(CliRunner().invoke(app, ["info", store, "--json"]).stdout)["certificates"]["n_certified"] == 9

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems import Box, symbolic, systems
+from landscape_dist.problems.formula_code import GeneratedCode, ProgramCode
 from landscape_dist.problems.symbolic_problem import SymbolicProblem
 from landscape_dist.testing import check_problem
 
@@ -109,31 +110,59 @@ def test_dimension():
         symbolic("3", dim=0)
 
 
-def test_powers_become_products():
-    problem = symbolic("x1**2 + x1**3*x2**4 + 1/(1 + x1**2)**3")
-    problem.gradient_hessian(np.ones((1, 2)))
-    source = problem._code.source("gradient_hessian")
-    assert "**" not in source
-    assert "power" not in source
+def test_what_evaluates_is_made_when_asked_for():
+    code = code_of_formula("x1**4")
+    assert code.made() == set()
+    code.gradient(np.ones((1, 1)))
+    assert code.made() == {"gradient"}
+    code.gradient_jacobian(np.ones((1, 1)))
+    assert code.made() == {"gradient", "both"}
 
 
-def test_sparse_second_derivatives_only():
-    problem = symbolic(lattice(30))
-    problem.gradient_hessian(np.ones((1, 30)))
-    assert problem._code.source("gradient_hessian").count("H[:") == 30  # the bands are constant
+def code_of_formula(formula):
+    problem = symbolic(formula, check=False)
+    assert isinstance(problem._code, ProgramCode)
+    return problem._code
 
 
-def test_hessian_code_is_made_when_asked_for():
-    problem = symbolic("x1**4")
-    assert problem._code.source("gradient") is None
-    problem.gradient(np.ones((1, 1)))
-    assert problem._code.source("hessian") is None
-    assert problem._code.source("gradient_hessian") is None
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_programs_and_generated_code_agree(formula):
+    """Two ways to the same derivatives: of lists of operations, and SymPy's."""
+    problem = symbolic(formula)
+    d = problem.dim
+    sympys = GeneratedCode([sympy.srepr(problem.expression)], d, energy=True)
+    rng = np.random.default_rng(1)
+    X, V = rng.uniform(-0.9, 0.9, (300, d)), rng.normal(size=(300, d, 2))
+    pairs = [
+        (problem.energy(X), sympys.values(X)[:, 0]),
+        (problem.gradient(X), sympys.gradient(X)),
+        (problem.hessian(X), sympys.jacobian(X)),
+        *zip(problem.gradient_hessian(X), sympys.gradient_jacobian(X), strict=True),
+        (problem.hvp(X, V), sympys.products(X, V)),
+    ]
+    for ours, theirs in pairs:
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_a_point_is_the_same_in_any_batch(formula):
+    """Few points are evaluated in another order of operations than many: to the same bits."""
+    problem = symbolic(formula)
+    X = np.random.default_rng(2).uniform(-0.9, 0.9, (2500, problem.dim))
+    E, (g, H) = problem.energy(X), problem.gradient_hessian(X)
+    for some in (slice(0, 1), slice(17, 40), slice(2300, 2441)):
+        np.testing.assert_array_equal(problem.energy(X[some]), E[some])
+        for part, whole in zip(problem.gradient_hessian(X[some]), (g, H), strict=True):
+            np.testing.assert_array_equal(part, whole[some])
+        np.testing.assert_array_equal(problem.gradient(X[some]), g[some])
+        np.testing.assert_array_equal(problem.hessian(X[some]), H[some])
 
 
 def test_sympy_expression_with_piecewise():
     x, y = sympy.symbols("x y")
     problem = symbolic(sympy.Piecewise((x**2, x > 0), (x**4, True)) + y**2, variables=["x", "y"])
+    assert isinstance(problem._code, GeneratedCode)  # programs know no cases
+    np.testing.assert_allclose(pickle.loads(pickle.dumps(problem)).energy(np.array([[2.0, 1.0]])), [5.0])
     X = np.array([[0.5, 0.1], [-0.5, 0.2]])
     np.testing.assert_allclose(problem.gradient(X), [[1.0, 0.2], [-0.5, 0.4]])
     np.testing.assert_allclose(problem.hessian(X)[:, 0, 0], [2.0, 3.0])

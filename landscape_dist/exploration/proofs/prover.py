@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from landscape_dist.errors import ProblemError
-from landscape_dist.exploration.proofs.completeness import Proof, State, advance_here, concluded, proceed
+from landscape_dist.exploration.proofs.completeness import Packs, Proof, State, advance_here, concluded, proceed
 from landscape_dist.exploration.proofs.krawczyk import derivative
 from landscape_dist.exploration.proofs.region import region_of
 from landscape_dist.problems.base import Problem
@@ -40,6 +40,9 @@ class Prover:
         problem: that is searched. equations: of it. lower, upper: (d,) of the box.
         boxes: how many may be looked at in all; None for what the searches pay for.
         min_index, max_index: of the points that are asked for.
+
+    Attributes:
+        equations: of the problem. packs: where boxes are looked at; None for this process.
     """
 
     def __init__(
@@ -53,7 +56,8 @@ class Prover:
         min_index: int = 0,
         max_index: int | None = None,
     ) -> None:
-        self._equations = equations
+        self.equations = equations
+        self.packs: Packs | None = None
         self._name = problem.name
         self._domain: Domain = problem.domain
         self._periods = None if problem.periods is None else np.asarray(problem.periods, dtype=np.float64)
@@ -84,7 +88,7 @@ class Prover:
 
     def adopt(self, record: dict[str, Any]) -> None:
         """Go on from what a store says of it, where that is what this would have said."""
-        d = self._equations.dim
+        d = self.equations.dim
         try:
             starts = np.array(record["starts"], dtype=np.float64).reshape(-1, d + 1)
             sound = (
@@ -108,7 +112,7 @@ class Prover:
             find: known points. n_known: how many there were before this round.
         """
         record = self.record
-        none = np.empty((0, self._equations.dim)), np.empty(0, dtype=np.int64)
+        none = np.empty((0, self.equations.dim)), np.empty(0, dtype=np.int64)
         if record["round"] is not None or number <= record["last_round"]:
             if record["round"] != number or not record["starts"]:
                 return none
@@ -131,7 +135,7 @@ class Prover:
     def _proceed(self, allowed: int) -> None:
         state = self._state
         if state.flood is None and state.n_looks < allowed and (state.boxes.shape[2] or not state.n_looks):
-            proceed(state, advance_here(self._equations), allowed)
+            proceed(state, self.packs or advance_here(self.equations), allowed)
             self._conclude()
 
     def _conclude(self) -> None:
@@ -139,17 +143,17 @@ class Prover:
         record.update(boxes=state.n_looks, volume_left=state.volume_left)
         record["flood"] = None if state.flood is None else str(state.flood)
         if not state.boxes.shape[2]:
-            self._proof = concluded(state, self._equations, self._name, self._periods)
+            self._proof = concluded(state, self.equations, self._name, self._periods)
             record["complete"] = self._proof.complete
 
     def _asked_for(self, proof: Proof) -> tuple[FloatArray, IntArray, FloatArray]:
         """Points (n, d), indices (n,) and energies (n,) of those that are in the domain and of an index asked for."""
-        X = np.array([p.x for p in proof.points]).reshape(-1, self._equations.dim)
+        X = np.array([p.x for p in proof.points]).reshape(-1, self.equations.dim)
         index = np.array([-1 if p.index is None else p.index for p in proof.points], dtype=np.int64)
         energy = np.array([np.nan if p.energy is None else sum(p.energy) / 2 for p in proof.points])
         if (unknown := np.flatnonzero(index < 0)).size:
-            values = evaluate(self._equations.both, np.ascontiguousarray(X[unknown].T))
-            w = np.linalg.eigvals(derivative(self._equations, values))
+            values = evaluate(self.equations.both, np.ascontiguousarray(X[unknown].T))
+            w = np.linalg.eigvals(derivative(self.equations, values))
             index[unknown] = (w.real < 0).sum(axis=1)
         some = np.asarray(self._domain.contains(X)) & (index >= self._indices[0]) & (index <= self._indices[1])
         return X[some], index[some], energy[some]

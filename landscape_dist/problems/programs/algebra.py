@@ -72,7 +72,8 @@ class Algebra:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
-        self.depends: list[int] = []
+        # of each expression, the variables that are in it
+        self.depends: list[frozenset[int]] = []
         self._numbers: dict[Node, int] = {}
         self._derivatives: dict[tuple[int, int], int] = {}
 
@@ -81,11 +82,9 @@ class Algebra:
         if found is not None:
             return found
         if isinstance(node, Variable):
-            depends = 1 << node.index
+            depends = frozenset((node.index,))
         else:
-            depends = 0
-            for part in parts_of(node):
-                depends |= self.depends[part]
+            depends = frozenset().union(*(self.depends[part] for part in parts_of(node)))
         self.nodes.append(node)
         self.depends.append(depends)
         self._numbers[node] = len(self.nodes) - 1
@@ -170,7 +169,7 @@ class Algebra:
     # -- derivatives ------------------------------------------------------------------------------------------
     def derivative(self, expression: int, index: int) -> int:
         """d expression / d x_(index + 1)."""
-        if not self.depends[expression] >> index & 1:
+        if index not in self.depends[expression]:
             return self.number(0)
         key = (expression, index)
         if key not in self._derivatives:
@@ -182,12 +181,12 @@ class Algebra:
         if isinstance(node, Variable):
             return self.number(1)
         if isinstance(node, Sum):
-            parts = [(c, self.derivative(term, index)) for term, c in node.terms if self.depends[term] >> index & 1]
+            parts = [(c, self.derivative(term, index)) for term, c in node.terms if index in self.depends[term]]
             return self.sum(parts)
         if isinstance(node, Product):
             terms = []
             for place, (factor, exponent) in enumerate(node.factors):
-                if self.depends[factor] >> index & 1:
+                if index in self.depends[factor]:
                     rest = [*node.factors[:place], *node.factors[place + 1 :], (factor, exponent - 1)]
                     inner = self.derivative(factor, index)
                     terms.append((Fraction(1), self.product([*rest, (inner, 1)], exponent)))

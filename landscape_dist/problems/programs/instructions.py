@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ class Step:
             'square', 'power', 'real_power', 'jump' or a function's name.
         results: slots first to last + 1 that are written.
         arguments: of each operand the (m,) slots that are read.
-        exponent: of a 'power', or (lower, upper) of a 'real_power'; None of others.
+        exponent: of a 'power', or (minus lower, upper, nearest) of a 'real_power'; None of others.
         constants: (2, m) minus lower and upper ends of the factors of 'scale'; None of others.
         values: (m,) nearest doubles of these.
     """
@@ -40,7 +41,7 @@ class Step:
     values: FloatArray | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """What computes some expressions of d variables.
 
@@ -59,7 +60,7 @@ class Program:
     steps: tuple[Step, ...]
     outputs: IntArray
 
-    @property
+    @cached_property
     def n_operations(self) -> int:
         """How many operations there are."""
         return sum(step.results[1] - step.results[0] for step in self.steps)
@@ -159,8 +160,7 @@ class _Writer:
             return self._do("pi")
         operands = tuple(self._done[k] for k in node.arguments)
         if node.name == "power":
-            low, high, _ = enclosed(node.exponent)
-            return self._do("real_power", *operands, exponent=(-low, high))
+            return self._do("real_power", *operands, exponent=enclosed(node.exponent))
         return self._do(node.name, *operands)
 
     def _sum(self, node: Sum) -> int:

@@ -81,7 +81,8 @@ def _result(step: Step, w: FloatArray, partly: BoolArray, nowhere: BoolArray) ->
     if name == "power":
         return interval_functions.power(operands[0], step.exponent)
     if name == "real_power":
-        return interval_functions.real_power(operands[0], step.exponent)
+        low, high, _ = step.exponent
+        return interval_functions.real_power(operands[0], (-low, high))
     if name == "jump":  # the derivative of a sign: 0, and nothing is known of it where the sign changes
         changes = ~(operands[0] < 0.0).any(axis=0)  # also where an end is not known
         partly |= changes.any(axis=0)
