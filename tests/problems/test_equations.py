@@ -14,6 +14,9 @@ from landscape_dist.problems.programs.on_floats import evaluate
 
 RNG = np.random.default_rng(7)
 SYSTEMS = [
+    ("allen_cahn", {"shape": (3,)}),
+    ("allen_cahn", {"shape": (3, 5), "kappa": 0.3}),
+    ("allen_cahn", {"shape": (3, 3, 4), "length": (1.0, 2.0, 0.7)}),
     ("arctan_2d", {}),
     ("arctan_3d", {}),
     ("arctan_3d", {"alpha": float(RNG.uniform(1, 4))}),
@@ -51,6 +54,7 @@ def test_formulas_of_systems_are_the_systems(name, parameters):
 
 def test_all_systems_with_formulas_are_here():
     with_formulas = {name for name in systems.names() if systems.get(name).formulas_of_equations() is not None}
+    assert systems.get("allen_cahn", scheme="spectral").formulas_of_equations() is None
     assert with_formulas == {name for name, _ in SYSTEMS}
 
 
@@ -76,7 +80,7 @@ def test_entries_that_are_zero_are_left_out():
 
 def test_what_has_no_formula_says_so():
     with pytest.raises(ProblemError, match="not given by a formula"):
-        equations_of(systems.get("allen_cahn", shape=(4, 4)))
+        equations_of(systems.get("allen_cahn", shape=(4, 4), scheme="spectral"))
     large = problems.symbolic("+".join(f"x{i + 1}^2" for i in range(513)))
     with pytest.raises(ProblemError, match="up to 512"):
         equations_of(large)

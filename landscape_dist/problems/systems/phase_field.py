@@ -86,6 +86,16 @@ class AllenCahn(NamedSystem):
             symbol += squares.reshape([-1 if a == axis else 1 for a in range(len(self.shape))])
         return self.kappa * symbol
 
+    def formulas_of_equations(self) -> list[str] | None:
+        if self.scheme != "stencil":
+            return None
+        at = np.arange(1, self.dim + 1).reshape(self.shape)
+        terms = [f"(1 - x{i}^2)^2/4" for i in at.ravel().tolist()]
+        for axis, (n, length) in enumerate(zip(self.shape, self.lengths, strict=True)):
+            pairs = np.stack([at, np.roll(at, -1, axis)]).reshape(2, -1).T.tolist()
+            terms += [f"{self.kappa * (n / length) ** 2 / 2!r}*(x{i} - x{j})^2" for i, j in pairs]
+        return [" + ".join(terms)]
+
     # -- evaluations --------------------------------------------------------------------------------------------
     def _grid(self, X: FloatArray) -> FloatArray:
         return X.reshape(len(X), *self.shape, *X.shape[2:])
