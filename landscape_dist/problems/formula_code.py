@@ -16,7 +16,7 @@ from landscape_dist.problems.programs import Algebra, Program, program_of, read
 from landscape_dist.problems.programs.derivatives import Entries, gradient, jacobian
 from landscape_dist.problems.programs.instructions import IntArray
 from landscape_dist.problems.programs.on_floats import at_once, evaluate, evaluate_into
-from landscape_dist.records import Directions, FloatArray, Gradients, Hessians
+from landscape_dist.records import Directions, FloatArray, Gradients, Hessians, SparseHessian
 
 
 class FormulaCode(Protocol):
@@ -66,6 +66,8 @@ def _expressions(sreprs: Sequence[str]) -> list[Any]:
     return [sympy.sympify(text) for text in sreprs]
 
 
+# So many entries a row, in the mean, are few.
+SPARSE = 32
 # Numbers of a product with directions that are held at a time.
 MOST_TERMS = 2**20
 
@@ -167,6 +169,21 @@ class ProgramCode:
             terms = values[:, :, None] * V[here][:, places.columns[places.by_rows]]
             Y[here, rows[starts]] = np.add.reduceat(terms, starts, axis=1)
         return Y
+
+    def is_sparse(self) -> bool:
+        """Whether few entries of the derivative are not zero everywhere."""
+        self._program("jacobian")
+        assert self._places is not None
+        return len(self._places.rows) <= SPARSE * self._dim
+
+    def sparse_jacobian(self, x: FloatArray) -> SparseHessian:
+        """(d,) -> (d, d)."""
+        from scipy.sparse import csc_array
+
+        program, places = self._program("jacobian"), self._places
+        assert places is not None
+        values = evaluate(program, x[:, None])[:, 0]
+        return csc_array((values, (places.rows, places.columns)), shape=(self._dim, self._dim))
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,12 @@ from landscape_dist.problems.base import Problem
 from landscape_dist.problems.domain import Domain, domain_from_dict
 from landscape_dist.problems.expressions import Vocabulary, from_sympy, parse, text_of
 from landscape_dist.problems.fingerprint import canonical_json, digest
-from landscape_dist.problems.formula_code import code_of
+from landscape_dist.problems.formula_code import ProgramCode, code_of
 from landscape_dist.problems.starts import checked_start
-from landscape_dist.records import FloatArray
+from landscape_dist.records import FloatArray, SparseHessian
 
+# Of fewer variables sparse Hessians are no gain.
+MANY = 64
 _MAX_IDLE = 1000
 """So many variables may there be of which most do not occur in the formula."""
 
@@ -172,3 +174,13 @@ class SymbolicProblem(Problem):
 
     def _hvp(self, X: FloatArray, V: FloatArray) -> FloatArray:
         return self._code.products(X, V)
+
+    @property
+    def has_sparse_hessian(self) -> bool:  # type: ignore[override]
+        """Whether each row of the Hessian has few entries that are not zero everywhere; only of many variables."""
+        return self.dim >= MANY and isinstance(self._code, ProgramCode) and self._code.is_sparse()
+
+    def _sparse_hessian(self, x: FloatArray) -> SparseHessian:
+        if not isinstance(self._code, ProgramCode):
+            return super()._sparse_hessian(x)
+        return self._code.sparse_jacobian(x)

@@ -222,3 +222,31 @@ def test_definition_and_names():
     assert problem.definition["formula"] == "x1**2"
     assert problem.suggested_start.tolist() == [0.5]
     assert problem.counters.n_energies == 0
+
+
+def test_sparse_hessians_are_the_dense_ones():
+    problem = symbolic(lattice(70) + "+exp(-x3**2)*x60")
+    assert problem.has_sparse_hessian
+    x = np.random.default_rng(0).uniform(-1, 1, 70)
+    np.testing.assert_array_equal(problem.sparse_hessian(x).toarray(), problem.hessian(x[None])[0])
+    assert problem.counters.n_hessians == 2
+
+
+def test_what_has_no_sparse_hessian():
+    assert not symbolic("x1**4").has_sparse_hessian  # nothing is gained
+    dense = "(" + "+".join(f"{i}*x{i}" for i in range(1, 81)) + ")**4"
+    assert not symbolic(dense).has_sparse_hessian
+    x = sympy.symbols("x1:71", real=True)
+    assert not symbolic(sum(sympy.Piecewise((v**2, v > 0), (v**4, True)) for v in x)).has_sparse_hessian
+
+
+def test_formulas_of_many_variables():
+    """Derivatives of a long sum cost what its terms do."""
+    d = 1000
+    problem = symbolic("+".join(f"100*(x{i + 1}-x{i}**2)**2+(1-x{i})**2" for i in range(1, d)), dim=d)
+    named = systems.rosenbrock(d, s=0.0)
+    X = np.random.default_rng(0).uniform(-1, 1, (2, d))
+    V = np.random.default_rng(1).normal(size=(2, d, 2))
+    np.testing.assert_allclose(problem.gradient(X), named.gradient(X), rtol=1e-10, atol=1e-9)
+    np.testing.assert_allclose(problem.hvp(X, V), named.hvp(X, V), rtol=1e-9, atol=1e-8)
+    assert problem.sparse_hessian(X[0]).nnz == 3 * d - 2
