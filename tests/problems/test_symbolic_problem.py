@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems import Box, symbolic, systems
 from landscape_dist.problems.formula_code import GeneratedCode, ProgramCode
+from landscape_dist.problems.programs import on_floats
 from landscape_dist.problems.symbolic_problem import SymbolicProblem
 from landscape_dist.testing import check_problem
 
@@ -144,10 +145,14 @@ def test_programs_and_generated_code_agree(formula):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("longest", [on_floats.LONGEST, 0])
 @pytest.mark.parametrize("formula", FORMULAS)
-def test_a_point_is_the_same_in_any_batch(formula):
-    """Few points are evaluated in another order of operations than many: to the same bits."""
+def test_a_point_is_the_same_in_any_batch(formula, longest, monkeypatch):
+    """Few points are evaluated in another order of operations than many, and than long programs: to the same bits."""
     problem = symbolic(formula)
+    _, H_before = problem.gradient_hessian(np.full((400, problem.dim), 0.3))
+    monkeypatch.setattr(on_floats, "LONGEST", longest)
+    np.testing.assert_array_equal(problem.gradient_hessian(np.full((400, problem.dim), 0.3))[1], H_before)
     X = np.random.default_rng(2).uniform(-0.9, 0.9, (2500, problem.dim))
     E, (g, H) = problem.energy(X), problem.gradient_hessian(X)
     for some in (slice(0, 1), slice(17, 40), slice(2300, 2441)):

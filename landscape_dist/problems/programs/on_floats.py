@@ -14,6 +14,8 @@ from landscape_dist.records import FloatArray
 # Of more points than these a call of NumPy takes longer for its numbers than for itself; and gathering what is done at
 # once takes as long as so many calls.
 FEW, CALLS = 128, 6
+# To compile more operations takes seconds.
+LONGEST = 20_000
 # So many at a time: what is computed in between stays in the cache.
 BLOCK = 2048
 
@@ -33,16 +35,21 @@ def evaluate(program: Program, X: FloatArray) -> FloatArray:
         >>> evaluate(program_of(a, [read_text("x1^2 + x2", a)], 2), np.array([[2.0, 3.0], [1.0, 0.0]])).tolist()
         [[5.0, 9.0]]
     """
-    if at_once(program, X.shape[1]):
-        with np.errstate(all="ignore"):
+    n = X.shape[1]
+    if not at_once(program, n):
+        values = np.empty((len(program.outputs), n))
+        evaluate_into(program, X, list(values))
+        return values
+    with np.errstate(all="ignore"):
+        if n <= FEW:
             return _by_kind(program, X)
-    values = np.empty((len(program.outputs), X.shape[1]))
-    evaluate_into(program, X, list(values))
-    return values
+        return np.concatenate([_by_kind(program, X[:, k : k + FEW]) for k in range(0, n, FEW)], axis=1)
 
 
 def at_once(program: Program, n: int) -> bool:
     """Whether at n points all operations of a kind are done at once; the results are the same."""
+    if program.n_operations > LONGEST:
+        return True
     return n <= FEW and program.n_operations > CALLS * len(program.steps)
 
 
