@@ -25,8 +25,8 @@ from landscape_dist.records import BoolArray, FloatArray
 CUT = 0.4736
 # A box that has become smaller than this part of its volume is looked at again before it is cut.
 SHRUNK = 0.4
-# A gap of more than this part of a box is where it is cut.
-WIDE = 0.01
+# A gap of more than this part of a box is where it is cut; of more than that, before it is looked at again.
+WIDE, WIDER = 0.01, 0.1
 # Boxes are widened by this part of their width when they are asked for exactly one zero, for the zeros on their faces.
 WIDENED = 0.1
 POWERS, THINNEST, LARGEST_IMAGE = 6, 0.2, 0.9
@@ -83,6 +83,7 @@ def _advance(equations: Equations, X: FloatArray, smallest: FloatArray) -> Advan
     old_width, width = seen.X[0] + seen.X[1], new[0] + new[1]
     least = smallest[:, None]
     shrunk = np.prod(np.maximum(width, least) / np.maximum(old_width, least), axis=0) < SHRUNK
+    shrunk &= ~_wide(gaps, new, WIDER)
     cuttable = width > np.maximum(smallest[:, None], 8 * np.finfo(np.float64).eps * np.abs(new).max(axis=0))
     # one that has just become too small to be cut may be seen to be without zeros when it is looked at again
     small = ~cuttable.any(axis=0) & ~shrunk
@@ -124,9 +125,17 @@ def _reach(spread: FloatArray, r: FloatArray) -> tuple[FloatArray, BoolArray]:
     return v, np.isfinite(v).all(axis=1) & (image < LARGEST_IMAGE * v).all(axis=1)
 
 
+def _wide(gaps: Gaps, X: FloatArray, part: float) -> BoolArray:
+    """In which boxes (2, d, n) the gap is more than this part of their width."""
+    at = np.arange(X.shape[2])
+    lower, upper = -X[0, gaps.column, at], X[1, gaps.column, at]
+    inside = (gaps.below > lower) & (gaps.above < upper)
+    return np.asarray((gaps.part > 0) & inside & (gaps.above - gaps.below > part * (upper - lower)))
+
+
 def _halves(equations: Equations, J: FloatArray, X: FloatArray, cuttable: BoolArray, gaps: Gaps) -> FloatArray:
-    """Each box cut where the equations change most across it (Trombettoni et al., sum of relative smears), or at a gap
-    that is wide enough."""
+    """Each box cut where the equations change most across it (Trombettoni et al., sum of relative smears), or at its
+    gap where that is wide."""
     d, n = X.shape[1:]
     if not n:
         return X
@@ -141,12 +150,10 @@ def _halves(equations: Equations, J: FloatArray, X: FloatArray, cuttable: BoolAr
     known = np.isfinite(of_row).all(axis=0) & np.isfinite(smear).all(axis=0)
     smear = np.where(known, smear, width)
     first, second = in_two(X, np.argmax(np.where(cuttable, smear, -1.0), axis=0), CUT)
-    at, column = np.arange(n), gaps.column
-    lower, upper = -X[0, column, at], X[1, column, at]
-    part = (np.minimum(gaps.above, upper) - np.maximum(gaps.below, lower)) / (upper - lower)
-    wide = np.flatnonzero((gaps.part > 0) & (part > WIDE) & (gaps.below > lower) & (gaps.above < upper))
-    first[:, :, wide] = second[:, :, wide] = X[:, :, wide]
-    first[1, column[wide], wide] = gaps.below[wide]
-    second[0, column[wide], wide] = -gaps.above[wide]
+    which = np.flatnonzero(_wide(gaps, X, WIDE))
+    column = gaps.column[which]
+    first[:, :, which] = second[:, :, which] = X[:, :, which]
+    first[1, column, which] = gaps.below[which]
+    second[0, column, which] = -gaps.above[which]
     # a box and its other half stand together, so that packs hold neighbours
     return np.stack([first, second], axis=3).reshape(2, d, 2 * n)
