@@ -139,7 +139,7 @@ def test_no_start_anywhere() -> None:
 
 def test_no_scheduler_at_the_address() -> None:
     with pytest.raises(ClusterError, match=r"127\.0\.0\.1:1"):
-        ld.explore(lattice(), max_index=3, scheduler="tcp://127.0.0.1:1")
+        ld.explore(lattice(), max_index=3, on=ld.Scheduler("tcp://127.0.0.1:1", timeout=1.0))
 
 
 def test_an_energy_that_raises_is_recorded_with_its_reason() -> None:
@@ -176,13 +176,13 @@ def test_several_starts() -> None:
 
 
 def test_a_run_that_never_reached_its_cluster_leaves_no_store(tmp_path: Path) -> None:
-    store = tmp_path / "a.zarr"
+    store, nowhere = tmp_path / "a.zarr", ld.Scheduler("tcp://127.0.0.1:9", timeout=1.0)
     with pytest.raises(ClusterError):
-        ld.explore(ld.systems.butterfly(), store=store, scheduler="tcp://127.0.0.1:9")
+        ld.explore(ld.systems.butterfly(), store=store, on=nowhere)
     assert not store.exists()
     ld.explore(ld.systems.butterfly(), store=store, max_searches=1)
     with pytest.raises(ClusterError):
-        ld.explore(ld.systems.butterfly(), store=store, max_searches=2, scheduler="tcp://127.0.0.1:9")
+        ld.explore(ld.systems.butterfly(), store=store, max_searches=2, on=nowhere)
     assert len(ld.open(store).searches) == 1
 
 

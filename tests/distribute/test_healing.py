@@ -52,8 +52,8 @@ def test_lost_job_is_submitted_again(file: Path, size: dict[str, object]) -> Non
         client.wait_for_workers(1, timeout=60)
         heal(client, 1)
         [first] = client.cluster.workers.values()
-        os.killpg(-int(first.job_id), signal.SIGKILL)
         [worker] = client.nthreads()
+        os.killpg(-int(first.job_id), signal.SIGKILL)
 
         def healed() -> bool:
             workers = client.nthreads()

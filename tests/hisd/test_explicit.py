@@ -308,8 +308,19 @@ NAMED = {
 }
 
 
-@pytest.mark.parametrize("step", [s for s in STEPS if s != "implicit"])
-@pytest.mark.parametrize("name", NAMED)
+# Seven variables take seconds each; combinations of what is tried alone are for the long run.
+COMBINED = ("nesterov, choice 2", "barzilai_borwein and heavy_ball")
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        pytest.param(name, step, marks=[pytest.mark.long] if name == "rosenbrock" and step in COMBINED else [])
+        for name in NAMED
+        for step in STEPS
+        if step != "implicit"
+    ],
+)
 def test_named_systems_without_tuning(name: str, step: str) -> None:
     make, max_index, counts = NAMED[name]
     landscape = ld.explore(make(), max_index=max_index, **STEPS[step])

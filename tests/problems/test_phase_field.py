@@ -163,7 +163,11 @@ def test_in_space() -> None:
     assert [k[:2] for k in kinds(landscape)] == expected
 
 
-@pytest.mark.parametrize("wanted", EXPECTED["landscapes"], ids=lambda w: f"kappa={w['kappa']}")
+@pytest.mark.parametrize(
+    "wanted",
+    [pytest.param(w, marks=[pytest.mark.long] if w["kappa"] < 0.02 else []) for w in EXPECTED["landscapes"]],
+    ids=lambda w: f"kappa={w['kappa']}",
+)
 def test_all_points_of_the_reference(wanted: dict[str, Any]) -> None:
     landscape = explored((64, 64), kappa=wanted["kappa"])
     found = kinds(landscape)
