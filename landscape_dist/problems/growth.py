@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from landscape_dist.problems.expressions import Vocabulary, canonical_symbol, parse
+from landscape_dist.problems.expressions import Vocabulary, parse
+from landscape_dist.problems.programs import Algebra, read
+from landscape_dist.problems.programs.algebra import Function, Product, Sum
+from landscape_dist.problems.programs.growth import Monomial, Polynomial, polynomial_of
 
 # Of more variables, or of formulas of more characters, the question is not asked.
 MOST_VARIABLES, LONGEST = 64, 20_000
-# nor of those that have more terms, multiplied out.
-MOST_TERMS = 5_000
 # A part of a coefficient that rounding might have taken away.
 ROUNDING = 1e-9
 
@@ -36,22 +36,21 @@ def grows(formula: str, dim: int) -> bool:
     """
     if dim > MOST_VARIABLES or len(formula) > LONGEST:
         return False
-    import sympy
-
-    variables = [canonical_symbol(i) for i in range(dim)]
-    energy = parse(formula, Vocabulary(None, None))
-    if _n_terms(energy) > MOST_TERMS:
-        return False
-    energy = sympy.expand(energy, power_exp=False)
-    polynomial = []
-    for term in sympy.Add.make_args(energy):
-        if term.is_polynomial(*variables):
-            polynomial.append(term)
-        elif not _bounded(term, variables):
-            return False
-    if not polynomial:
-        return False
-    return _dominated(sympy.Poly(sympy.Add(*polynomial), *variables).terms(), dim)
+    algebra = Algebra()
+    energy = read(parse(formula, Vocabulary(None, None)), algebra)
+    node = algebra.nodes[energy]
+    terms = node.terms if isinstance(node, Sum) else ((energy, Fraction(1)),)
+    polynomial: Polynomial = {}
+    for term, c in terms:
+        part = polynomial_of(algebra, term)
+        if part is None:
+            if not _bounded(algebra, term):
+                return False
+            continue
+        for monomial, value in part.items():
+            polynomial[monomial] = polynomial.get(monomial, Fraction(0)) + c * value
+    found = {m: float(value) for m, value in polynomial.items() if value}
+    return bool(found) and _dominated(found, dim)
 
 
 @lru_cache(maxsize=64)
@@ -77,10 +76,13 @@ def euler_characteristic_of(about: dict[str, Any]) -> int | None:
     return 1 if _asked(definition["formula"], about["dim"]) else None
 
 
-def _dominated(terms: Sequence[tuple[tuple[int, ...], Any]], dim: int) -> bool:
-    """Whether pure even powers dominate among monomials, each with its exponents and its coefficient."""
-    powers = np.array([exponents for exponents, _ in terms], dtype=np.int64).reshape(-1, dim)
-    c = np.array([float(coefficient) for _, coefficient in terms])
+def _dominated(polynomial: dict[Monomial, float], dim: int) -> bool:
+    """Whether pure even powers dominate among monomials, by their coefficients."""
+    powers = np.zeros((len(polynomial), dim), dtype=np.int64)
+    for row, monomial in zip(powers, polynomial, strict=True):
+        for variable, e in monomial:
+            row[variable] = e
+    c = np.array(list(polynomial.values()))
     pure = np.count_nonzero(powers, axis=1) == 1
     highest = np.where(pure[:, None], powers, 0).max(axis=0)
     if (highest == 0).any() or (highest % 2 == 1).any():
@@ -109,52 +111,40 @@ def _dominated(terms: Sequence[tuple[tuple[int, ...], Any]], dim: int) -> bool:
     return bool((left > ROUNDING * np.abs(c).max()).all())
 
 
-def _bounded(term: Any, variables: Sequence[Any]) -> bool:
+def _bounded(algebra: Algebra, expression: int) -> bool:
     """Whether an expression is smooth and bounded on R^d, as far as it is seen."""
-    import sympy
-
-    if not term.free_symbols.intersection(variables):
+    node = algebra.nodes[expression]
+    if not algebra.depends[expression]:
         return True
-    if isinstance(term, sympy.Mul | sympy.Add):
-        return all(_bounded(part, variables) for part in term.args)
-    if isinstance(term, sympy.sin | sympy.cos | sympy.tanh | sympy.atan | sympy.erf):
+    if isinstance(node, Sum):
+        return all(_bounded(algebra, term) for term, _ in node.terms)
+    if isinstance(node, Product):
+        return all(exponent > 0 and _bounded(algebra, factor) for factor, exponent in node.factors)
+    if not isinstance(node, Function):
+        return False
+    inner = node.arguments[0]
+    if node.name in ("sin", "cos", "tanh", "atan", "erf"):
         # Of what has no poles: sin(1 / x) is bounded and has points without end.
-        inner = term.args[0]
-        return bool(inner.is_polynomial(*variables)) or _bounded(inner, variables)
-    if isinstance(term, sympy.exp):
-        return _no_greater(term.args[0], variables)
-    if isinstance(term, sympy.Pow) and term.exp.is_Integer and term.exp > 0:
-        return _bounded(term.base, variables)
-    return False
+        return polynomial_of(algebra, inner) is not None or _bounded(algebra, inner)
+    return node.name == "exp" and _no_greater(polynomial_of(algebra, inner))
 
 
-def _no_greater(exponent: Any, variables: Sequence[Any]) -> bool:
+def _no_greater(polynomial: Polynomial | None) -> bool:
     """Whether a polynomial of second degree is bounded above: minus a sum of squares, but for constants."""
-    import sympy
-
-    if not exponent.is_polynomial(*variables):
+    if polynomial is None or max(sum(e for _, e in m) for m in polynomial) > 2:
         return False
-    polynomial = sympy.Poly(exponent, *variables)
-    if polynomial.total_degree() > 2:
-        return False
-    H = np.array(sympy.hessian(exponent, variables), dtype=np.float64)
-    slope = np.array([float(polynomial.coeff_monomial(x)) for x in variables])
+    variables = sorted({i for m in polynomial for i, _ in m})
+    place = {i: k for k, i in enumerate(variables)}
+    H, slope = np.zeros((len(variables), len(variables))), np.zeros(len(variables))
+    for m, value in polynomial.items():
+        which = [place[i] for i, e in m for _ in range(e)]
+        if len(which) == 2:
+            H[which[0], which[1]] += float(value)
+            H[which[1], which[0]] += float(value)
+        elif which:
+            slope[which[0]] += float(value)
     w, Q = np.linalg.eigh(H)
     size = max(float(np.abs(w).max()), 1e-300)
     rounding = len(w) * np.finfo(np.float64).eps * size
     flat = np.abs(w) <= rounding
     return bool((w <= rounding).all() and (np.abs(Q.T @ slope)[flat] <= ROUNDING * np.abs(slope).max()).all())
-
-
-def _n_terms(expression: Any) -> int:
-    """How many terms an expression has at most when it is multiplied out, in what it is made of, too."""
-    import sympy
-
-    parts = [_n_terms(part) for part in expression.args]
-    if isinstance(expression, sympy.Add):
-        return sum(parts)
-    if isinstance(expression, sympy.Mul):
-        return math.prod(parts)
-    if isinstance(expression, sympy.Pow) and expression.exp.is_Integer and expression.exp > 0:
-        return math.comb(parts[0] + int(expression.exp) - 1, int(expression.exp))
-    return max(parts, default=1)
