@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from landscape_dist.errors import StoreError, StoreFormatError, StoreNotFoundError
+from landscape_dist.store.durable import sync_folder
 from landscape_dist.store.schema import LEASE_SECONDS
 from landscape_dist.store.zarr_backend import ZarrBackend
 from landscape_dist.store.zarr_reader import StoreLike, ZarrReader
@@ -72,6 +73,7 @@ def _exchange(a: Path, b: Path) -> None:
     """Swap two directories: in one step where the system can, so that there is one at `a` at every moment."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if os.name == "posix" else None
     if rename is not None and rename(_HERE, os.fsencode(a), _HERE, os.fsencode(b), _EXCHANGE) == 0:
+        sync_folder(a.parent)
         return
     aside = b.with_name(b.name + ".old")
     try:
@@ -82,6 +84,7 @@ def _exchange(a: Path, b: Path) -> None:
             os.rename(aside, a)
             raise
         os.rename(aside, b)
+        sync_folder(a.parent)
     except OSError as error:
         raise StoreError(
             f"{a} cannot be replaced ({type(error).__name__}: {error}); give another store with --out"
