@@ -103,7 +103,7 @@ class Record:
                 setattr(os, name, function)
 
     def left_by_a_cut(self, after: int, choice: random.Random, out: Path, before: Path | None = None) -> None:
-        """Write to `out` what may be there after a cut behind the first `after` events, with what was there `before`."""
+        """Write to `out` what may be there after a cut behind the first `after` events, and what was `before` them."""
         kept: dict[str, Event] = {}
         waiting: dict[str, list[Event]] = {}
         for event in self.events[:after]:
