@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import landscape_dist as ld
 from landscape_dist.analysis.matching import compare
-from landscape_dist.cli.app import app
+from landscape_dist.cli import app
 from landscape_dist.errors import StoreError, StoreInUseError
 
 HERE = Path(__file__).parent

@@ -89,6 +89,8 @@ def explore(
         StoreInUseError: another process writes to the store, or took over from this one.
         StoreError: the store cannot be written, or not any more; everything committed is in it.
         ClusterError: no scheduler at the address, or it was lost; everything committed is in the store.
+        SystemExit: SIGTERM or SIGHUP came (scancel, preemption, a time limit), with 128 plus the signal's number; what
+            was found is committed, as after Ctrl-C, and the store can be resumed.
         KeyboardInterrupt: a second Ctrl-C, while results are taken note of; everything committed is in the store.
 
     Returns:
@@ -139,9 +141,13 @@ def explore(
             lease=held, session=session_details(explore_settings, solver_settings), on_status=on_status, log=run_log,
             counters=measured,
         ) as journal:  # fmt: skip
-            _run(place, coordinator, problem, solver_settings, journal, hang_seconds)
+            ended_by = _run(place, coordinator, problem, solver_settings, journal, hang_seconds)
         if run_log is not None:
             run_log.ended(journal.finished, journal.tracker.status())
+    if ended_by is not None:
+        from landscape_dist.distribute.runs.interrupts import EXIT_CODE
+
+        raise SystemExit(EXIT_CODE + ended_by)
     return journal.landscape()
 
 
@@ -196,18 +202,20 @@ def _run(
     settings: SolverSettings,
     journal: Journal,
     hang_seconds: float | None,
-) -> None:
+) -> int | None:
+    """Run; the number of the signal that is to end the process, None where none came."""
     if coordinator.finished:
-        return
+        return None
     from landscape_dist.distribute.runs.proof_packs import packs_on
     from landscape_dist.distribute.runs.runner import DaskRunner, run_serial
 
     with place.connect() as client:
         if client is None:
-            run_serial(coordinator, problem, settings, on_decisions=journal.write, on_progress=journal.report)
-            return
+            return run_serial(
+                coordinator, problem, settings, on_decisions=journal.write, on_progress=journal.report
+            ).ended_by
         journal.cluster(client)
         if isinstance(coordinator.prover, Prover):
             coordinator.prover.packs = packs_on(client, coordinator.prover.equations)
         runner = DaskRunner(client, problem, settings, hang_seconds=hang_seconds)
-        runner.run(coordinator, on_decisions=journal.write, on_progress=journal.report)
+        return runner.run(coordinator, on_decisions=journal.write, on_progress=journal.report).ended_by

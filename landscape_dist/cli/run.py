@@ -145,6 +145,9 @@ def run(
     except KeyboardInterrupt as error:
         complain(_resumable(store), "interrupted: ", "bold yellow")
         raise typer.Exit(INTERRUPTED) from error
+    except SystemExit:  # SIGTERM or SIGHUP
+        complain(_resumable(store), "ended by a signal: ", "bold yellow")
+        raise
     except ClusterError as error:
         if debug or not show.started:
             raise

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import landscape_dist as ld
-from landscape_dist.cli.app import app
+from landscape_dist.cli import app
 from landscape_dist.errors import ProblemError, SettingsError
 
 SYSTEMS: dict[str, Any] = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from landscape_dist.cli.app import app
+from landscape_dist.cli import app
 
 
 def command(*arguments: Any, code: int = 0) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from landscape_dist.cli.app import app
+from landscape_dist.cli import app
 from landscape_dist.config import load_config
 from landscape_dist.errors import ConfigError
 

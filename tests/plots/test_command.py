@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import landscape_dist as ld
-from landscape_dist.cli.app import app
+from landscape_dist.cli import app
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import landscape_dist as ld
-from landscape_dist.cli.app import app
+from landscape_dist.cli import app
 from landscape_dist.errors import SettingsError
 from landscape_dist.pathways.landscape_like import LandscapeLike
 from landscape_dist.plots.canvas import Scene, empty_scene

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import landscape_dist as ld
-from landscape_dist.cli.app import app
+from landscape_dist.cli import app
 from landscape_dist.problems import Box
 from landscape_dist.problems.systems import named
 from landscape_dist.testing import check_problem

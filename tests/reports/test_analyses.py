@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import landscape_dist as ld
 from landscape_dist.campaign.landscape import Landscape
-from landscape_dist.cli.app import make_app
+from landscape_dist.cli.program import make_app
 from landscape_dist.reports.analyses import ANALYSES, Analysis
 
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import landscape_dist as ld
-from landscape_dist.cli.app import app
+from landscape_dist.cli import app
 from landscape_dist.reports.panels import PANELS, Panel, report_data
 
 

@@ -54,7 +54,7 @@ def loop(name: str, store: str, stop: Path) -> dict[str, Any]:
     """Call one command until the file `stop` is there; reads, and what was wrong with them."""
     from typer.testing import CliRunner
 
-    from landscape_dist.cli.app import app
+    from landscape_dist.cli import app
 
     runner, n_reads, n_changes, far, torn = CliRunner(), 0, 0, 0, []
     while not stop.exists():

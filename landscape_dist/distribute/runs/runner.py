@@ -45,7 +45,7 @@ class RunReport:
     """How a run went; while it runs, how it is going (`end` is None then).
 
     Attributes:
-        end: why it ended.
+        end: why it ended. ended_by: number of the signal that is to end the process, None where none came.
         n_searches: results told to the coordinator.
         n_pieces: pieces of work they came in.
         n_in_flight: pieces handed out and not back yet.
@@ -58,6 +58,7 @@ class RunReport:
     """
 
     end: RunEnd | None = None
+    ended_by: int | None = None
     n_searches: int = 0
     n_pieces: int = 0
     n_in_flight: int = 0
@@ -292,7 +293,7 @@ def _drive(
                     # The second Ctrl-C, in the middle of a bookkeeping step.  Journalled after a piece that is missing,
                     # others would get its rows' ids.
                     raise
-                ledger.report.end = RunEnd.INTERRUPTED
+                ledger.report.end, ledger.report.ended_by = RunEnd.INTERRUPTED, interrupts.ended_by
             if ledger.report.end in (RunEnd.STOPPED, RunEnd.INTERRUPTED):
                 ledger.deliver(executor.collect_finished())
         finally:

@@ -13,7 +13,8 @@ HELP = """Find the stationary points of an energy (minima, transition states, sa
 between them, by high-index saddle dynamics, on this machine or a Dask cluster.
 
 Exit codes: 0 done; 1 diff found a difference, or verify something wrong; 2 an error, said in one line; 3 the cluster
-was lost during a run; 130 Ctrl-C. After 3 and 130 the same command goes on where it stopped."""
+was lost during a run; 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP. After 3 and these the same command goes on where it
+stopped."""
 
 
 def _version(wanted: bool) -> None:
@@ -65,8 +66,3 @@ def make_app() -> typer.Typer:
 
 
 app = make_app()
-
-
-def main() -> None:
-    """Entry point of `landscape-dist`."""
-    app(prog_name="landscape-dist")
