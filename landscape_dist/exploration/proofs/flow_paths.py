@@ -157,9 +157,9 @@ def _stages(
         step = _solved(J, rest.reshape(-1, s * d)).reshape(-1, s, d)
         moved = np.linalg.norm(step, axis=(1, 2))
         Z[going] -= step
-        reach = np.linalg.norm(Z[going] - y[going, None], axis=(1, 2)) + 1e-14 * np.linalg.norm(y[going], axis=1)
+        size = 1e-9 * np.linalg.norm(Z[going] - y[going, None], axis=(1, 2)) + 1e-15 * np.linalg.norm(y[going], axis=1)
         # quadratic convergence: the step after this one is rounding
-        small = moved <= 1e-9 * reach
+        small = moved <= size
         solved[going[small]] = True
         worse = ~(moved <= 2 * before[going])
         before[going] = moved
