@@ -147,33 +147,30 @@ def _lyapunov(J: FloatArray) -> list[Basis | None]:
 
 
 def departure(
-    equations: Equations, saddle: CertifiedPoint, side: int, room: float, parts: tuple[float, ...]
+    equations: Equations, saddle: CertifiedPoint, room: float, parts: tuple[float, ...]
 ) -> tuple[FloatArray, float] | None:
-    """A point (d,) beside a saddle and a radius around it that the branch passes through; None if none is shown.
+    """A step v (d,) from a saddle's x and a radius: its two branches pass within that of x + v and of x - v; None if no
+    cone is shown.
 
     Args:
-        side: 1 or -1. room: the distance to the next point. parts: of it, in which it is looked for: the largest first.
+        room: the distance to the next point. parts: of it, in which it is looked for: the largest first.
     """
-    x, d = saddle.x, len(saddle.x)
+    x = saddle.x
     uncertain = float(np.linalg.norm(np.ptp(saddle.box, axis=1)))
     basis = next(_bases(equations, x, False), None)
     if basis is None:
         return None
     T = basis.T
-    v = T[:, 0] * (1.0 if T[np.argmax(np.abs(T[:, 0])), 0] > 0 else -1.0) * side / np.linalg.norm(T[:, 0])
-    T = np.concatenate([v[:, None], T[:, 1:]], axis=1)
-    basis = Basis.of(T, T.T if equations.symmetric else None)
-    if basis is None:
-        return None
+    v = T[:, 0] * (1.0 if T[np.argmax(np.abs(T[:, 0])), 0] > 0 else -1.0)
     across = np.linalg.norm(T[:, 1:], axis=1)
     for part in parts:
-        reach = part * room
+        reach = part * room / float(np.linalg.norm(v))
         extent = reach * (np.abs(v) + WIDEST_CONE * across) * (1 + SLACK) + uncertain
         kappa = _cone(*basis.seen(*derivatives_in(equations, box_around(x[None], extent[None]))))
         if kappa is not None:
             wide = kappa * reach * float(np.linalg.norm(across))
-            start = x + reach * v
-            return start, (wide + uncertain + 4 * EPS * float(np.linalg.norm(np.abs(x) + reach))) * (1 + 1e-9)
+            rounded = 4 * EPS * float(np.linalg.norm(np.abs(x) + reach * np.abs(v)))
+            return reach * v, (wide + uncertain + rounded) * (1 + 1e-9)
     return None
 
 

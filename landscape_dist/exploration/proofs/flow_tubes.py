@@ -80,13 +80,14 @@ def _branches(equations: Equations, around: _Around) -> tuple[Branch, ...]:
     found: dict[tuple[int, int], Branch] = {}
     for level in LEVELS:
         starts = {}
-        for k, side in left:
-            point = around.points[k]
-            start = departure(equations, point, side, around.room(point.x), level.departures)
-            if start is None:
-                found[k, side] = Branch(k, side, None, False, "no cone is shown at the saddle")
-            else:
-                starts[k, side] = start
+        for k in sorted({k for k, _ in left}):
+            x = around.points[k].x
+            begin = departure(equations, around.points[k], around.room(x), level.departures)
+            for side in [side for one, side in left if one == k]:
+                if begin is None:
+                    found[k, side] = Branch(k, side, None, False, "no cone is shown at the saddle")
+                else:
+                    starts[k, side] = x + side * begin[0], begin[1]
         if starts:
             X = np.array([x for x, _ in starts.values()])
             ways = paths(equations, X, around.arrived, level.tolerance, level.steps)
