@@ -31,17 +31,18 @@ BATCH = 2**22
 
 
 def _radau() -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Points t (s,) in [-1, 1], the inverse of their Vandermonde matrix, and the integrals (s, s) of the Lagrange
-    polynomials from -1 to them."""
+    """Points t (s,) in [-1, 1], the integrals (s, s) from -1 to them of their Lagrange polynomials, and the coefficients
+    (s + 1, s) of those that vanish at -1, too."""
     P = np.polynomial.legendre
     t = np.sort(P.legroots([0.0] * (STAGES - 1) + [-1.0, 1.0]).real)
     t[-1] = 1.0
     inverse = np.linalg.inv(np.vander(t, increasing=True))
+    through = np.linalg.inv(np.vander(np.r_[-1.0, t], increasing=True))[:, 1:]
     m = np.arange(1, STAGES + 1)
-    return t, inverse, ((t[:, None] ** m - (-1.0) ** m) / m) @ inverse
+    return t, ((t[:, None] ** m - (-1.0) ** m) / m) @ inverse, through
 
 
-POINTS, INVERSE, INTEGRALS = _radau()
+POINTS, INTEGRALS, THROUGH = _radau()
 # Where the defect is looked at: between the points, where it vanishes.
 BETWEEN = (np.r_[-1.0, POINTS[:-1]] + POINTS) / 2
 
@@ -96,13 +97,14 @@ def _some(
     y = starts.copy()
     H = _derivatives(equations, y)[1]
     h = FIRST / np.maximum(np.abs(H).sum(axis=2).max(axis=1), 1e-290)
-    guess = np.repeat(y[:, None], STAGES, axis=1)
+    guess = np.zeros((n, STAGES, d))
     pieces: list[list[tuple[FloatArray, float]]] = [[] for _ in range(n)]
     end = np.full(n, -1)
     going = np.arange(n)
     for _ in range(most):
-        Z, K, solved = _stages(equations, y[going], h[going], guess[going])
-        a = _polynomials(y[going], K)
+        D, solved = _stages(equations, y[going], h[going], guess[going])
+        a = np.einsum("mk,nkd->nmd", THROUGH, D)
+        a[:, 0] += y[going]
         error, f = _defects(equations, a, h[going])
         part = np.where(solved & np.isfinite(error), error / (tolerance * f), 1e6)
         good = part <= 1
@@ -110,14 +112,17 @@ def _some(
         for row in np.flatnonzero(good).tolist():
             pieces[int(going[row])].append((a[row], float(h[going[row]])))
         done = going[good]
-        y[done] = Z[good, -1]
+        y[done] += D[good, -1]
         end[done] = stop(y[done])
         h[going] *= longer
         # the next stages: on the same polynomial where it goes on, from where it began where not
         t = np.where(good[:, None], 1 + (POINTS + 1) * longer[:, None], -1 + (POINTS + 1) * longer[:, None])
-        ahead = np.einsum("nkm,nmd->nkd", t[:, :, None] ** np.arange(STAGES + 1), a)
+        powers = t[:, :, None] ** np.arange(1, STAGES + 1) - (np.where(good, 1.0, -1.0)[:, None, None]) ** np.arange(
+            1, STAGES + 1
+        )
+        ahead = np.einsum("nkm,nmd->nkd", powers, a[:, 1:])
         known = solved & np.isfinite(ahead).all(axis=(1, 2))
-        guess[going] = np.where(known[:, None, None], ahead, y[going][:, None])
+        guess[going] = np.where(known[:, None, None], ahead, 0.0)
         going = going[(end[going] < 0) & np.isfinite(y[going]).all(axis=1) & (h[going] > 1e-290)]
         if not len(going):
             break
@@ -139,35 +144,36 @@ def _derivatives(equations: Equations, x: FloatArray) -> tuple[FloatArray, Float
 
 
 def _stages(
-    equations: Equations, y: FloatArray, h: FloatArray, Z: FloatArray
-) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Z (n, s, d) with Z = y - h / 2 INTEGRALS g(Z), by Newton's method; -h / 2 g(Z); and whether that converged."""
-    n, s, d = Z.shape
+    equations: Equations, y: FloatArray, h: FloatArray, D: FloatArray
+) -> tuple[FloatArray, BoolArray]:
+    """D (n, s, d) with D = -h / 2 INTEGRALS g(y + D), by Newton's method, and whether that converged."""
+    n, s, d = D.shape
     solved = np.zeros(n, dtype=bool)
     before = np.full(n, np.inf)
     going = np.arange(n)
-    Z = Z.copy()
+    D = D.copy()
     for _ in range(ITERATIONS):
-        g, H = _derivatives(equations, Z[going].reshape(-1, d))
+        g, H = _derivatives(equations, (y[going, None] + D[going]).reshape(-1, d))
         half = h[going, None, None] / 2
         K = -half * g.reshape(-1, s, d)
-        rest = Z[going] - y[going, None] - np.einsum("ij,njd->nid", INTEGRALS, K)
+        rest = D[going] - np.einsum("ij,njd->nid", INTEGRALS, K)
         J = np.einsum("ij,njde->nidje", INTEGRALS, half[..., None] * H.reshape(-1, s, d, d)).reshape(-1, s * d, s * d)
         J += np.eye(s * d)
         step = _solved(J, rest.reshape(-1, s * d)).reshape(-1, s, d)
         moved = np.linalg.norm(step, axis=(1, 2))
-        Z[going] -= step
-        size = 1e-9 * np.linalg.norm(Z[going] - y[going, None], axis=(1, 2)) + 1e-15 * np.linalg.norm(y[going], axis=1)
-        # quadratic convergence: the step after this one is rounding
-        small = moved <= size
+        D[going] -= step
+        reach = np.linalg.norm(D[going], axis=(1, 2))
+        noise = np.abs(H.reshape(-1, s, d, d)).sum(axis=(1, 3)).max(axis=1) * h[going] + 1
+        size = 1e-15 * np.linalg.norm(y[going], axis=1)
+        # quadratic convergence: the step after this one is rounding, or this one is
+        small = (moved <= 1e-9 * reach + size) | ((moved <= noise * size) & (moved > 0.3 * before[going]))
         solved[going[small]] = True
         worse = ~(moved <= 2 * before[going])
         before[going] = moved
         going = going[~small & ~worse]
         if not len(going):
             break
-    g = evaluate(equations.gradient, np.ascontiguousarray(Z.reshape(-1, d).T)).T.reshape(n, s, d)
-    return Z, -h[:, None, None] / 2 * g, solved
+    return D, solved
 
 
 def _solved(J: FloatArray, b: FloatArray) -> FloatArray:
@@ -179,14 +185,6 @@ def _solved(J: FloatArray, b: FloatArray) -> FloatArray:
         x = np.full_like(b, np.nan)
     x[~ok] = np.nan
     return np.asarray(x)
-
-
-def _polynomials(y: FloatArray, K: FloatArray) -> FloatArray:
-    """(n, s + 1, d) coefficients of what is y at -1 and has the slopes K (n, s, d) at the points."""
-    m = np.arange(1, STAGES + 1)
-    a = np.einsum("mk,nkd->nmd", INVERSE, K) / m[:, None]
-    first = y - np.einsum("m,nmd->nd", (-1.0) ** m, a)
-    return np.concatenate([first[:, None], a], axis=1)
 
 
 def _defects(equations: Equations, a: FloatArray, h: FloatArray) -> tuple[FloatArray, Any]:

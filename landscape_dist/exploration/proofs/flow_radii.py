@@ -30,7 +30,9 @@ from landscape_dist.problems.programs.on_series import enclose_series
 from landscape_dist.records import BoolArray, FloatArray, IntArray
 
 # Orders of Taylor's formula for g and for its derivative: those of the remainders.
-ORDER, ORDER_OF_DERIVATIVE = 6, 2
+ORDER, ORDER_OF_DERIVATIVE = 6, 3
+# Eigenvectors turn by so much from the middle of a piece to its ends at most; those that would by more stay.
+TURNED = 0.1
 # Pieces are halved where e^(mu h) is e^this times what it is in the middle, or where what is known only of all of the
 # piece makes up more of the defect than the tolerance; so many times at most.
 COARSE, HALVINGS = 0.5, 7
@@ -155,15 +157,32 @@ def rates(equations: Equations, pieces: Pieces, frames: Frames, r: FloatArray) -
     middle[:, :, equations.rows, equations.columns] = intervals.midpoint(J).transpose(0, 2, 1)
     spread[:, :, equations.rows, equations.columns] = intervals.radius(J).transpose(0, 2, 1)
     Q = frames.Q
-    total, errors = congruent(Q, middle[0], spread[0], Q.mT)
-    for k in range(1, order + 1):
-        B, R = congruent(Q, middle[k], spread[k], Q.mT)
-        # antisymmetric parts do nothing
-        errors = errors + np.abs(B + B.mT) / 2 + R
-    least = least_symmetric(total, errors * (1 + SLACK))
-    # |Q^T x| is |x| up to this
-    least = least - 4 * frames.error * np.abs(least)
+    seen = [congruent(Q, middle[k], spread[k], Q.mT) for k in range(order + 1)]
+    least, skew = _least_turning([(B + B.mT) / 2 for B, _ in seen], [R * (1 + 4 * EPS) for _, R in seen])
+    # |x| is |z| for x = Q (1 + W t) z up to these
+    least = least - 4 * (frames.error + skew) * np.abs(least)
     return np.where(known & (frames.error < 1e-3), -least, np.inf)
+
+
+def _least_turning(B: list[FloatArray], R: list[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """Lower bounds (n,) of z^T (1 + W t)^T (sum_k B_k t^k) (1 + W t) z / |z|^2 for |t| <= 1 and symmetric matrices
+    (n, d, d) within R_k of B_k, with a skew W that makes what is of first order diagonal; and bounds (n,) of |W|^2."""
+    gaps = np.einsum("nii->ni", B[0])[:, None, :] - np.einsum("nii->ni", B[0])[:, :, None]
+    W = np.where(np.abs(B[1]) <= TURNED * np.abs(gaps), B[1], 0.0) / np.where(gaps == 0, 1.0, gaps)
+    # skew, as the gaps are exactly so
+    size = np.abs(W)
+    none, order = np.zeros_like(W), len(B) - 1
+    total, errors = B[0], R[0]
+    for k in range(1, order + 3):
+        here, one, two = (B[j] if 0 <= j <= order else none for j in (k, k - 1, k - 2))
+        term = here + one @ W - W @ one - W @ two @ W
+        sizes = [np.abs(M) for M in (here, one, two)]
+        here, one, two = (R[j] if 0 <= j <= order else none for j in (k, k - 1, k - 2))
+        rounded = sizes[0] + sizes[1] @ size + size @ sizes[1] + size @ sizes[2] @ size
+        spread = here + one @ size + size @ one + size @ two @ size
+        errors = errors + np.abs(term) + (spread + 16 * W.shape[-1] * EPS * rounded)
+    skew = np.maximum(size.sum(axis=2).max(axis=1), 1e-8) ** 2
+    return least_symmetric(total, errors * (1 + SLACK)), skew * (1 + SLACK)
 
 
 def tubes(
