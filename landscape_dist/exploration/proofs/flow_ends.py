@@ -21,13 +21,15 @@ import numpy as np
 
 from landscape_dist.exploration.proofs.completeness import CertifiedPoint
 from landscape_dist.exploration.proofs.contraction import EPS, matrices
+from landscape_dist.exploration.proofs.flow_series import derivatives_along
 from landscape_dist.exploration.proofs.krawczyk import derivative
 from landscape_dist.problems.equations import Equations
 from landscape_dist.problems.programs.on_floats import evaluate
 from landscape_dist.problems.programs.on_intervals import enclose
 from landscape_dist.records import FloatArray
 
-WIDEST_CONE = 0.2
+# Cones are looked for in so wide boxes around the unstable direction; J along it is known to this order.
+WIDTHS, ORDER = (0.2, 1e-2, 1e-3, 1e-4), 2
 # Ellipsoids in parts of the distance to the next point, the largest first.
 ELLIPSOIDS = 0.5 * 0.6 ** np.arange(30)
 SLACK = 1e-12
@@ -163,21 +165,27 @@ def departure(
     T = basis.T
     v = T[:, 0] * (1.0 if T[np.argmax(np.abs(T[:, 0])), 0] > 0 else -1.0)
     across = np.linalg.norm(T[:, 1:], axis=1)
-    for part in parts:
-        reach = part * room / float(np.linalg.norm(v))
-        extent = reach * (np.abs(v) + WIDEST_CONE * across) * (1 + SLACK) + uncertain
-        kappa = _cone(*basis.seen(*derivatives_in(equations, box_around(x[None], extent[None]))))
+    reach = np.repeat(parts, len(WIDTHS)) * (room / float(np.linalg.norm(v)))
+    width = np.tile(WIDTHS, len(parts))
+    # to both sides of the saddle, as wide as the widest cone all along
+    beside = (width * reach)[:, None] * across * (1 + SLACK) + uncertain
+    lines = np.stack([np.repeat(x[None], len(reach), axis=0), reach[:, None] * v * (1 + SLACK)], axis=1)
+    middle, spread, known = derivatives_along(equations, lines, ORDER, beside)
+    B, R = basis.seen(middle[0], spread[0])
+    for k in range(1, ORDER + 1):
+        term, error = basis.seen(middle[k], spread[k])
+        R = (R + np.abs(term) + error) * (1 + SLACK)
+    for k in np.flatnonzero(known).tolist():
+        kappa = _cone(B[[k]], R[[k]], width[k])
         if kappa is not None:
-            wide = kappa * reach * float(np.linalg.norm(across))
-            rounded = 4 * EPS * float(np.linalg.norm(np.abs(x) + reach * np.abs(v)))
-            return reach * v, (wide + uncertain + rounded) * (1 + 1e-9)
+            wide = kappa * reach[k] * float(np.linalg.norm(across))
+            rounded = 4 * EPS * float(np.linalg.norm(np.abs(x) + reach[k] * np.abs(v)))
+            return reach[k] * v, (wide + uncertain + rounded) * (1 + 1e-9)
     return None
 
 
-def _cone(B: FloatArray, R: FloatArray) -> float | None:
+def _cone(B: FloatArray, R: FloatArray, widest: float) -> float | None:
     """How wide the cone is that holds the unstable direction, for T^-1 J T (1, d, d) within R of B."""
-    if not np.isfinite(R).all():
-        return None
     a = -B[0, 0, 0] - R[0, 0, 0]
     if B.shape[1] == 1:
         return 0.0 if a > 0 else None
@@ -188,7 +196,7 @@ def _cone(B: FloatArray, R: FloatArray) -> float | None:
         return None
     kappa = 1.1 * gamma / (a + c)
     holds = (gamma + beta * kappa**2) * (1 + SLACK) < kappa * (a + c) and beta * kappa * (1 + SLACK) < a
-    return kappa if holds and kappa <= WIDEST_CONE else None
+    return kappa if holds and kappa <= widest else None
 
 
 @dataclass(frozen=True)

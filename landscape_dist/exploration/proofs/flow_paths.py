@@ -143,9 +143,7 @@ def _derivatives(equations: Equations, x: FloatArray) -> tuple[FloatArray, Float
     return found[: equations.dim].T, derivative(equations, found)
 
 
-def _stages(
-    equations: Equations, y: FloatArray, h: FloatArray, D: FloatArray
-) -> tuple[FloatArray, BoolArray]:
+def _stages(equations: Equations, y: FloatArray, h: FloatArray, D: FloatArray) -> tuple[FloatArray, BoolArray]:
     """D (n, s, d) with D = -h / 2 INTEGRALS g(y + D), by Newton's method, and whether that converged."""
     n, s, d = D.shape
     solved = np.zeros(n, dtype=bool)

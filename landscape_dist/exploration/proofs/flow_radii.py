@@ -22,11 +22,11 @@ import numpy as np
 from landscape_dist.exploration.proofs.contraction import EPS
 from landscape_dist.exploration.proofs.flow_ends import congruent, least_symmetric
 from landscape_dist.exploration.proofs.flow_paths import Path
+from landscape_dist.exploration.proofs.flow_series import along, derivatives_along
 from landscape_dist.exploration.proofs.krawczyk import derivative
 from landscape_dist.numerics import intervals
 from landscape_dist.problems.equations import Equations
 from landscape_dist.problems.programs.on_floats import evaluate
-from landscape_dist.problems.programs.on_series import enclose_series
 from landscape_dist.records import BoolArray, FloatArray, IntArray
 
 # Orders of Taylor's formula for g and for its derivative: those of the remainders.
@@ -73,37 +73,6 @@ def _halved(pieces: Pieces, which: BoolArray) -> tuple[Pieces, IntArray]:
     return Pieces(a, h, pieces.of[parent]), parent
 
 
-def _series(pieces: Pieces, order: int, r: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Series (2, order + 1, d, n) of what is within r (n,) of the pieces: in their middles, and anywhere on them."""
-    n, m, d = pieces.a.shape
-    a = np.zeros((max(order + 1, m), d, n))
-    a[:m] = pieces.a.transpose(1, 2, 0)
-    reach = np.zeros_like(a)
-    for j in range(m):
-        for i in range(j + 1, m):
-            reach[j] += math.comb(i, j) * np.abs(a[i])
-    reach *= 1 + 64 * EPS
-    middle, over = np.stack([-a, a]), np.stack([reach - a, reach + a])
-    for series in (middle, over):
-        series[:, 0] += r
-    # sums are rounded, and where nothing is added they are none
-    over += 4 * EPS * (np.abs(a) + reach + r)
-    middle[:, 0] += np.where(r > 0, 4 * EPS * (np.abs(a[0]) + r), 0.0)
-    return middle[:, : order + 1], over[:, : order + 1]
-
-
-def _taylor(equations: Equations, pieces: Pieces, order: int, r: FloatArray, derivatives: bool) -> FloatArray:
-    """(2, order + 1, k, n) of g, or of g and the entries of its derivative, the last order that of the remainder; the
-    whole line where a part has no value."""
-    program = equations.both if derivatives else equations.gradient
-    middle, over = _series(pieces, order, r)
-    rest = enclose_series(program, over)
-    known = enclose_series(program, middle[:, :order]).values
-    values = np.concatenate([known, rest.values[:, order:]], axis=1)
-    values[..., rest.partly] = np.inf
-    return values
-
-
 # Powers of t in Chebyshev's polynomials, exactly: sums of halves of powers of two.
 CHEBYSHEV = np.array(
     [np.pad(np.polynomial.chebyshev.poly2cheb(np.eye(ORDER + 1)[j]), (0, ORDER))[: ORDER + 1] for j in range(ORDER + 1)]
@@ -112,8 +81,8 @@ CHEBYSHEV = np.array(
 
 def defects(equations: Equations, pieces: Pieces) -> tuple[FloatArray, FloatArray]:
     """Bounds (n,) of |y' + g(y)| along the pieces, and how much of them is the remainders'."""
-    n, m, d = pieces.a.shape
-    values = _taylor(equations, pieces, ORDER, np.zeros(n), False)
+    n, m = pieces.a.shape[:2]
+    values = along(equations, pieces.a, ORDER, np.zeros((n, 1)))
     g, error = intervals.midpoint(values), intervals.radius(values)
     speed = np.zeros_like(g)
     factor = 2 * np.arange(1, m)[:, None, None] / pieces.h
@@ -147,17 +116,9 @@ class Frames:
 
 def rates(equations: Equations, pieces: Pieces, frames: Frames, r: FloatArray) -> FloatArray:
     """Bounds mu (n,) of -z^T J z / |z|^2 for the derivatives J within r (n,) of the pieces."""
-    d = equations.dim
-    n = len(pieces.h)
-    order = ORDER_OF_DERIVATIVE
-    J = _taylor(equations, pieces, order, r, True)[:, :, d:][:, :, equations.entries]
-    middle, spread = np.zeros((order + 1, n, d, d)), np.zeros((order + 1, n, d, d))
-    known = np.isfinite(J).all(axis=(0, 1, 2))
-    J[..., ~known] = 0.0
-    middle[:, :, equations.rows, equations.columns] = intervals.midpoint(J).transpose(0, 2, 1)
-    spread[:, :, equations.rows, equations.columns] = intervals.radius(J).transpose(0, 2, 1)
+    middle, spread, known = derivatives_along(equations, pieces.a, ORDER_OF_DERIVATIVE, r[:, None])
     Q = frames.Q
-    seen = [congruent(Q, middle[k], spread[k], Q.mT) for k in range(order + 1)]
+    seen = [congruent(Q, middle[k], spread[k], Q.mT) for k in range(len(middle))]
     least, skew = _least_turning([(B + B.mT) / 2 for B, _ in seen], [R * (1 + 4 * EPS) for _, R in seen])
     # |x| is |z| for x = Q (1 + W t) z up to these
     least = least - 4 * (frames.error + skew) * np.abs(least)
@@ -270,7 +231,7 @@ def _joined(pieces: Pieces, starts: FloatArray, r0: FloatArray) -> tuple[FloatAr
 def _radii(
     mu: FloatArray, delta: FloatArray, pieces: Pieces, begin: FloatArray, jump: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """r' = mu r + delta, piece by piece: at the beginning of each (n,) and at its end, the jump to the next included."""
+    """r' = mu r + delta, piece by piece: at the beginning of each (n,) and at its end with the jump to the next."""
     exponent = mu * pieces.h
     exponent = exponent + 1e-14 * np.abs(exponent)
     grown = np.exp(exponent)
