@@ -5,7 +5,9 @@ In a basis T, z = T^-1 (x - x_0), the flow x' = -g(x) is z' = A z with A an aver
 * In a box around a saddle let A be [[a, b], [c, C]] with a >= a_0, |b| <= beta, |c| <= gamma and the symmetric part of
   C at most -c_0.  Where gamma + beta kappa^2 < kappa (a_0 + c_0) and beta kappa < a_0 the cone |w| <= kappa u, with
   z = (u, w), is never left through its sides and u grows in it, so the unstable manifold lies in it (Zgliczynski,
-  J. Differential Equations 246 (2009) 1774).
+  J. Differential Equations 246 (2009) 1774).  So it does in the cone |w_i| <= kappa_i u where the like holds of each of
+  its faces, gamma_i + sum_(j != i) |C_ij| kappa_j + kappa_i sum_j beta_j kappa_j < kappa_i (a_0 + c_i): what a stiff
+  direction is coupled by makes no soft one wide.
 * In a box around a sink let the symmetric part of A be negative definite: |z| falls along the flow, and what begins in
   |z| <= rho, where the box holds that, comes to the sink (Lyapunov's function).
 
@@ -29,7 +31,7 @@ from landscape_dist.problems.programs.on_intervals import enclose
 from landscape_dist.records import FloatArray
 
 # Cones are looked for in so wide boxes around the unstable direction; J along it is known to this order.
-WIDTHS, ORDER = (0.2, 1e-2, 1e-3, 1e-4), 2
+WIDTHS, ORDER = (0.2, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6), 2
 # Ellipsoids in parts of the distance to the next point, the largest first.
 ELLIPSOIDS = 0.5 * 0.6 ** np.arange(30)
 SLACK = 1e-12
@@ -158,7 +160,7 @@ def departure(
         room: the distance to the next point. parts: of it, in which it is looked for: the largest first.
     """
     x = saddle.x
-    uncertain = float(np.linalg.norm(np.ptp(saddle.box, axis=1)))
+    uncertain = float(np.linalg.norm(np.abs(saddle.box - x[:, None]).max(axis=1))) * (1 + SLACK)
     basis = next(_bases(equations, x, False), None)
     if basis is None:
         return None
@@ -175,28 +177,46 @@ def departure(
     for k in range(1, ORDER + 1):
         term, error = basis.seen(middle[k], spread[k])
         R = (R + np.abs(term) + error) * (1 + SLACK)
-    for k in np.flatnonzero(known).tolist():
-        kappa = _cone(B[[k]], R[[k]], width[k])
-        if kappa is not None:
-            wide = kappa * reach[k] * float(np.linalg.norm(across))
-            rounded = 4 * EPS * float(np.linalg.norm(np.abs(x) + reach[k] * np.abs(v)))
-            return reach[k] * v, (wide + uncertain + rounded) * (1 + 1e-9)
+    cones = [_cone(B[k], R[k], width[k], T[:, 1:]) if known[k] else None for k in range(len(reach))]
+    for first in range(0, len(reach), len(WIDTHS)):
+        wide = min((one for one in cones[first : first + len(WIDTHS)] if one is not None), default=None)
+        if wide is not None:
+            step = reach[first] * v
+            rounded = 4 * EPS * float(np.linalg.norm(np.abs(x) + np.abs(step)))
+            return step, (wide * reach[first] + uncertain + rounded) * (1 + 1e-9)
     return None
 
 
-def _cone(B: FloatArray, R: FloatArray, widest: float) -> float | None:
-    """How wide the cone is that holds the unstable direction, for T^-1 J T (1, d, d) within R of B."""
-    a = -B[0, 0, 0] - R[0, 0, 0]
-    if B.shape[1] == 1:
+def _cone(B: FloatArray, R: FloatArray, widest: float, across: FloatArray) -> float | None:
+    """A bound of |`across` w| / u in a cone that holds the unstable direction, for T^-1 J T within R of B (d, d).
+
+    Args:
+        widest: of |w| / u. across: (d, d - 1) the basis of w.
+    """
+    a = -B[0, 0] - R[0, 0]
+    if not a > 0 or len(B) == 1:
         return 0.0 if a > 0 else None
-    size = (np.abs(B[0]) + R[0]) * (1 + SLACK)
-    beta, gamma = (float(np.linalg.norm(part)) * (1 + SLACK) + 1e-290 for part in (size[0, 1:], size[1:, 0]))
-    c = float(least_symmetric(B[:, 1:, 1:], R[:, 1:, 1:])[0])
-    if not a > 0 or not a + c > 0:
-        return None
-    kappa = 1.1 * gamma / (a + c)
-    holds = (gamma + beta * kappa**2) * (1 + SLACK) < kappa * (a + c) and beta * kappa * (1 + SLACK) < a
-    return kappa if holds and kappa <= widest else None
+    size = (np.abs(B) + R) * (1 + SLACK)
+    beta, gamma, C = size[0, 1:] + 1e-290, size[1:, 0] + 1e-290, size[1:, 1:].copy()
+    np.fill_diagonal(C, 0.0)
+    c = np.diag(B)[1:] - np.diag(R)[1:]
+    found = []
+    # |w_i| <= kappa_i u
+    if (a + c > 0).all():
+        kappa = np.zeros(len(c))
+        for _ in range(20):
+            kappa = 1.1 * (gamma + C @ kappa + kappa * (beta @ kappa)) / (a + c)
+        off = (gamma + C @ kappa + kappa * (beta @ kappa)) * (1 + SLACK)
+        if (off < kappa * (a + c) * (1 - SLACK)).all() and beta @ kappa * (1 + SLACK) < a:
+            found.append((np.linalg.norm(kappa), np.linalg.norm(np.abs(across) @ kappa)))
+    # |w| <= kappa u
+    b, g = float(np.linalg.norm(beta)) * (1 + SLACK), float(np.linalg.norm(gamma)) * (1 + SLACK)
+    least = float(least_symmetric(B[None, 1:, 1:], R[None, 1:, 1:])[0])
+    if a + least > 0:
+        k = 1.1 * g / (a + least)
+        if (g + b * k**2) * (1 + SLACK) < k * (a + least) * (1 - SLACK) and b * k * (1 + SLACK) < a:
+            found.append((k, k * np.linalg.norm(across)))
+    return min((float(wide) for norm, wide in found if norm * (1 + SLACK) <= widest), default=None)
 
 
 @dataclass(frozen=True)

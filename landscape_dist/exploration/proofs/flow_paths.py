@@ -31,8 +31,8 @@ BATCH = 2**22
 
 
 def _radau() -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Points t (s,) in [-1, 1], the integrals (s, s) from -1 to them of their Lagrange polynomials, and the coefficients
-    (s + 1, s) of those that vanish at -1, too."""
+    """Points t (s,) in [-1, 1], the integrals (s, s) from -1 to them of their Lagrange polynomials, and the
+    coefficients (s + 1, s) of those that vanish at -1, too."""
     P = np.polynomial.legendre
     t = np.sort(P.legroots([0.0] * (STAGES - 1) + [-1.0, 1.0]).real)
     t[-1] = 1.0

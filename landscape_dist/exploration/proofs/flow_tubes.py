@@ -48,8 +48,8 @@ class Level:
 # Coarse ones first, finer ones for what they do not prove.
 LEVELS = (
     Level((1e-4, 1e-5, 1e-6), 1e-5, 500),
-    Level((1e-6, 1e-7), 1e-6, 1_000),
-    Level((1e-7, 1e-8), 1e-8, 3_000),
+    Level((1e-5, 1e-6, 1e-7), 1e-6, 1_000),
+    Level((1e-6, 1e-7, 1e-8), 1e-8, 3_000),
 )
 # A path has arrived where it is in this part of a sink's ellipsoid.
 ARRIVED = 0.5
