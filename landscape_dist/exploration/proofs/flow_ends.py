@@ -251,7 +251,7 @@ def sink(equations: Equations, x: FloatArray, width: FloatArray, room: float) ->
         if len(positive):
             uncertain = basis.norm_of_inverse * float(np.linalg.norm(width))
             found = Sink(x, basis, float(lengths[positive[0]]), uncertain)
-            size = found.radius * float(np.linalg.norm(basis.T, 2))
+            size = found.radius / float(np.linalg.norm(basis.Y, 2))
             if best is None or size > best[0]:
                 best = size, found
     return None if best is None else best[1]

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -55,6 +56,8 @@ LEVELS = (
 ARRIVED = 0.5
 # A branch has left the domain where it is farther out than this part of its width.
 OUTSIDE = 0.005
+# A path is lost where it is so many times farther from all points than these are from one another.
+LOST, FAR = 1e3, "its path goes far away from all points"
 # An image of a point is one where it is no farther from where it should be than this part of the way to the next.
 SAME = 1e-6
 
@@ -92,7 +95,7 @@ def _branches(equations: Equations, around: _Around) -> tuple[Branch, ...]:
             X = np.array([x for x, _ in starts.values()])
             ways = paths(equations, X, around.arrived, level.tolerance, level.steps)
             found |= _followed(equations, list(starts), ways, [r for _, r in starts.values()], around, level.tolerance)
-        left = [key for key in left if not found[key].proved]
+        left = [key for key in left if not found[key].proved and found[key].reason != FAR]
     return tuple(found[key] for key in sorted(found, key=lambda key: (key[0], -key[1])))
 
 
@@ -125,6 +128,21 @@ class _Around:
                         around.sinks[k] = shown
         return around
 
+    @cached_property
+    def X(self) -> FloatArray:
+        """(p, d) all points."""
+        return np.array([point.x for point in self.points.values()])
+
+    @property
+    def out(self) -> int:
+        """What `arrived` says of points outside of the domain."""
+        return len(self.sinks)
+
+    @property
+    def lost(self) -> int:
+        """What it says of points far from all others."""
+        return len(self.sinks) + 1
+
     def turns(self, x: FloatArray) -> FloatArray:
         """How many periods differences x (..., d) are from the shortest ones, as lengths."""
         if self.periods is None:
@@ -135,7 +153,7 @@ class _Around:
 
     def room(self, x: FloatArray) -> float:
         """Distance to the nearest other point, or image of a point."""
-        away = np.array([point.x for point in self.points.values()]) - x
+        away = self.X - x
         lengths = np.linalg.norm(away - self.turns(away), axis=1)
         lengths[np.argmin(lengths)] = np.inf
         least = float(lengths.min())
@@ -144,10 +162,14 @@ class _Around:
         return least if np.isfinite(least) else 1.0
 
     def arrived(self, Y: FloatArray) -> IntArray:
-        """(n, d) -> (n,) the number of the sink that each is well inside the ellipsoid of; how many there are, outside
-        of the domain; -1 elsewhere."""
+        """(n, d) -> (n,) the number of the sink that each is well inside the ellipsoid of; `out` outside of the domain,
+        `lost` far from all points; -1 elsewhere."""
         result = np.full(len(Y), -1)
-        result[self.is_out(Y, 0.0, OUTSIDE)] = len(self.sinks)
+        lower, upper = self.X.min(axis=0), self.X.max(axis=0)
+        if self.periods is None:
+            away = np.maximum(Y - upper, lower - Y).max(axis=1)
+            result[away > LOST * max(float((upper - lower).max()), self.room(self.X[0]))] = self.lost
+        result[self.is_out(Y, 0.0, OUTSIDE)] = self.out
         for number, one in enumerate(self.sinks.values()):
             away = Y - one.x
             z = (away - self.turns(away)) @ one.basis.Y.T
@@ -194,7 +216,10 @@ def _followed(
 ) -> dict[tuple[int, int], Branch]:
     """What is proved of branches (id, side) that begin within radii of the starts of their paths."""
     found = {key: Branch(*key, None, False, "its path does not arrive") for key in keys}
-    came = [n for n, way in enumerate(ways) if way.end is not None]
+    for key, way in zip(keys, ways, strict=True):
+        if way.end == around.lost:
+            found[key] = Branch(*key, None, False, FAR)
+    came = [n for n, way in enumerate(ways) if way.end is not None and way.end != around.lost]
     if not came:
         return found
     shown = tubes(equations, [ways[n] for n in came], np.array([radii[n] for n in came]), tolerance)
@@ -205,7 +230,7 @@ def _followed(
         points, r = tube
         end = ways[n].end
         assert end is not None
-        if end == len(around.sinks):
+        if end == around.out:
             left = bool(around.is_out(points, r).any())
             reason = "" if left else "its tube is wider than where it leaves the domain"
             found[keys[n]] = Branch(*keys[n], None, left, reason)
