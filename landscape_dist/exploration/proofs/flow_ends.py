@@ -85,14 +85,13 @@ class Basis:
     error: float
 
     @classmethod
-    def of(cls, T: FloatArray, Y: FloatArray | None = None) -> Basis | None:
+    def of(cls, T: FloatArray) -> Basis | None:
         """With its inverse; None where it has none to speak of."""
         d = len(T)
-        if Y is None:
-            try:
-                Y = np.linalg.inv(T)
-            except np.linalg.LinAlgError:
-                return None
+        try:
+            Y: FloatArray = np.asarray(np.linalg.inv(T), dtype=np.float64)
+        except np.linalg.LinAlgError:
+            return None
         E = np.abs(np.eye(d) - Y @ T) + (d + 8) * 4 * EPS * (np.abs(Y) @ np.abs(T) + np.eye(d))
         error = float(E.sum(axis=1).max()) * (1 + SLACK)
         return cls(T, Y, error) if error < 1e-3 else None
@@ -126,7 +125,7 @@ def _bases(equations: Equations, x: FloatArray, stable: bool) -> Iterator[Basis]
         return
     if equations.symmetric:
         T = np.linalg.eigh((J + J.T) / 2)[1]
-        found = [Basis.of(T, T.T)]
+        found = [Basis.of(T)]
     else:
         w, V = np.linalg.eig(J)
         order = np.lexsort((-w.imag, w.real))

@@ -175,7 +175,7 @@ def _stages(equations: Equations, y: FloatArray, h: FloatArray, D: FloatArray) -
 
 
 def _solved(J: FloatArray, b: FloatArray) -> FloatArray:
-    ok = np.isfinite(J).all(axis=(1, 2)) & np.isfinite(b).all(axis=1)
+    ok: BoolArray = np.asarray(np.isfinite(J).all(axis=(1, 2)) & np.isfinite(b).all(axis=1))
     J = np.where(ok[:, None, None], J, np.eye(J.shape[1]))
     try:
         x = np.linalg.solve(J, b[..., None])[..., 0]

@@ -58,7 +58,7 @@ def derivatives_along(
     known; see `along`."""
     d, n = equations.dim, len(a)
     J = along(equations, a, order, r, True)[:, :, d:][:, :, equations.entries]
-    known = np.isfinite(J).all(axis=(0, 1, 2))
+    known: BoolArray = np.asarray(np.isfinite(J).all(axis=(0, 1, 2)))
     J[..., ~known] = 0.0
     middle, spread = np.zeros((order + 1, n, d, d)), np.zeros((order + 1, n, d, d))
     middle[:, :, equations.rows, equations.columns] = intervals.midpoint(J).transpose(0, 2, 1)

@@ -48,7 +48,7 @@ def check_tube(name: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     equations = SYSTEMS[name]()
     x = start_of(name, rng)
-    r0 = 10.0 ** rng.uniform(-4, -1.5)
+    r0 = 10.0 ** (rng.uniform(-1.5, -0.5) if name == "ridge" else rng.uniform(-7, -1.5))
     path = curve(equations, x, 1.0, 10.0 ** rng.uniform(-3, -0.5))
     with np.errstate(all="ignore"):
         tube = flow_radii.tubes(equations, [path], np.array([r0]), 1e-3)[0]
