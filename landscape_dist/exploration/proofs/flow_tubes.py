@@ -52,6 +52,8 @@ LEVELS = (
     Level((1e-5, 1e-6, 1e-7), 1e-6, 1_000),
     Level((1e-6, 1e-7, 1e-8), 1e-8, 3_000),
 )
+# Branches at a time, times d^2.
+TOGETHER = 2**14
 # A path has arrived where it is in this part of a sink's ellipsoid.
 ARRIVED = 0.5
 # A branch has left the domain where it is farther out than this part of its width.
@@ -222,7 +224,12 @@ def _followed(
     came = [n for n, way in enumerate(ways) if way.end is not None and way.end != around.lost]
     if not came:
         return found
-    shown = tubes(equations, [ways[n] for n in came], np.array([radii[n] for n in came]), tolerance)
+    size = max(1, TOGETHER // equations.dim**2)
+    shown = [
+        tube
+        for some in (came[k : k + size] for k in range(0, len(came), size))
+        for tube in tubes(equations, [ways[n] for n in some], np.array([radii[n] for n in some]), tolerance)
+    ]
     for n, tube in zip(came, shown, strict=True):
         if tube is None:
             found[keys[n]] = Branch(*keys[n], None, False, "no tube is shown along its path")
