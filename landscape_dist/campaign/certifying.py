@@ -11,9 +11,8 @@ from landscape_dist.errors import SettingsError
 from landscape_dist.exploration.proofs.certificates import Certificates, certify_points
 from landscape_dist.exploration.proofs.flow_tubes import branches, compared
 from landscape_dist.problems.definition import check_same_problem
-from landscape_dist.problems.domain import Box, Unbounded
+from landscape_dist.problems.domain import Ball, Box, Unbounded
 from landscape_dist.problems.equations import equations_of
-from landscape_dist.records import FloatArray
 
 if TYPE_CHECKING:
     from landscape_dist.campaign.landscape import Landscape
@@ -28,10 +27,11 @@ def certify(landscape: Landscape, problem: Problem | None = None, *, arrows: boo
 
     Args:
         landscape: of a formula or a named system. problem: where a store does not say it.
-        arrows: whether to prove, too, where both branches of each saddle of index 1 of an energy lead: by a cone at the
-            saddle, a tube along the gradient flow and a ball around the minimum. That takes much longer. Arrows from
-            higher saddles are those of saddle dynamics, no gradient flow, and are not certified; nor are those with
-            periods, in a ball, or of vector fields, and those along valleys much stiffer than soft.
+        arrows: whether to prove, too, where both branches of each point of index 1 lead: by a cone there, a tube along
+            the gradient flow, or the vector field's, and an ellipsoid around the minimum or sink, an image of it where
+            there are periods. That takes some hundredths of a second a branch, more in stiff valleys; those that are
+            10,000 times stiffer than soft, and curved, may stay open, and so do branches that come to no point. Arrows
+            from points of a higher index are those of saddle dynamics, no such flow, and are not certified.
 
     Raises:
         ProblemError: there is no formula. StoreMismatchError: `problem` is another one.
@@ -51,20 +51,14 @@ def certify(landscape: Landscape, problem: Problem | None = None, *, arrows: boo
     certificates = certify_points(equations, columns.x, index, nullity, landscape.name)
     if not arrows:
         return certificates
-    if of.periods is not None or not isinstance(of.domain, Box | Unbounded):
+    periods = None if of.periods is None else np.broadcast_to(np.asarray(of.periods, dtype=np.float64), of.dim)
+    if not isinstance(of.domain, Box | Ball | Unbounded) or (periods is not None and isinstance(of.domain, Ball)):
         raise SettingsError(
-            f"arrows of {of.name} cannot be certified: that is done in R^d and in boxes, not with periods or in a ball"
+            f"arrows of {of.name} cannot be certified: that is done in R^d, in boxes, in balls and with periods, and "
+            "not with periods in a ball"
         )
-    found = branches(equations, certificates, *_bounds(of))
+    found = branches(equations, certificates, of.domain, periods)
     pairs = np.array([(arrow.parent_id, arrow.child_id) for arrow in landscape.connections], dtype=np.int64)
     parent, child = pairs.reshape(-1, 2).T
     wrong = compared(found, parent, child) if landscape.finished else []  # else some are still to come
     return replace(certificates, branches=found, wrong_arrows=tuple(wrong))
-
-
-def _bounds(problem: Problem) -> tuple[FloatArray, FloatArray] | tuple[None, None]:
-    """Of a domain that branches may leave."""
-    if not isinstance(problem.domain, Box):
-        return None, None
-    lower, upper = (np.broadcast_to(end, problem.dim) for end in (problem.domain.lower, problem.domain.upper))
-    return lower.astype(np.float64), upper.astype(np.float64)

@@ -83,7 +83,7 @@ def certify(
         str | None, typer.Option("--out", "-o", metavar="FILE", help="Write them as JSON to it.", show_default=False)
     ] = None,
     arrows: Annotated[
-        bool, typer.Option("--arrows", help="Where the branches of index-1 saddles lead, too, which takes longer.")
+        bool, typer.Option("--arrows", help="Where the branches of index-1 points lead, too, which takes longer.")
     ] = False,
     problem: ProblemOf = None,
     param: Parameters = None,

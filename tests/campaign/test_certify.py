@@ -163,6 +163,18 @@ def test_arrows_of_a_run_that_is_not_finished_are_not_wrong(tmp_path: Path) -> N
     assert ld.open(store).audit().verdict == "proved"
 
 
-def test_arrows_are_of_plain_coordinates() -> None:
-    with pytest.raises(SettingsError, match="not with periods"):
-        ld.certify(ld.explore(ld.systems.separable_cosine(1)), arrows=True)
+def test_arrows_go_round_circles_but_not_in_balls() -> None:
+    landscape = ld.explore(ld.systems.separable_cosine(1))
+    minimum = next(point.id for point in landscape.points if point.index == 0)
+    assert [branch.child for branch in ld.certify(landscape, arrows=True).branches] == [minimum] * 2
+    ball = ld.systems.separable_cosine(1, domain=ld.problems.Ball(3.0))
+    with pytest.raises(SettingsError, match="not with periods in a ball"):
+        ld.certify(ld.explore(ball), arrows=True)
+
+
+def test_the_command_says_where_branches_lead(tmp_path: Path) -> None:
+    store = str(tmp_path / "r.zarr")
+    ld.explore(ld.systems.rosenbrock(7), store=store)
+    done = CliRunner().invoke(app, ["certify", store, "--arrows"])
+    assert done.exit_code == 0
+    assert "2 of 2 branches of index-1 points certified" in done.stdout

@@ -31,10 +31,10 @@ TOGETHER = 4096
 
 @dataclass(frozen=True)
 class Branch:
-    """One side of a saddle of index 1.
+    """One side of a point of index 1: of a saddle, or of a vector field's with one unstable direction.
 
     Attributes:
-        parent: id of the saddle. side: 1 or -1. child: id of the minimum it is proved to lead to, None where it is not.
+        parent: id of the saddle. side: 1 or -1. child: id of the minimum or sink it is proved to lead to; else None.
         left: whether it is proved to leave the domain. reason: why neither is proved; '' where one is.
     """
 
@@ -58,7 +58,7 @@ class Certificates:
         name: of the problem. formulas, is_energy: what it is about, see `Proof`.
         points: by id, None where nothing is proved. reasons: by id, why not; '' where it is.
         wrong: ids of those whose stored Morse index is proved to be another.
-        branches: of saddles of index 1, where these were asked for, see `flow_tubes`.
+        branches: of points of index 1, where these were asked for, see `flow_tubes`.
         wrong_arrows: in words, what of the stored arrows they contradict.
     """
 

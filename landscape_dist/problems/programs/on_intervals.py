@@ -51,7 +51,7 @@ def enclose(program: Program, X: FloatArray) -> Enclosure:
             w[:, :d] = box
             w[:, d : d + program.constants.shape[1]] = program.constants[:, :, None]
             for step in program.steps:
-                w[:, step.results[0] : step.results[1]] = _result(step, w, partly[here], nowhere[here])
+                w[:, step.results[0] : step.results[1]] = operate(step, w, partly[here], nowhere[here])
             values[:, :, here] = w[:, program.outputs]
     # nothing is known of what is not a number
     values[np.isnan(values)] = np.inf
@@ -63,7 +63,8 @@ def has_edges(program: Program) -> bool:
     return any(step.operation in interval_functions.DOMAINS for step in program.steps)
 
 
-def _result(step: Step, w: FloatArray, partly: BoolArray, nowhere: BoolArray) -> FloatArray:
+def operate(step: Step, w: FloatArray, partly: BoolArray, nowhere: BoolArray) -> FloatArray:
+    """What a step makes of the slots (2, n_slots, n); where it has no value is added to `partly` and `nowhere` (n,)."""
     name = step.operation
     if name == "pi":
         return PI[:, None, None]

@@ -28,6 +28,11 @@ def field(formulas: Sequence[str]) -> Equations:
     return equations_module._written(False, tuple(f"-({formula})" for formula in formulas), len(formulas))
 
 
+def orbits(formulas: Sequence[str]) -> Equations:
+    """Of the vector field itself: g is minus it, and its orbits are those of x' = -g(x)."""
+    return equations_module._written(False, tuple(formulas), len(formulas))
+
+
 def prove(equations: Equations, box: Any, boxes: int = 100_000, periods: Any = None) -> Proof:
     """A whole proof; `box` is (lower, upper) of all variables or a pair for each."""
     ends = np.array(box, dtype=float)
