@@ -100,8 +100,8 @@ def test_in_the_middle_of_a_run(tmp_path: Path, number: int, where: list[str]) -
     assert not log[-1]["finished"]
     landscape = ld.open(tmp_path / "a.zarr")
     assert len(landscape.searches) == log[-1]["n_searches"]
-    # one empty folder of Dask's for all runs stays
-    assert [path.name for path in (tmp_path / "tmp").rglob("*")] in ([], ["dask-scratch-space"])
+    left = {path.name for path in (tmp_path / "tmp").rglob("*")}
+    assert left <= {"dask-scratch-space", "global.lock", "purge.lock"}  # of Dask, for all its runs
 
 
 @pytest.mark.parametrize("delay", [0.1, 0.4, 1.0, 1.8, 2.6])
