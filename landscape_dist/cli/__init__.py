@@ -12,7 +12,7 @@ __all__ = ["app", "main"]
 
 
 def main() -> None:
-    """Entry point of `landscape-dist`; from its first moment on a signal ends it by an exception, and without a trace of
+    """Entry point of `landscape-dist`; from its first moment on a signal ends it by an exception, without a trace of
     where that was."""
     try:
         from landscape_dist.distribute.runs.interrupts import end_cleanly
