@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -90,6 +91,8 @@ def generate(outputs: Sequence[Output], arrays: Sequence[str], symbols: Sequence
 def compile_source(source: str) -> Callable[..., None]:
     """The function that `generate` wrote."""
     namespace: dict[str, Any] = {"numpy": np}
+    if "functools." in source:
+        namespace["functools"] = functools
     if "scipy.special" in source:
         import scipy.special
 

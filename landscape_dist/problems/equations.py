@@ -62,7 +62,12 @@ def equations_of(problem: Problem) -> Equations:
             f"{problem.name} is not given by a formula, so that nothing can be proved about it; write it as one "
             "(ld.problems.symbolic, or a list of formulas for ld.problems.vector_field)"
         )
-    return _written(problem.has_energy, tuple(formulas), problem.dim)
+    try:
+        return _written(problem.has_energy, tuple(formulas), problem.dim)
+    except ZeroDivisionError:
+        raise ProblemError(
+            f"the formula of {problem.name}, or a derivative of it, divides by zero everywhere"
+        ) from None
 
 
 def _is_flat(problem: Problem) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,7 +57,7 @@ def code_of(sreprs: Sequence[str], expressions: Sequence[Any] | None, dim: int, 
     """
     try:
         return ProgramCode(sreprs, expressions, dim, energy=energy)
-    except ProblemError:  # a function that programs do not know, as Bessel's
+    except (ProblemError, ZeroDivisionError):  # a function that programs do not know, as Bessel's
         return GeneratedCode(sreprs, dim, energy=energy)
 
 
@@ -68,8 +69,8 @@ def _expressions(sreprs: Sequence[str]) -> list[Any]:
 
 # So many entries a row, in the mean, are few.
 SPARSE = 32
-# Numbers of a product with directions that are held at a time.
-MOST_TERMS = 2**20
+# Products with directions are made entry by entry, but for more entries than these and fewer points: then at once.
+FEW_ENTRIES, MANY_POINTS = 8, 64
 
 
 class ProgramCode:
@@ -79,40 +80,62 @@ class ProgramCode:
         self._sreprs = tuple(sreprs)
         self._dim = dim
         self._energy = energy
-        self._programs: dict[str, Program] = {}
-        self._places: _Places | None = None
+        self._programs: dict[str, tuple[Program, _Places | None]] = {}
+        self._lock = threading.Lock()
         if expressions is not None:
             self._read = self._reading(expressions)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_read"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_read", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
 
     @staticmethod
     def _reading(expressions: Sequence[Any]) -> tuple[Algebra, list[int]]:
         algebra = Algebra()
-        return algebra, [read(expression, algebra) for expression in expressions]
+        return algebra, [read(expression, algebra, powers=False) for expression in expressions]
 
     @cached_property
     def _read(self) -> tuple[Algebra, list[int]]:
         return self._reading(_expressions(self._sreprs))
 
-    def _program(self, kind: str) -> Program:
+    def _program(self, kind: str) -> tuple[Program, _Places | None]:
+        """That program, and of those with the derivative where its entries stand."""
         if kind not in self._programs:
-            algebra, formulas = self._read
-            if kind == "values":
-                wanted = list(formulas)
-            else:
-                slopes = formulas
-                if self._energy:
-                    of = gradient(algebra, formulas[0])
-                    slopes = [of.get(i, algebra.number(0)) for i in range(self._dim)]
-                wanted = list(slopes) if kind in ("gradient", "both") else []
-                if kind in ("jacobian", "both"):
-                    entries = jacobian(algebra, slopes, symmetric=self._energy)
-                    self._places = places = _Places.of(entries)
-                    wanted += [entries.expressions[k] for k in entries.which[places.order].tolist()]
-            self._programs[kind] = program_of(algebra, wanted, self._dim)
+            with self._lock:  # one thread at a time enters expressions
+                if kind not in self._programs:
+                    self._programs[kind] = self._made(kind)
         return self._programs[kind]
+
+    def _made(self, kind: str) -> tuple[Program, _Places | None]:
+        algebra, formulas = self._read
+        if kind == "values":
+            return self._written(formulas), None
+        try:
+            slopes = formulas
+            if self._energy:
+                of = gradient(algebra, formulas[0])
+                slopes = [of.get(i, algebra.number(0)) for i in range(self._dim)]
+            if kind == "gradient":
+                return self._written(slopes), None
+            entries = jacobian(algebra, slopes, symmetric=self._energy)
+        except ZeroDivisionError:
+            raise ProblemError("a derivative of the formula divides by zero everywhere") from None
+        places = _Places.of(entries)
+        wanted = [entries.expressions[k] for k in entries.which[places.order].tolist()]
+        return self._written([*slopes, *wanted] if kind == "both" else wanted), places
+
+    def _written(self, expressions: Sequence[int]) -> Program:
+        program = program_of(self._read[0], expressions, self._dim)
+        if program.n_beyond_doubles:
+            raise ProblemError(
+                "the formula holds a number that is too large or too small for a double, perhaps since a constant was "
+                "taken out of an exponent, as in exp(1000*(x1 - 1)) = exp(-1000)*exp(1000*x1); write steep steps by "
+                "tanh, or with x1 in another unit"
+            )
+        return program
 
     def made(self) -> frozenset[str]:
         """Which programs there are: of 'values', 'gradient', 'jacobian' and 'both'."""
@@ -125,7 +148,12 @@ class ProgramCode:
         return self._rows("gradient", X)
 
     def _rows(self, kind: str, X: FloatArray) -> FloatArray:
-        return np.ascontiguousarray(evaluate(self._program(kind), X.T).T)
+        program, _ = self._program(kind)
+        if at_once(program, len(X)):
+            return np.ascontiguousarray(evaluate(program, X.T).T)
+        values = np.empty((len(X), len(program.outputs)))
+        evaluate_into(program, X.T, list(values.T))
+        return values
 
     def jacobian(self, X: FloatArray) -> Hessians:
         H = np.zeros((len(X), self._dim, self._dim))
@@ -139,7 +167,7 @@ class ProgramCode:
         return g, H
 
     def _fill(self, kind: str, X: FloatArray, H: FloatArray, g: FloatArray | None = None) -> None:
-        program, places = self._program(kind), self._places
+        program, places = self._program(kind)
         assert places is not None
         if at_once(program, len(X)):
             values = evaluate(program, X.T)
@@ -154,33 +182,35 @@ class ProgramCode:
         evaluate_into(program, X.T, into)
 
     def products(self, X: FloatArray, V: FloatArray) -> Directions:
-        program, places = self._program("jacobian"), self._places
+        program, places = self._program("jacobian")
         assert places is not None
         Y = np.zeros(V.shape)
         m = len(places.rows)
-        if not m:
-            return Y
-        rows = places.rows[places.by_rows]
-        starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
-        together = max(1, MOST_TERMS // (m * max(1, V.shape[2])))
-        for start in range(0, len(X), together):
-            here = slice(start, start + together)
-            values = evaluate(program, X[here].T)[places.by_rows].T
-            terms = values[:, :, None] * V[here][:, places.columns[places.by_rows]]
-            Y[here, rows[starts]] = np.add.reduceat(terms, starts, axis=1)
+        with np.errstate(all="ignore"):
+            if m > FEW_ENTRIES and len(X) < MANY_POINTS:
+                values = evaluate(program, X.T)[places.by_rows].T
+                terms = values[:, :, None] * V[:, places.columns[places.by_rows]]
+                Y[:, places.rows[places.by_rows[places.starts]]] = np.add.reduceat(terms, places.starts, axis=1)
+                return Y
+            at = list(zip(places.rows.tolist(), places.columns.tolist(), strict=True))
+            for start in range(0, len(X), ROWS):
+                here = slice(start, start + ROWS)
+                values, v, y = evaluate(program, X[here].T), V[here], Y[here]
+                for entry, (i, j) in zip(values, at, strict=True):
+                    y[:, i] += entry[:, None] * v[:, j]
         return Y
 
     def is_sparse(self) -> bool:
         """Whether few entries of the derivative are not zero everywhere."""
-        self._program("jacobian")
-        assert self._places is not None
-        return len(self._places.rows) <= SPARSE * self._dim
+        _, places = self._program("jacobian")
+        assert places is not None
+        return len(places.rows) <= SPARSE * self._dim
 
     def sparse_jacobian(self, x: FloatArray) -> SparseHessian:
         """(d,) -> (d, d)."""
         from scipy.sparse import csc_array
 
-        program, places = self._program("jacobian"), self._places
+        program, places = self._program("jacobian")
         assert places is not None
         values = evaluate(program, x[:, None])[:, 0]
         return csc_array((values, (places.rows, places.columns)), shape=(self._dim, self._dim))
@@ -189,17 +219,19 @@ class ProgramCode:
 @dataclass(frozen=True)
 class _Places:
     """Where the entries of a derivative stand, those that are equal beside one another: rows, columns (m,), `order` of
-    `Entries` in which they are, `by_rows` their order by rows."""
+    `Entries` in which they are, `by_rows` their order by rows, and where in that each row that has some starts."""
 
     rows: IntArray
     columns: IntArray
     order: IntArray
     by_rows: IntArray
+    starts: IntArray
 
     @classmethod
     def of(cls, entries: Entries) -> _Places:
         order = np.argsort(entries.which, kind="stable")
-        return cls(entries.rows[order], entries.columns[order], order, np.argsort(order))
+        starts = np.flatnonzero(np.diff(entries.rows, prepend=-1))
+        return cls(entries.rows[order], entries.columns[order], order, np.argsort(order), starts)
 
 
 class GeneratedCode:

@@ -42,6 +42,9 @@ BEATS = 6
 SETTLE_SECONDS = 1.0
 """After taking over what somebody else held: when to look whether another did the same in the same moment."""
 
+MOST_UNSEEN = 10.0
+"""For so many seconds, or half of the lease, a holder waits for an entry of its own that it does not see."""
+
 ENTRY_BYTES = 8192
 """An entry of more than that is none."""
 
@@ -164,7 +167,7 @@ class Lease:
         Raises:
             StoreInUseError: another process took over.
         """
-        now = _read(self._path)
+        now = self._seen()
         if now is None or now.token != self.holder.token:
             by = "somebody removed its lease" if now is None else f"{now} took over"
             raise StoreInUseError(
@@ -172,6 +175,13 @@ class Lease:
                 f"seen for {self.holder.seconds:g} s. Everything up to the last commit is safe, and the other goes on "
                 "from there"
             )
+
+    def _seen(self) -> Holder | None:
+        """The entry; waits for one that cannot be seen, as where a network is away for a moment."""
+        deadline = time.monotonic() + min(MOST_UNSEEN, self.holder.seconds / 2)
+        while (now := _read(self._path)) is None and time.monotonic() < deadline:
+            time.sleep(self.holder.seconds / (10 * BEATS))
+        return now
 
     def stop(self) -> None:
         """Beat no more, and leave the entry: for a directory that is about to be replaced and removed."""
@@ -201,8 +211,10 @@ class Lease:
                     return
                 try:
                     now = _read(self._path)
-                    if now is None or now.token != self.holder.token:
-                        return  # `check` says it before the next write
+                    if now is None:
+                        continue  # it may be seen again; `check` says before the next write whether it was
+                    if now.token != self.holder.token:
+                        return
                     self.holder = replace(self.holder, beat=self.holder.beat + 1)
                     _write(self._path, self.holder)
                 except OSError:

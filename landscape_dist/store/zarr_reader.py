@@ -240,14 +240,17 @@ class ZarrReader:
 
 
 def local_root(target: StoreLike) -> Path | None:
-    """Directory of a database on this machine's file systems, None for other stores and URLs."""
+    """Directory of a database on this machine's file systems, None for other stores and URLs.
+
+    Absolute: an energy may change the directory that the process works in.
+    """
     if isinstance(target, Store):
-        return target.root if isinstance(target, LocalStore) else None
+        return target.root.absolute() if isinstance(target, LocalStore) else None
     text = os.fspath(target)
     scheme, separator, rest = text.partition("://")
     if not separator:
-        return Path(text)
-    return Path(url2pathname(rest)) if scheme in ("file", "local") else None
+        return Path(text).absolute()
+    return Path(url2pathname(rest)).absolute() if scheme in ("file", "local") else None
 
 
 def root_attributes(group: zarr.Group) -> dict[str, Any]:

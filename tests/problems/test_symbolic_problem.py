@@ -2,6 +2,7 @@ import itertools
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -159,8 +160,9 @@ def test_a_point_is_the_same_in_any_batch(formula, longest, monkeypatch):
         np.testing.assert_array_equal(problem.energy(X[some]), E[some])
         for part, whole in zip(problem.gradient_hessian(X[some]), (g, H), strict=True):
             np.testing.assert_array_equal(part, whole[some])
-        np.testing.assert_array_equal(problem.gradient(X[some]), g[some])
-        np.testing.assert_array_equal(problem.hessian(X[some]), H[some])
+        if isinstance(problem._code, ProgramCode):  # of generated code each function is another
+            np.testing.assert_array_equal(problem.gradient(X[some]), g[some])
+            np.testing.assert_array_equal(problem.hessian(X[some]), H[some])
 
 
 def test_sympy_expression_with_piecewise():
@@ -255,3 +257,82 @@ def test_formulas_of_many_variables():
     np.testing.assert_allclose(problem.gradient(X), named.gradient(X), rtol=1e-10, atol=1e-9)
     np.testing.assert_allclose(problem.hvp(X, V), named.hvp(X, V), rtol=1e-9, atol=1e-8)
     assert problem.sparse_hessian(X[0]).nnz == 3 * d - 2
+
+
+EXTREMES = [
+    ("0.05*x1^2 + 1/(exp((x1-6.2)/0.0257)+1)", 6.21),
+    ("1/(exp((x1-7)/0.01)+1)", 7.0001),
+    ("(x1/100-1)^160", 190.0),
+    ("((x1-1e-10)/1e-10)^32", 1.5e-10),
+    ("(1e10*x1-2)^-36", 4e-10),
+    ("((x1-1)/7)^400 + ((x1-1)/7)^378", 7.5),
+    ("(10*x1-5)^400", 0.6),
+    ("(1e-30*x1-1)^12", 1.0),
+    ("exp(-(x1-5)^2/1e-4)*(3e-10/(1e-10*x1-4e-10))^12", 5.001),
+]
+
+
+@pytest.mark.parametrize(("formula", "x"), EXTREMES)
+def test_coefficients_stay_in_the_range_of_doubles(formula, x):
+    """Taken out of powers of sums, they would not, and 0 * inf is nothing."""
+    problem = symbolic(formula, suggested_start=[x])
+    symbol, E = sympy.Symbol("x1", real=True), problem.expression
+    exact = [float(f.evalf(40, subs={symbol: sympy.Float(x, 60)})) for f in (E, E.diff(symbol), E.diff(symbol, 2))]
+    for n in (1, 300):
+        X = np.full((n, 1), x)
+        g, H = problem.gradient_hessian(X)
+        assert problem.energy(X)[-1] == pytest.approx(exact[0], rel=1e-9)
+        assert g[-1, 0] == pytest.approx(exact[1], rel=1e-9)
+        assert H[-1, 0, 0] == pytest.approx(exact[2], rel=1e-9)
+
+
+@pytest.mark.parametrize("formula", ["1/(1 + exp(-1000*(x1 + 0.9)))", "x1^2/(10^300)/(10^100) + x1"])
+def test_numbers_beyond_doubles_are_refused(formula):
+    with pytest.raises(ProblemError, match="too large or too small for a double"):
+        symbolic(formula, suggested_start=[-0.9])
+
+
+def test_powers_with_variable_exponents_are_those_of_the_library():
+    problem = symbolic("x1**x2 + x2**2")
+    assert isinstance(problem._code, GeneratedCode)
+    np.testing.assert_array_equal(problem.energy(np.array([[-2.0, 2.0], [0.0, 0.0]])), [8.0, 1.0])
+
+
+def test_divisions_by_zero_are_said():
+    with pytest.raises(ProblemError):
+        symbolic("x1^2 + x2^2 + 1/(x1*(2*x2-2) - 2*x1*(x2-1))", suggested_start=[1.0, 1.0])
+
+
+def test_products_do_not_warn_where_nothing_is_finite():
+    problem = symbolic("1/x1 + x2**2", suggested_start=[1.0, 1.0])
+    for n in (1, 100):
+        Y = problem.hvp(np.tile([0.0, 1.0], (n, 1)), np.zeros((n, 2, 1)))
+        assert np.isnan(Y[:, 0]).all()
+        assert (Y[:, 1] == 0).all()
+
+
+@pytest.mark.parametrize("n", [1, 30, 200, 5000])
+def test_products_are_those_with_hessians(n):
+    problem = symbolic(lattice(6) + "+exp(-x3**2)*x5*x1")
+    rng = np.random.default_rng(n)
+    X, V = rng.uniform(-1, 1, (n, 6)), rng.normal(size=(n, 6, 3))
+    np.testing.assert_allclose(problem.hvp(X, V), problem.hessian(X) @ V, rtol=1e-11, atol=1e-11)
+
+
+def test_threads_may_share_a_problem():
+    """All that is made at first use is made once."""
+    X = np.random.default_rng(0).uniform(-1, 1, (40, 12))
+    formula = lattice(12) + "".join(f"+sin(x{i}*x{i + 1})" for i in range(1, 12))
+    expected = symbolic(formula).gradient_hessian(X)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for _ in range(5):
+            problem = symbolic(formula)
+            with ThreadPoolExecutor(4) as pool:
+                results = list(pool.map(lambda k: (problem.gradient, problem.gradient_hessian)[k % 2](X), range(8)))  # noqa: B023
+            for k, result in enumerate(results):
+                for part, whole in zip(result if k % 2 else [result], expected, strict=bool(k % 2)):
+                    np.testing.assert_array_equal(part, whole)
+    finally:
+        sys.setswitchinterval(interval)

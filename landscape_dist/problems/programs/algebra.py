@@ -15,6 +15,8 @@ Factors = tuple[tuple[int, int], ...]
 
 # A sum of more terms stands as one term in another sum; multiplied into it, each of its terms would be worked out anew.
 MOST_TERMS = 8
+# Coefficients are taken out of powers of sums up to about 2 to this.
+MOST_BITS = 64
 ONE = Fraction(1)
 
 
@@ -136,7 +138,7 @@ class Algebra:
         collected: dict[int, int] = {}
         for factor, exponent in factors:
             node = self.nodes[factor]
-            if isinstance(node, Sum) and (first := node.terms[0][1]) != 1:
+            if isinstance(node, Sum) and (first := node.terms[0][1]) != 1 and _is_moderate(first, exponent):
                 # 2 x - 2 in a product is 2 (x - 1), as it may be elsewhere
                 c *= first**exponent
                 factor = self._scaled(node, 1 / first)
@@ -258,6 +260,12 @@ class Algebra:
         if isinstance(self.nodes[expression], Sum | Product) or (exponent != 1 and text.startswith("(")):
             text = f"({text})"
         return text if exponent == 1 else f"{text}^({exponent})" if exponent < 0 else f"{text}^{exponent}"
+
+
+def _is_moderate(c: Fraction, exponent: int) -> bool:
+    """Whether c^exponent, and what c is taken out of, stay far from the ends of the range of doubles."""
+    size = abs(c.numerator.bit_length() - c.denominator.bit_length())
+    return size * max(1, abs(exponent)) <= MOST_BITS
 
 
 def parts_of(node: Node) -> list[int]:

@@ -61,6 +61,15 @@ class Program:
     outputs: IntArray
 
     @cached_property
+    def n_beyond_doubles(self) -> int:
+        """How many of its constants are not 0, or finite, and their nearest doubles are."""
+        tables = [(self.constants, self.values)]
+        tables += [(s.constants, s.values) for s in self.steps if s.constants is not None and s.values is not None]
+        return sum(
+            int((~np.isfinite(values) | ((values == 0) & (ends != 0).any(axis=0))).sum()) for ends, values in tables
+        )
+
+    @cached_property
     def n_operations(self) -> int:
         """How many operations there are."""
         return sum(step.results[1] - step.results[0] for step in self.steps)

@@ -280,9 +280,9 @@ def _times(a: FloatArray, b: FloatArray) -> FloatArray:
     return out
 
 
-def _real_power(out: FloatArray, a: FloatArray, exponent: tuple[float, float]) -> None:
+def _real_power(out: FloatArray, a: FloatArray, exponent: tuple[float, float, float]) -> None:
     """a p' = r a' p"""
-    low, high = exponent
+    low, high = -exponent[0], exponent[1]
     r = np.array([-low, high])[:, None, None, None]
     for k in range(1, out.shape[1]):
         i = np.arange(1.0, k + 1)[:, None, None]

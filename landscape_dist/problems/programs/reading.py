@@ -15,21 +15,26 @@ FUNCTIONS = {name: name for name in (*KNOWN_FUNCTIONS.values(), "sign") if name 
 """SymPy's names of functions, and ours."""
 
 
-def read(expression: Any, algebra: Algebra) -> int:
+def read(expression: Any, algebra: Algebra, *, powers: bool = True) -> int:
     """A SymPy expression in x1..xd as an expression of `algebra`.
 
     Numbers with a point mean the double that they are read as, exactly; whole numbers and fractions are exact, too, and
     pi and E are themselves.
 
+    Args:
+        powers: whether powers whose exponents are no rational numbers are read, as exp(e log b). Evaluated, that is
+            worse than the power of a library, and needs b > 0.
+
     Raises:
         ProblemError: a function that is not among `FUNCTIONS`, or something that is no real number.
     """
-    return _Reader(algebra).read(expression)
+    return _Reader(algebra, powers).read(expression)
 
 
 class _Reader:
-    def __init__(self, algebra: Algebra) -> None:
+    def __init__(self, algebra: Algebra, powers: bool) -> None:
         self._algebra = algebra
+        self._powers = powers
         self._known: dict[Any, int] = {}
 
     def read(self, e: Any) -> int:
@@ -75,9 +80,14 @@ class _Reader:
         a = self._algebra
         base, exponent = e.args
         if exponent.is_Number:
-            return a.power(self.read(base), _exact(exponent))
+            try:
+                return a.power(self.read(base), _exact(exponent))
+            except ZeroDivisionError:
+                raise ProblemError(f"the formula divides by zero in {shown(e)}") from None
         if base is sympy.E:
             return a.function("exp", self.read(exponent))
+        if not self._powers:
+            raise ProblemError(f"the formula holds {shown(e)}, which programs do not evaluate")
         # defined where the base is positive, as a real power is
         return a.function("exp", a.product([(self.read(exponent), 1), (a.function("log", self.read(base)), 1)]))
 
