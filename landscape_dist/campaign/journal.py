@@ -204,7 +204,7 @@ class Journal:
         if self.database is not None:
             from landscape_dist.store.trajectories import StoredPaths
 
-            paths = StoredPaths(self.store)
+            paths = StoredPaths(self.store, self.database.identity())
         now = _Now(
             self.header,
             self.coordinator.points.view(),

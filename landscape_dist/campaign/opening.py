@@ -24,9 +24,10 @@ def open_landscape(store: Any) -> Landscape:
 
     with Database.open(store) as database:
         check_header(database.header, database.dim, str(store))
+        identity = database.identity()
         snapshot = database.read()
     check_rows(snapshot.points, snapshot.searches, str(store))
-    return Landscape.of(snapshot, paths=StoredPaths(store))
+    return Landscape.of(snapshot, paths=StoredPaths(store, identity))
 
 
 def open_overview(store: Any) -> Overview:

@@ -290,6 +290,11 @@ class Database:
             contents.attributes["header"], points, searches, failures, progress.counters, progress.state, progress
         )
 
+    def identity(self) -> str | None:
+        """What tells the database that is at its place now from one that was, or will be; None of old ones."""
+        found = self._backend.attributes().get("id")
+        return found if isinstance(found, str) else None
+
     def read_trajectory_index(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(t,) slots of the searches whose paths are in the newest commit, and (t,) where their paths end.
 

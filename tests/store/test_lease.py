@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -178,6 +179,7 @@ def test_lease_seconds_that_cannot_work(store):
 # that back.
 WRITE = """
 import sys
+import threading
 from landscape_dist.testing.databases import example_points
 from landscape_dist.store.database import Database
 with Database.open(sys.argv[1], "a", lease_seconds=0.6) as db:
@@ -224,3 +226,32 @@ def test_a_frozen_holder_loses_the_store_and_says_so(store):
     with Database.open(store) as db:
         assert n == written
         assert same_columns(db.read().points, example_points(n + 10))
+
+
+def test_a_store_that_is_away_for_a_moment_is_not_lost(store):
+    """A network that pauses: heartbeats go on when it is there again, and commits wait for it."""
+    away = store.with_name("away")
+    with Database.open(store, "a", lease_seconds=0.6) as db:
+        store.rename(away)
+        time.sleep(0.5)  # several heartbeats
+        away.rename(store)
+        before = lease._read(db._backend._lease._path).beat
+        time.sleep(0.4)
+        assert lease._read(db._backend._lease._path).beat > before
+        (store / "lease" / "zarr.json").rename(store / "hidden")
+        threading.Timer(0.1, lambda: (store / "hidden").rename(store / "lease" / "zarr.json")).start()
+        db.commit({"n": 1})
+    with Database.open(store) as db:
+        assert db.read().counters == {"n": 1}
+
+
+def test_an_energy_that_changes_the_directory_does_no_harm(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    with Database.create("s.zarr", {}, dim=3, n_eigenvalues=2, lease_seconds=0.3) as db:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        time.sleep(0.3)
+        db.commit({"n": 2})
+    assert not list((tmp_path / "elsewhere").iterdir())
+    with Database.open(tmp_path / "s.zarr") as db:
+        assert db.read().counters == {"n": 2}

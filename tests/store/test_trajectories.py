@@ -270,3 +270,23 @@ def test_reading_while_a_run_goes_on(tmp_path):
     assert list(seen) == [0, 1, 2, 3, 4]
     assert len(list(seen.values())) == 5
     db.close()
+
+
+# -- identity ------------------------------------------------------------------------------------------------------
+def test_paths_are_of_the_store_that_was_opened(tmp_path, monkeypatch):
+    """Not of one that has taken its place since, nor of one in another folder."""
+    from landscape_dist.upkeep.revision import extend
+
+    monkeypatch.chdir(tmp_path)
+    ld.explore(ld.systems.butterfly(), store="a.zarr", keep_trajectories=True, max_index=1)
+    opened, other = ld.open("a.zarr"), ld.open("a.zarr")
+    slots = opened.searches.slot.tolist()
+    before = [opened.trajectory(slot).x.copy() for slot in slots[:3]]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    np.testing.assert_array_equal(other.trajectory(slots[0]).x, before[0])
+    extend(tmp_path / "a.zarr", max_index=2)
+    with pytest.raises(StoreError, match="made anew since it was opened"):
+        opened.trajectory(slots[3])
+    fresh = ld.open(tmp_path / "a.zarr")
+    assert len(fresh.trajectory(fresh.searches.slot.tolist()[0]).x)
