@@ -38,8 +38,13 @@ def process(arguments: list[str], cwd: Path) -> subprocess.Popen[str]:
     (cwd / "tmp").mkdir(exist_ok=True)
     return subprocess.Popen(
         [sys.executable, *arguments], cwd=cwd, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=heard,
     )  # fmt: skip
+
+
+def heard() -> None:
+    """Under nohup a hangup is ignored, also by children."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def family(pid: int) -> list[psutil.Process]:

@@ -157,6 +157,7 @@ def test_on_coarse_squares_with_and_without_matrices(n: int, parameters: dict[st
     assert [k[:2] for k in kinds(landscape)] == [(0, 0), (0, 0), (1, 1), (1, 1), (2, 2), (5, 0)]
 
 
+@pytest.mark.long
 def test_in_space() -> None:
     landscape = explored((16, 16, 16), kappa=0.02)
     expected = [(0, 0)] * 2 + [(1, 1)] * 3 + [(2, 2)] * 3 + [(3, 3), (7, 0)]
