@@ -281,9 +281,9 @@ def distance_from_identity(Y: FloatArray, middle: FloatArray, spread: FloatArray
     size = np.abs(Y)
     identity = np.eye(d)
     away = np.abs(identity - Y @ middle)
-    away += (d + 4) * 2 * EPS * (size @ np.abs(middle) + identity)
-    away += size @ spread
-    return away * (1 + (d + 6) * 4 * EPS) + 1e-290
+    slack = (d + 4) * 2 * EPS
+    away += size @ (spread + slack * np.abs(middle))
+    return away * (1 + (d + 8) * 4 * EPS) + (slack * identity + 1e-290)
 
 
 def products(Y: FloatArray, g: FloatArray) -> tuple[FloatArray, FloatArray]:

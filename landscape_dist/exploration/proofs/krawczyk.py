@@ -225,10 +225,12 @@ def _inertias(middle: FloatArray, spread: FloatArray) -> IntArray:
     B = T.mT @ A @ T
     size = np.abs(T)
     R += (2 * d + 8) * 2 * EPS * np.abs(A)
-    error = size.mT @ R @ size * (1 + (2 * d + 12) * 4 * EPS) + 1e-290
+    # sums of the rows of |T|^T R |T|, of which nothing else is asked
+    error = np.einsum("nji,nj->ni", size, np.einsum("nij,nj->ni", R, size.sum(axis=2)))
+    error = error * (1 + (2 * d + 14) * 4 * EPS) + d * 1e-290
     diagonal = np.einsum("nii->ni", B)
-    radii = (np.abs(B) + error).sum(axis=2) - np.abs(diagonal)
-    radii = radii * (1 + (d + 4) * 4 * EPS) + (d + 8) * 2 * EPS * np.abs(diagonal)
+    radii = np.abs(B).sum(axis=2) - np.abs(diagonal) + error
+    radii = radii * (1 + (d + 6) * 4 * EPS) + (d + 8) * 2 * EPS * np.abs(diagonal)
     # T must be regular: near to orthogonal it is, and rounding is far less than what that leaves
     away = np.abs(T.mT @ T - np.eye(d)).sum(axis=2).max(axis=1)
     sure = (np.abs(diagonal) > radii).all(axis=1) & (away < 0.25)
