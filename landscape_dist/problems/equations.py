@@ -9,7 +9,7 @@ from typing import Any
 from landscape_dist.errors import ProblemError
 from landscape_dist.problems.base import Problem
 from landscape_dist.problems.programs import Algebra, Program, program_of, read, read_text
-from landscape_dist.problems.programs.derivatives import gradient, jacobian
+from landscape_dist.problems.programs.derivatives import components, jacobian
 from landscape_dist.problems.programs.instructions import IntArray
 
 
@@ -95,9 +95,7 @@ def _read(energy: bool, formulas: tuple[Any, ...], dim: int) -> tuple[Algebra, l
         read_text(formula, algebra) if isinstance(formula, str) else read(formula, algebra) for formula in formulas
     ]
     if energy:
-        slopes = gradient(algebra, expressions[0])
-        zero = algebra.number(0)
-        return algebra, expressions, [slopes.get(i, zero) for i in range(dim)]
+        return algebra, expressions, components(algebra, expressions[0], dim)
     return algebra, expressions, [algebra.sum([(-1, e)]) for e in expressions]
 
 

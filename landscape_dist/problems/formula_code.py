@@ -14,7 +14,7 @@ from landscape_dist.errors import ProblemError
 from landscape_dist.problems.codegen import ROWS, Output, compile_source, derivatives, generate, split_constants
 from landscape_dist.problems.expressions import canonical_symbol
 from landscape_dist.problems.programs import Algebra, Program, program_of, read
-from landscape_dist.problems.programs.derivatives import Entries, gradient, jacobian
+from landscape_dist.problems.programs.derivatives import Entries, components, jacobian
 from landscape_dist.problems.programs.instructions import IntArray
 from landscape_dist.problems.programs.on_floats import at_once, evaluate, evaluate_into
 from landscape_dist.records import Directions, FloatArray, Gradients, Hessians, SparseHessian
@@ -114,10 +114,7 @@ class ProgramCode:
         if kind == "values":
             return self._written(formulas), None
         try:
-            slopes = formulas
-            if self._energy:
-                of = gradient(algebra, formulas[0])
-                slopes = [of.get(i, algebra.number(0)) for i in range(self._dim)]
+            slopes = components(algebra, formulas[0], self._dim) if self._energy else formulas
             if kind == "gradient":
                 return self._written(slopes), None
             entries = jacobian(algebra, slopes, symmetric=self._energy)

@@ -171,12 +171,12 @@ def departure(
     # to both sides of the saddle, as wide as the widest cone all along
     beside = (width * reach)[:, None] * across * (1 + SLACK) + uncertain
     lines = np.stack([np.repeat(x[None], len(reach), axis=0), reach[:, None] * v * (1 + SLACK)], axis=1)
-    middle, spread, known = derivatives_along(equations, lines, ORDER, beside)
+    middle, spread = derivatives_along(equations, lines, ORDER, beside)
     B, R = basis.seen(middle[0], spread[0])
     for k in range(1, ORDER + 1):
         term, error = basis.seen(middle[k], spread[k])
         R = (R + np.abs(term) + error) * (1 + SLACK)
-    cones = [_cone(B[k], R[k], width[k], T[:, 1:]) if known[k] else None for k in range(len(reach))]
+    cones = [_cone(B[k], R[k], width[k], T[:, 1:]) for k in range(len(reach))]
     for first in range(0, len(reach), len(WIDTHS)):
         wide = min((one for one in cones[first : first + len(WIDTHS)] if one is not None), default=None)
         if wide is not None:

@@ -96,33 +96,39 @@ def defects(equations: Equations, pieces: Pieces) -> tuple[FloatArray, FloatArra
 
 @dataclass
 class Frames:
-    """Eigenvectors Q (n, d, d) of the symmetric part in the middles of pieces, the lowest eigenvalue (n,) there, and
-    bounds (n,) of |1 - Q^T Q|."""
+    """Eigenvectors Q (n, d, d) of the symmetric part in the middles of pieces, the lowest eigenvalue (n,) and |g| (n,)
+    there, and bounds (n,) of |1 - Q^T Q|."""
 
     Q: FloatArray
     lowest: FloatArray
+    speed: FloatArray
     error: FloatArray
+
+    def at(self, which: BoolArray | IntArray) -> Frames:
+        """These of them."""
+        return Frames(self.Q[which], self.lowest[which], self.speed[which], self.error[which])
 
     @classmethod
     def of(cls, equations: Equations, pieces: Pieces) -> Frames:
         """Of doubles, and good for any pieces: what they are not is made up for."""
-        H = derivative(equations, evaluate(equations.both, np.ascontiguousarray(pieces.a[:, 0].T)))
+        values = evaluate(equations.both, np.ascontiguousarray(pieces.a[:, 0].T))
+        H = derivative(equations, values)
         H = np.where(np.isfinite(H).all(axis=(1, 2), keepdims=True), (H + H.mT) / 2, 0.0)
         w, Q = np.linalg.eigh(H)
-        d = Q.shape[-1]
+        d = equations.dim
         error = np.abs(Q.mT @ Q - np.eye(d)).sum(axis=2).max(axis=1) + (d + 4) * d * 4 * EPS
-        return cls(Q, w[:, 0], error)
+        return cls(Q, w[:, 0], np.linalg.norm(values[:d], axis=0), error)
 
 
 def rates(equations: Equations, pieces: Pieces, frames: Frames, r: FloatArray) -> FloatArray:
     """Bounds mu (n,) of -z^T J z / |z|^2 for the derivatives J within r (n,) of the pieces."""
-    middle, spread, known = derivatives_along(equations, pieces.a, ORDER_OF_DERIVATIVE, r[:, None])
+    middle, spread = derivatives_along(equations, pieces.a, ORDER_OF_DERIVATIVE, r[:, None])
     Q = frames.Q
     seen = [congruent(Q, middle[k], spread[k], Q.mT) for k in range(len(middle))]
     least, skew = _least_turning([(B + B.mT) / 2 for B, _ in seen], [R * (1 + 4 * EPS) for _, R in seen])
     # |x| is |z| for x = Q (1 + W t) z up to these
     least = least - 4 * (frames.error + skew) * np.abs(least)
-    return np.where(known & (frames.error < 1e-3), -least, np.inf)
+    return np.where(frames.error < 1e-3, -least, np.inf)
 
 
 def _least_turning(B: list[FloatArray], R: list[FloatArray]) -> tuple[FloatArray, FloatArray]:
@@ -173,7 +179,7 @@ def tubes(
         these = pieces.at(going)
         # within a piece r is largest at one of its ends, as r' = mu r + delta has one sign
         R = WIDER * np.maximum(first, last)[going]
-        mu = rates(equations, these, Frames(frames.Q[going], frames.lowest[going], frames.error[going]), R)
+        mu = rates(equations, these, frames.at(going), R)
         new_first, new_last = _radii(mu, delta[going], these, begin, jump[going])
         wide = ~(np.maximum(new_first, new_last) <= R)
         open_ = np.zeros(len(paths), dtype=bool)
@@ -191,23 +197,22 @@ def _fine(equations: Equations, pieces: Pieces, tolerance: float) -> tuple[Piece
     n = len(pieces.h)
     delta, rest, mu = np.zeros(n), np.zeros(n), np.zeros(n)
     d = equations.dim
-    frames = Frames(np.zeros((n, d, d)), np.zeros(n), np.zeros(n))
+    frames = Frames(np.zeros((n, d, d)), np.zeros(n), np.zeros(n), np.zeros(n))
     new = np.ones(n, dtype=bool)
     for k in range(HALVINGS + 1):
         these = pieces.at(new)
         own = Frames.of(equations, these)
-        frames.Q[new], frames.lowest[new], frames.error[new] = own.Q, own.lowest, own.error
+        frames.Q[new], frames.lowest[new] = own.Q, own.lowest
+        frames.speed[new], frames.error[new] = own.speed, own.error
         delta[new], rest[new] = defects(equations, these)
         mu[new] = rates(equations, these, own, np.zeros(len(these.h)))
-        g = evaluate(equations.gradient, np.ascontiguousarray(pieces.a[:, 0].T))
-        speed = np.linalg.norm(g, axis=0)
-        coarse = ~((mu + frames.lowest) * pieces.h <= COARSE) | ~(rest <= tolerance * speed)
+        coarse = ~((mu + frames.lowest) * pieces.h <= COARSE) | ~(rest <= tolerance * frames.speed)
         coarse &= new
         if k == HALVINGS or not coarse.any():
             break
         pieces, parent = _halved(pieces, coarse)
         delta, rest, mu, new = delta[parent], rest[parent], mu[parent], coarse[parent]
-        frames = Frames(frames.Q[parent], frames.lowest[parent], frames.error[parent])
+        frames = frames.at(parent)
     return pieces, delta, frames, mu
 
 

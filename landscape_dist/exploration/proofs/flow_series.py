@@ -6,11 +6,10 @@ import math
 
 import numpy as np
 
-from landscape_dist.exploration.proofs.contraction import EPS
-from landscape_dist.numerics import intervals
+from landscape_dist.exploration.proofs.contraction import EPS, matrices
 from landscape_dist.problems.equations import Equations
 from landscape_dist.problems.programs.on_series import enclose_series
-from landscape_dist.records import BoolArray, FloatArray
+from landscape_dist.records import FloatArray
 
 
 def _series(a: FloatArray, order: int, r: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -51,16 +50,9 @@ def along(equations: Equations, a: FloatArray, order: int, r: FloatArray, deriva
     return values
 
 
-def derivatives_along(
-    equations: Equations, a: FloatArray, order: int, r: FloatArray
-) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Middles and spreads (order + 1, n, d, d) of the coefficients of the derivative of g, and where (n,) they are
+def derivatives_along(equations: Equations, a: FloatArray, order: int, r: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Middles and spreads (order + 1, n, d, d) of the coefficients of the derivative of g, infinite where one is not
     known; see `along`."""
-    d, n = equations.dim, len(a)
-    J = along(equations, a, order, r, True)[:, :, d:][:, :, equations.entries]
-    known: BoolArray = np.asarray(np.isfinite(J).all(axis=(0, 1, 2)))
-    J[..., ~known] = 0.0
-    middle, spread = np.zeros((order + 1, n, d, d)), np.zeros((order + 1, n, d, d))
-    middle[:, :, equations.rows, equations.columns] = intervals.midpoint(J).transpose(0, 2, 1)
-    spread[:, :, equations.rows, equations.columns] = intervals.radius(J).transpose(0, 2, 1)
-    return middle, spread, known
+    J = along(equations, a, order, r, True)[:, :, equations.dim :][:, :, equations.entries]
+    middle, spread = zip(*(matrices(equations, J[:, k]) for k in range(order + 1)), strict=True)
+    return np.stack(middle), np.stack(spread)

@@ -30,6 +30,8 @@ from landscape_dist.exploration.proofs.krawczyk import newton, pinned
 from landscape_dist.problems.domain import Ball, Box, Domain, Unbounded
 from landscape_dist.problems.equations import Equations
 from landscape_dist.records import BoolArray, FloatArray, IntArray
+from landscape_dist.spaces.flat import space_with
+from landscape_dist.spaces.space import Space
 
 
 @dataclass(frozen=True)
@@ -145,18 +147,14 @@ class _Around:
         """What it says of points far from all others."""
         return len(self.sinks) + 1
 
-    def turns(self, x: FloatArray) -> FloatArray:
-        """How many periods differences x (..., d) are from the shortest ones, as lengths."""
-        if self.periods is None:
-            return np.zeros_like(x)
-        real = np.isfinite(self.periods)
-        P = np.where(real, self.periods, 1.0)
-        return np.where(real, np.round(x / P) * P, 0.0)
+    @cached_property
+    def space(self) -> Space:
+        """Where differences are the shortest ones."""
+        return space_with(self.periods, self.X.shape[1])
 
     def room(self, x: FloatArray) -> float:
         """Distance to the nearest other point, or image of a point."""
-        away = self.X - x
-        lengths = np.linalg.norm(away - self.turns(away), axis=1)
+        lengths = np.linalg.norm(self.space.log(x, self.X), axis=1)
         lengths[np.argmin(lengths)] = np.inf
         least = float(lengths.min())
         if self.periods is not None:
@@ -173,8 +171,7 @@ class _Around:
             result[away > LOST * max(float((upper - lower).max()), self.room(self.X[0]))] = self.lost
         result[self.is_out(Y, 0.0, OUTSIDE)] = self.out
         for number, one in enumerate(self.sinks.values()):
-            away = Y - one.x
-            z = (away - self.turns(away)) @ one.basis.Y.T
+            z = self.space.log(one.x, Y) @ one.basis.Y.T
             result[np.linalg.norm(z, axis=1) < ARRIVED * one.radius] = number
         return result
 
@@ -196,7 +193,7 @@ class _Around:
     def at_image(self, equations: Equations, number: int, y: FloatArray) -> tuple[int, Sink | None]:
         """The id of a sink by its number, and it or its image near y (d,), proved to be there."""
         k, one = list(self.sinks.items())[number]
-        turns = self.turns(y - one.x)
+        turns = (y - one.x) - self.space.log(one.x, y)
         if not turns.any():
             return k, one
         room = self.room(one.x)

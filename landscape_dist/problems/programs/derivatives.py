@@ -50,6 +50,12 @@ def gradient(algebra: Algebra, expression: int) -> dict[int, int]:
     return {i: algebra.sum(parts[i]) for i in sorted(parts)}
 
 
+def components(algebra: Algebra, expression: int, dim: int) -> list[int]:
+    """All `dim` derivatives, in their order."""
+    of, zero = gradient(algebra, expression), algebra.number(0)
+    return [of.get(i, zero) for i in range(dim)]
+
+
 def jacobian(algebra: Algebra, components: Sequence[int], *, symmetric: bool) -> Entries:
     """Derivatives of d components; of those of a gradient, `symmetric`, each above the diagonal once."""
     places: list[tuple[int, int, int]] = []

@@ -202,26 +202,21 @@ def _one(a: FloatArray) -> FloatArray:
     return one
 
 
-def _squared(a: FloatArray) -> FloatArray:
-    out = np.zeros_like(a)
-    out[:, 0] = intervals.sqr(a[:, 0])
-    _square(out, a)
+def _whole(rule: Callable[..., None], first: FloatArray, *operands: Any) -> FloatArray:
+    """All coefficients by a rule, of which the first is known."""
+    out = np.zeros_like(operands[0])
+    out[:, 0] = first
+    rule(out, *operands)
     return out
+
+
+def _squared(a: FloatArray) -> FloatArray:
+    return _whole(_square, intervals.sqr(a[:, 0]), a)
 
 
 def _reciprocal(a: FloatArray) -> FloatArray:
-    out = np.zeros_like(a)
     one = _one(a)
-    out[:, 0] = intervals.div(one[:, 0], a[:, 0])
-    _div(out, one, a)
-    return out
-
-
-def _rooted(a: FloatArray) -> FloatArray:
-    out = np.zeros_like(a)
-    out[:, 0] = intervals.sqrt(a[:, 0])
-    _sqrt(out, a)
-    return out
+    return _whole(_div, intervals.div(one[:, 0], a[:, 0]), one, a)
 
 
 def _inverse(constant: int, sign: int, root: bool, minus: bool = False) -> Callable[..., None]:
@@ -231,7 +226,7 @@ def _inverse(constant: int, sign: int, root: bool, minus: bool = False) -> Calla
         square = _squared(a)
         w = square if sign > 0 else square[::-1].copy()
         w[:, 0] = intervals.add(w[:, 0], _one(a)[::constant, 0])
-        slope = _reciprocal(_rooted(w) if root else w)
+        slope = _reciprocal(_whole(_sqrt, intervals.sqrt(w[:, 0]), w) if root else w)
         _integrated(out, a, slope[::-1].copy() if minus else slope)
 
     return rule
@@ -243,19 +238,15 @@ def _atan2(out: FloatArray, y: FloatArray, x: FloatArray) -> None:
     turned, size = np.zeros_like(out), intervals.add(_squared(x), _squared(y))
     for k in range(1, out.shape[1]):
         turned[:, k] = intervals.sub(_convolved(iy, x, k, 1), _convolved(ix, y, k, 1))
-    quotient = np.zeros_like(out)
+    slope = _whole(_div, turned[:, 0], turned, size)
     for k in range(1, out.shape[1]):
-        rest = intervals.sub(turned[:, k], _convolved(quotient, size, k, 1, k - 1))
-        quotient[:, k] = intervals.div(rest, size[:, 0])
-        out[:, k] = _divided(quotient[:, k], k)
+        out[:, k] = _divided(slope[:, k], k)
 
 
 def _erf(out: FloatArray, a: FloatArray) -> None:
     """y' = 2 / sqrt(pi) exp(-a^2) a'"""
     minus = _squared(a)[::-1].copy()
-    slope = np.zeros_like(out)
-    slope[:, 0] = operate(_alone("exp", a), minus[:, 0], *_nowhere(a))
-    _exp(slope, minus)
+    slope = _whole(_exp, operate(_alone("exp", a), minus[:, 0], *_nowhere(a)), minus)
     factor = intervals.div(intervals.point(2.0), intervals.sqrt(PI))
     _integrated(out, a, intervals.mul(slope, factor[:, None, None, None]))
 
@@ -265,19 +256,12 @@ def _power(out: FloatArray, a: FloatArray, n: int) -> None:
     product, base, left = None, a, abs(n)
     while left:
         if left % 2:
-            product = base if product is None else _times(product, base)
+            product = base if product is None else _whole(_mul, intervals.mul(product[:, 0], base[:, 0]), product, base)
         left //= 2
         if left:
             base = _squared(base)
     if product is not None:
         out[:, 1:] = (product if n > 0 else _reciprocal(product))[:, 1:]
-
-
-def _times(a: FloatArray, b: FloatArray) -> FloatArray:
-    out = np.zeros_like(a)
-    out[:, 0] = intervals.mul(a[:, 0], b[:, 0])
-    _mul(out, a, b)
-    return out
 
 
 def _real_power(out: FloatArray, a: FloatArray, exponent: tuple[float, float, float]) -> None:
